@@ -1,0 +1,232 @@
+"""The command line: `python -m app --help`."""
+
+import asyncio
+import json
+import os
+import socket
+import sys
+from collections.abc import Awaitable, Callable
+from contextlib import closing
+from pathlib import Path
+from typing import TypeVar
+
+import asyncpg
+import click
+from dotenv import dotenv_values
+from pydantic import BaseModel, ValidationError
+
+from app.config import Settings, load_settings
+from app.errors import AppError
+from app.models.key import NewKey
+from app.services import Connection, keys
+
+Result = TypeVar("Result")
+
+_DATA = Path(".data") / "postgres"
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+def cli() -> None:
+    """Task Manager API: serve it, migrate its database, manage its keys."""
+
+
+@cli.command()
+@click.option(
+    "--port", type=click.IntRange(1, 65535), envvar="PORT", default=8888, show_default=True
+)
+@click.option("--reload/--no-reload", default=True, help="Restart when the code changes.")
+def dev(port: int, reload: bool) -> None:
+    """Serve for development: own PostgreSQL, migrated, with the development key.
+
+    With DATABASE_URL set, that database is used and no other is started.
+    """
+    import uvicorn  # noqa: PLC0415 - production does not need its supervisor
+
+    _require_free_port(port)
+    os.environ.setdefault("ENVIRONMENT", "development")
+    _require_database()
+    settings = load_settings()
+    _migrate(settings)
+    if settings.environment == "development":
+        _on_database(keys.ensure_development_key, settings)
+    _welcome(settings, port)
+    uvicorn.run(
+        "app.main:create_app",
+        factory=True,
+        port=port,
+        reload=reload,
+        reload_dirs=["app"],
+        log_config=None,
+        access_log=False,
+        server_header=False,
+    )
+    click.echo("Stopped.")
+
+
+def _require_free_port(port: int) -> None:
+    with closing(socket.socket()) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            raise click.ClickException(
+                f"Port {port} is taken. Choose another: PORT={port + 1} make run"
+            ) from None
+
+
+def _require_database() -> None:
+    """Starts PostgreSQL in .data where no database is configured."""
+    if os.environ.get("DATABASE_URL") or dotenv_values(".env").get("DATABASE_URL"):
+        return
+    from app import embedded  # noqa: PLC0415 - its package is absent in production
+
+    click.echo("Starting PostgreSQL …")
+    try:
+        server = embedded.start(_DATA)
+        os.environ["DATABASE_URL"] = asyncio.run(embedded.create_database(server))
+    except ImportError:
+        raise click.ClickException("Set DATABASE_URL, or install requirements-local.txt") from None
+    except OSError as error:
+        raise click.ClickException(f"Cannot write to {_DATA.parent}: {error.strerror}") from None
+
+
+def _welcome(settings: Settings, port: int) -> None:
+    click.echo()
+    click.secho("  Task Manager API", bold=True)
+    for name, value in (
+        ("Swagger UI", f"http://localhost:{port}/docs"),
+        ("Service key", f"{keys.DEVELOPMENT_KEY}  (X-Service-Key)"),
+        ("Admin key", f"{settings.admin_api_key.get_secret_value()}  (X-Admin-Key)"),
+        ("Database", settings.database_url.get_secret_value()),
+        ("Open doors", "commands (POST /execute)"),
+    ):
+        click.echo(f"  {name:<12} {value}")
+    click.echo("  Stop with Ctrl-C.\n")
+
+
+@cli.command()
+def serve() -> None:
+    """Serve for production: gunicorn with WEB_CONCURRENCY workers on PORT."""
+    from app.server import Server  # noqa: PLC0415 - the other commands do without it
+
+    # gunicorn reads the command line too unless it is empty.
+    sys.argv = sys.argv[:1]
+    Server(load_settings()).run()
+
+
+@cli.command()
+@click.argument("revision", default="head")
+def migrate(revision: str) -> None:
+    """Bring the database's schema to REVISION."""
+    _migrate(load_settings(), revision)
+    click.echo(f"Migrated to {revision}.")
+
+
+def _migrate(settings: Settings, revision: str = "head") -> None:
+    from app import migrations  # noqa: PLC0415 - SQLAlchemy is large, serving does without it
+
+    url = (settings.migration_database_url or settings.database_url).get_secret_value()
+    with _clear_errors():
+        migrations.upgrade(url, revision)
+
+
+class _clear_errors:  # noqa: N801 - reads as a statement
+    """One line instead of a traceback for what a person at the command line can mend."""
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object):  # type: ignore[no-untyped-def]
+        if isinstance(error, AppError):
+            raise click.ClickException(error.message) from None
+        if isinstance(error, OSError | asyncpg.PostgresError | asyncpg.InterfaceError):
+            reason = str(error) or type(error).__name__
+            raise click.ClickException(f"Cannot use the database: {reason}") from None
+
+
+def _on_database(
+    ask: Callable[[Connection], Awaitable[Result]], settings: Settings | None = None
+) -> Result:
+    """Runs `ask` in one transaction on the configured database."""
+    url = (settings or load_settings()).database_url.get_secret_value()
+
+    async def connect_and_ask() -> Result:
+        connection = await asyncpg.connect(url, timeout=5, statement_cache_size=0)
+        try:
+            async with connection.transaction():
+                return await ask(connection)
+        finally:
+            await connection.close()
+
+    with _clear_errors():
+        return asyncio.run(connect_and_ask())
+
+
+@cli.group(name="keys")
+def keys_group() -> None:
+    """Create, list, rotate and revoke service keys."""
+
+
+@keys_group.command(name="create")
+@click.argument("key_name")
+@click.option(
+    "--environment", type=click.Choice(["prod", "dev"]), default="prod", show_default=True
+)
+@click.option("--scope", "scopes", multiple=True, help="May be repeated; none allows everything.")
+@click.option("--enforce-ownership", is_flag=True, help="Hide other users' tasks from the key.")
+@click.option("--expires-at", help="ISO 8601; without it the key never expires.")
+def create_key(**options: object) -> None:
+    """Mint a key and print its value, for the only time."""
+    given = {name: value for name, value in options.items() if value not in (None, ())}
+    try:
+        new = NewKey.model_validate(given)
+    except ValidationError as error:
+        raise click.ClickException(_complaint(error)) from None
+    value = keys.generate(new.environment, load_settings().generator_secret)
+    _print(_on_database(lambda db: keys.insert_key(db, new, value)))
+
+
+def _complaint(error: ValidationError) -> str:
+    return "; ".join(
+        f"{'.'.join(map(str, details['loc']))}: {details['msg']}"
+        for details in error.errors(include_input=False)
+    )
+
+
+@keys_group.command(name="list")
+def list_keys() -> None:
+    """Print all keys ever minted as JSON lines, newest first, without their values."""
+    for info in _on_database(keys.list_keys):
+        _print(info)
+
+
+@keys_group.command(name="rotate")
+@click.argument("key_name")
+def rotate_key(key_name: str) -> None:
+    """Print a successor of the key; the old one works for 7 more days."""
+    secret = load_settings().generator_secret
+    _print(_on_database(lambda db: keys.rotate_key(db, key_name, secret)))
+
+
+@keys_group.command(name="revoke")
+@click.argument("key_id", type=click.UUID)
+def revoke_key(key_id: object) -> None:
+    """End the key with this id at once."""
+    name = _on_database(lambda db: keys.revoke_key(db, key_id))  # type: ignore[arg-type]
+    click.echo(f"Revoked {name}.")
+
+
+def _print(model: BaseModel) -> None:
+    click.echo(model.model_dump_json())
+
+
+@cli.command(name="actions")
+def print_actions() -> None:
+    """Print the catalogue of actions as JSON."""
+    from app.commands.action import PLATFORM  # noqa: PLC0415 - only this command needs actions
+    from app.commands.catalogue import catalogue  # noqa: PLC0415
+
+    click.echo(json.dumps(catalogue(PLATFORM).model_dump(), indent=2))
+
+
+if __name__ == "__main__":
+    cli(prog_name="python -m app")

@@ -1,0 +1,135 @@
+"""Credentials: one function each, which turns a request into a Caller or refuses it."""
+
+import asyncio
+import hmac
+from collections.abc import Awaitable, Callable, Coroutine
+from time import monotonic
+from typing import Annotated, Any
+
+from fastapi import Depends, Request, Response, Security
+from fastapi.routing import APIRoute
+from fastapi.security import APIKeyHeader
+
+from app.config import Settings
+from app.database import Database
+from app.errors import Unauthorized
+from app.models.caller import Caller
+from app.services import keys
+
+_LIFETIME = 0.9
+_CAPACITY = 1024
+_LONGEST_KEY = 255
+
+SERVICE_KEY = APIKeyHeader(name="X-Service-Key", scheme_name="ServiceKey", auto_error=False)
+ADMIN_KEY = APIKeyHeader(name="X-Admin-Key", scheme_name="AdminKey", auto_error=False)
+
+
+class ServiceKeys:
+    """Callers by the digest of their key, remembered for less than a second.
+
+    A revoked key is therefore refused by every worker within a second, and requests that arrive
+    together share one look-up. Unknown keys are not remembered: a new one works at once.
+    """
+
+    def __init__(self, database: Database, settings: Settings) -> None:
+        self._database = database
+        self._development = settings.environment == "development"
+        self._lookups: dict[str, tuple[float, asyncio.Task[Caller | None]]] = {}
+
+    async def find(self, key: str | None) -> Caller:
+        """The key's holder; Unauthorized for a missing, unknown, expired or revoked key."""
+        if not key or len(key) > _LONGEST_KEY or not key.isascii():
+            raise Unauthorized("Invalid or expired service key")
+        caller = await self._remembered(keys.digest(key))
+        if caller is None:
+            raise Unauthorized("Invalid or expired service key")
+        return caller
+
+    async def _remembered(self, digest: str) -> Caller | None:
+        now = monotonic()
+        expires_at, lookup = self._lookups.get(digest, (0.0, None))
+        if lookup is None or expires_at <= now:
+            lookup = asyncio.create_task(self._look_up(digest))
+            self._make_room(now)
+            self._lookups[digest] = (now + _LIFETIME, lookup)
+        if lookup.done() and not lookup.cancelled() and lookup.exception() is None:
+            return lookup.result()
+        try:
+            caller = await asyncio.shield(lookup)
+        except BaseException:
+            self._forget(digest, lookup)
+            raise
+        if caller is None:
+            self._forget(digest, lookup)
+        return caller
+
+    def _forget(self, digest: str, lookup: "asyncio.Task[Caller | None]") -> None:
+        if self._lookups.get(digest, (0.0, None))[1] is lookup:
+            del self._lookups[digest]
+
+    def _make_room(self, now: float) -> None:
+        if len(self._lookups) >= _CAPACITY:
+            self._lookups = {
+                digest: entry for digest, entry in self._lookups.items() if entry[0] > now
+            }
+        if len(self._lookups) >= _CAPACITY:
+            self._lookups.clear()
+
+    async def _look_up(self, digest: str) -> Caller | None:
+        is_development_key = digest == keys.digest(keys.DEVELOPMENT_KEY)
+        if is_development_key and not self._development:
+            return None  # the whole world knows it
+        async with self._database.connection() as db:
+            caller = await keys.find_caller(db, digest)
+            if caller is None and is_development_key:
+                await keys.ensure_development_key(db)
+                caller = await keys.find_caller(db, digest)
+            return caller
+
+
+async def service_key(request: Request) -> Caller:
+    """The holder of `X-Service-Key`."""
+    found: ServiceKeys = request.app.state.service_keys
+    return await found.find(request.headers.get("x-service-key"))
+
+
+async def admin_key(request: Request) -> Caller:
+    """The administrator, by `X-Admin-Key`, compared in constant time."""
+    settings: Settings = request.app.state.settings
+    expected = settings.admin_api_key.get_secret_value().encode()
+    given = request.headers.get("x-admin-key", "").encode("latin-1")
+    if not hmac.compare_digest(given, expected):
+        raise Unauthorized("Invalid admin key")
+    return Caller("admin", "admin")
+
+
+def guarded(credential: Callable[[Request], Awaitable[Caller]]) -> type[APIRoute]:
+    """A route class that asks for the credential before anything else looks at the request."""
+
+    class GuardedRoute(APIRoute):
+        def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+            handle = super().get_route_handler()
+
+            async def handle_authenticated(request: Request) -> Response:
+                request.state.caller = await credential(request)
+                request.scope["log"]["key_name"] = request.state.caller.name
+                return await handle(request)
+
+            return handle_authenticated
+
+    return GuardedRoute
+
+
+def _authenticated(request: Request) -> Caller:
+    caller: Caller = request.state.caller
+    return caller
+
+
+async def _service_caller(
+    request: Request, _: Annotated[str | None, Security(SERVICE_KEY)]
+) -> Caller:
+    return _authenticated(request)
+
+
+ServiceCaller = Annotated[Caller, Depends(_service_caller)]
+"""The caller that a route guarded by `service_key` has authenticated."""

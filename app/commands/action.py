@@ -1,0 +1,183 @@
+"""One action, defined once: everything else about it is derived from here."""
+
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar, get_args, get_origin, get_type_hints
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic_core import ErrorDetails, from_json
+
+from app.commands.models import serialize
+from app.errors import AppError, Forbidden, InvalidPayload
+from app.models.caller import Caller, CallerKind
+from app.services import Connection
+
+Result = TypeVar("Result")
+PLATFORM = Caller("service", "platform")
+
+
+class Json(bytes, Generic[Result]):
+    """JSON of a result that PostgreSQL built; it reaches the client as it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """On whose behalf an action runs, who asked for it, and the connection it runs on."""
+
+    db: Connection
+    user_id: str
+    caller: Caller = PLATFORM
+
+    @property
+    def owner(self) -> str | None:
+        """Whose rows may be touched; None where the caller is trusted across users."""
+        if self.caller.kind == "service" and not self.caller.enforce_ownership:
+            return None
+        return self.user_id
+
+
+Perform = Callable[[Context, Any], Awaitable[Any]]
+BareHandler = Callable[[str, dict[str, Any], Any], Awaitable[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """Something a caller may do.
+
+    Call it as `await action(user_id, payload, db)`, the registry's contract, or as
+    `await action.run(context, payload)` where the payload has been validated.
+    """
+
+    name: str
+    description: str
+    perform: Perform
+    payload: type[BaseModel]
+    result: Any
+    scope: str
+    writes: bool
+    # One statement is its own transaction: no round trips to begin and commit.
+    single_statement: bool = False
+    destructive: bool = False
+    idempotent: bool = True
+    allow: frozenset[CallerKind] = frozenset({"service"})
+    raises: tuple[type[AppError], ...] = ()
+    examples: tuple[dict[str, Any], ...] = field(default=())
+
+    @property
+    def title(self) -> str:
+        """The name as a sentence."""
+        return self.name.replace("-", " ").capitalize()
+
+    def example_requests(self) -> Iterator[dict[str, Any]]:
+        """Complete envelopes that perform it."""
+        for payload in self.examples:
+            yield {"action": self.name, "user_id": "user_123", "payload": payload}
+
+    def permits(self, caller: Caller) -> bool:
+        """Whether this caller may perform it."""
+        return caller.kind in self.allow and caller.holds(self.scope, self.name)
+
+    def authorize(self, caller: Caller) -> None:
+        """Forbidden unless the caller is of an allowed kind and holds the scope."""
+        if not self.permits(caller):
+            raise Forbidden(f"Missing scope: {self.scope}")
+
+    def validate(self, payload: dict[str, Any]) -> Any:
+        """The typed payload; InvalidPayload names every field that is wrong."""
+        try:
+            return self.payload.model_validate(payload)
+        except ValidationError as error:
+            raise _invalid_payload(error) from None
+
+    async def run(self, context: Context, payload: Any) -> Any:
+        """Performs it and returns its result, committed."""
+        self.authorize(context.caller)
+        if not self.writes or self.single_statement:
+            return await self.perform(context, payload)
+        async with context.db.transaction():
+            return await self.perform(context, payload)
+
+    async def __call__(
+        self, user_id: str, payload: dict[str, Any], db: Connection
+    ) -> dict[str, Any]:
+        """Validates and performs it for a trusted caller; the result as JSON-ready values."""
+        result = await self.run(Context(db, user_id), self.validate(payload))
+        data: dict[str, Any] = from_json(serialize(result))
+        return data
+
+
+def action(
+    *,
+    scope: str,
+    writes: bool = False,
+    single_statement: bool = False,
+    destructive: bool = False,
+    idempotent: bool = True,
+    allow: frozenset[CallerKind] = frozenset({"service"}),
+    raises: tuple[type[AppError], ...] = (),
+    examples: tuple[dict[str, Any], ...] = (),
+) -> Callable[[Perform], Action]:
+    """Makes an action of `async def verb_noun(context, payload) -> result`.
+
+    Its name, types and docstring are the published name, schemas and description.
+    """
+
+    def define(perform: Perform) -> Action:
+        hints = get_type_hints(perform)
+        result = hints["return"]
+        return Action(
+            name=perform.__name__.replace("_", "-"),
+            description=" ".join((perform.__doc__ or "").split()),
+            perform=perform,
+            payload=hints["payload"],
+            result=get_args(result)[0] if get_origin(result) is Json else result,
+            scope=scope,
+            writes=writes,
+            single_statement=single_statement,
+            destructive=destructive,
+            idempotent=idempotent,
+            allow=allow,
+            raises=raises,
+            examples=examples,
+        )
+
+    return define
+
+
+class AnyPayload(BaseModel):
+    """Whatever a bare handler makes of it."""
+
+    model_config = ConfigDict(extra="allow")
+
+
+def as_action(name: str, handler: Action | BareHandler) -> Action:
+    """An action as it is; a bare `async handler(user_id, payload, db)` wrapped in one."""
+    if isinstance(handler, Action):
+        return handler
+
+    async def perform(context: Context, payload: AnyPayload) -> Any:
+        return await handler(context.user_id, dict(payload), context.db)
+
+    description = " ".join((handler.__doc__ or "").split())
+    return Action(name, description, perform, AnyPayload, Any, scope=name, writes=True)
+
+
+def _invalid_payload(error: ValidationError) -> InvalidPayload:
+    errors = [_field_error(details) for details in error.errors(include_input=False)]
+    return InvalidPayload("; ".join(map(_sentence, errors)), errors)
+
+
+def _field_error(details: ErrorDetails) -> dict[str, str]:
+    name = ".".join(map(str, details["loc"]))
+    if details["type"] == "missing":
+        message = f"Missing required field: {name}"
+    elif details["type"].startswith("uuid"):
+        message = f"Invalid UUID format for {name}"
+    else:
+        message = details["msg"]
+    return {"field": name, "message": message}
+
+
+def _sentence(error: dict[str, str]) -> str:
+    name, message = error["field"], error["message"]
+    return message if name in message else f"{name}: {message}"

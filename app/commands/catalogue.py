@@ -1,0 +1,92 @@
+"""The living catalogue of actions, in the field names of MCP's tools/list."""
+
+from typing import Annotated, Any
+
+from pydantic import BaseModel, Field, TypeAdapter
+
+from app.commands.action import Action
+from app.commands.registry import actions
+from app.errors import AppError, InvalidPayload, NotFound, Unavailable
+from app.models.caller import Caller
+
+
+class Annotations(BaseModel):
+    """Hints about what performing an action does."""
+
+    title: str
+    readOnlyHint: Annotated[bool, Field(description="Changes nothing.")]  # noqa: N815
+    destructiveHint: Annotated[bool, Field(description="Destroys something.")]  # noqa: N815
+    idempotentHint: Annotated[  # noqa: N815
+        bool, Field(description="A repetition has no further effect.")
+    ]
+    openWorldHint: Annotated[  # noqa: N815
+        bool, Field(description="Reaches beyond this service.")
+    ] = False
+
+
+class ActionError(BaseModel):
+    """One way an action may fail."""
+
+    status: int
+    code: str
+    description: str
+
+
+class Tool(BaseModel):
+    """One action: what it does, takes, returns and requires."""
+
+    name: str
+    title: str
+    description: str
+    inputSchema: Annotated[  # noqa: N815
+        dict[str, Any], Field(description="JSON Schema of the payload.")
+    ]
+    outputSchema: Annotated[  # noqa: N815
+        dict[str, Any], Field(description="JSON Schema of `data`.")
+    ]
+    annotations: Annotations
+    scope: Annotated[str, Field(description="What a restricted key must hold.")]
+    errors: list[ActionError]
+    examples: Annotated[list[dict[str, Any]], Field(description="Bodies for POST /execute.")]
+
+
+class Catalogue(BaseModel):
+    """The actions that the asking key may perform."""
+
+    tools: list[Tool]
+
+
+def catalogue(caller: Caller) -> Catalogue:
+    """What this caller may perform, in the order of the registry."""
+    return Catalogue(tools=[_tool(action) for action in actions() if action.permits(caller)])
+
+
+def catalogue_entry(caller: Caller, name: str) -> Tool:
+    """One action; NotFound where there is none or the caller may not perform it."""
+    for tool in catalogue(caller).tools:
+        if tool.name == name:
+            return tool
+    raise NotFound("Unknown action")
+
+
+def _tool(action: Action) -> Tool:
+    return Tool(
+        name=action.name,
+        title=action.title,
+        description=action.description,
+        inputSchema=action.payload.model_json_schema(),
+        outputSchema=TypeAdapter(action.result).json_schema(mode="serialization"),
+        annotations=Annotations(
+            title=action.title,
+            readOnlyHint=not action.writes,
+            destructiveHint=action.destructive,
+            idempotentHint=action.idempotent,
+        ),
+        scope=action.scope,
+        errors=list(map(_error, (InvalidPayload, *action.raises, Unavailable))),
+        examples=list(action.example_requests()),
+    )
+
+
+def _error(error: type[AppError]) -> ActionError:
+    return ActionError(status=error.status, code=error.code, description=error.__doc__ or "")

@@ -1,0 +1,27 @@
+"""Every action by name. Add one here and it is dispatched, documented and listed."""
+
+from app.commands.action import Action, BareHandler, as_action
+from app.commands.handlers import stats, tasks
+from app.errors import NotFound
+
+ACTION_HANDLERS: dict[str, Action | BareHandler] = {
+    "create-task": tasks.create_task,
+    "list-tasks": tasks.list_tasks,
+    "get-task": tasks.get_task,
+    "update-task": tasks.update_task,
+    "delete-task": tasks.delete_task,
+    "get-stats": stats.get_stats,
+}
+
+
+def actions() -> list[Action]:
+    """Every registered action, bare handlers wrapped."""
+    return [as_action(name, handler) for name, handler in ACTION_HANDLERS.items()]
+
+
+def find_action(name: str) -> Action:
+    """The registered action of this name; NotFound when there is none."""
+    handler = ACTION_HANDLERS.get(name)
+    if handler is None:
+        raise NotFound(f"Unknown action: {name}")
+    return as_action(name, handler)

@@ -1,0 +1,114 @@
+"""POST /execute: the key, the envelope, the action, the answer."""
+
+from collections.abc import Callable, Coroutine
+from json import JSONDecodeError, loads
+from typing import Any, NoReturn
+
+from fastapi import APIRouter, Request, Response, Security
+from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
+from pydantic import ValidationError
+from pydantic_core import from_json
+
+from app.auth import SERVICE_KEY, service_key
+from app.commands import openapi
+from app.commands.action import Context
+from app.commands.models import CommandRequest, envelope, serialize
+from app.commands.registry import find_action
+from app.database import Database
+
+MAX_DEPTH = 32
+
+
+class ExecuteRoute(APIRoute):
+    """The hot path: it reads, dispatches and writes by itself; the signature feeds OpenAPI."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        return _execute
+
+
+async def _execute(request: Request) -> Response:
+    log = request.scope["log"]
+    caller = await service_key(request)
+    log["key_name"] = caller.name
+    command = parse_command(request.headers.get("content-type"), await request.body())
+    log["action"], log["user_id"] = command.action, command.user_id
+    action = find_action(command.action)
+    action.authorize(caller)
+    payload = action.validate(command.payload)
+    database: Database = request.app.state.database
+    async with database.connection() as db:
+        result = await action.run(Context(db, command.user_id, caller), payload)
+    return Response(envelope(serialize(result)), media_type="application/json")
+
+
+def parse_command(content_type: str | None, body: bytes) -> CommandRequest:
+    """The envelope; RequestValidationError says what is wrong with which member."""
+    if (content_type or "").partition(";")[0].strip().lower() != "application/json":
+        _refuse("content_type", "Content-Type must be application/json", "header", "content-type")
+    try:
+        return CommandRequest.model_validate(parse_json(body))
+    except ValidationError as error:
+        details = error.errors(include_url=False, include_input=False, include_context=False)
+        raise RequestValidationError(
+            [{**detail, "loc": ("body", *detail["loc"])} for detail in details]
+        ) from None
+
+
+def parse_json(body: bytes) -> Any:
+    """The value of strict JSON: UTF-8, no NaN or Infinity, nested no deeper than MAX_DEPTH."""
+    try:
+        value = from_json(body, allow_inf_nan=False)
+    except ValueError:
+        value = _parse_leniently(body)
+    if body.count(b"[") + body.count(b"{") > MAX_DEPTH and _is_deeper(value, MAX_DEPTH):
+        _refuse("json_depth", f"JSON is nested deeper than {MAX_DEPTH} levels", "body")
+    return value
+
+
+def _parse_leniently(body: bytes) -> Any:
+    """Lets lone surrogates through, so that the field that has one can be named."""
+    try:
+        return loads(body.decode(), parse_constant=_no_constant)
+    except RecursionError:
+        _refuse("json_depth", f"JSON is nested deeper than {MAX_DEPTH} levels", "body")
+    except UnicodeDecodeError:
+        _refuse("json_invalid", "The body is not valid UTF-8", "body")
+    except JSONDecodeError as error:
+        _refuse("json_invalid", f"The body is not valid JSON: {error.msg}", "body", error.pos)
+    except ValueError:
+        _refuse("json_invalid", "The body is not valid JSON", "body")
+
+
+def _no_constant(_: str) -> NoReturn:
+    raise ValueError
+
+
+def _is_deeper(value: Any, levels: int) -> bool:
+    if not isinstance(value, dict | list):
+        return False
+    members = value.values() if isinstance(value, dict) else value
+    return levels == 0 or any(_is_deeper(member, levels - 1) for member in members)
+
+
+def _refuse(kind: str, message: str, *location: str | int) -> NoReturn:
+    raise RequestValidationError([{"type": kind, "loc": location, "msg": message}])
+
+
+router = APIRouter(route_class=ExecuteRoute, tags=["commands"])
+
+
+Command = openapi.command_body()
+Answer = openapi.command_response()
+
+
+@router.post(
+    "/execute",
+    summary="Execute a command",
+    description=openapi.describe(),
+    responses=openapi.RESPONSES,
+    dependencies=[Security(SERVICE_KEY)],
+)
+async def execute(command: Command) -> Answer:  # type: ignore[valid-type]
+    """Never called: ExecuteRoute answers."""
+    raise NotImplementedError

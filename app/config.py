@@ -1,0 +1,158 @@
+"""Settings from the environment and `.env`, checked before anything starts."""
+
+import re
+from typing import Annotated, Literal, Self
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+
+from pydantic import (
+    AfterValidator,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+DEVELOPMENT_ADMIN_KEY = "dev-admin-key-replace-in-production"
+_PLACEHOLDER = re.compile(
+    r"^(dev|your|test|demo)[-_]|change|replace|example|placeholder|secret-key"
+)
+_MINIMUM_SECRET_LENGTH = 16
+
+
+def normalize_database_url(url: str) -> str:
+    """The URL as asyncpg takes it, from any form that users paste.
+
+    Drivers in the scheme and Neon's `channel_binding` are dropped; `ssl=` becomes `sslmode=`.
+    """
+    scheme, netloc, path, query, _ = urlsplit(url)
+    if scheme.partition("+")[0] not in {"postgresql", "postgres"}:
+        raise ValueError("must start with postgresql://")
+    options = dict(parse_qsl(query, keep_blank_values=True))
+    options.pop("channel_binding", None)
+    if "ssl" in options:
+        options.setdefault("sslmode", options.pop("ssl"))
+    # A URL whose netloc is empty (a socket directory in the query) keeps its two slashes.
+    return urlunsplit(("postgresql", netloc or "@", path, urlencode(options, safe="/"), ""))
+
+
+def _database_url(secret: SecretStr) -> SecretStr:
+    return SecretStr(normalize_database_url(secret.get_secret_value()))
+
+
+DatabaseUrl = Annotated[SecretStr, AfterValidator(_database_url)]
+
+
+class Settings(BaseSettings):
+    """Every setting, by its environment variable in lower case."""
+
+    model_config = SettingsConfigDict(
+        env_file=".env", extra="ignore", hide_input_in_errors=True, env_ignore_empty=True
+    )
+
+    database_url: Annotated[
+        DatabaseUrl, Field(description="PostgreSQL, also behind PgBouncer or Neon's pooler.")
+    ]
+    migration_database_url: Annotated[
+        DatabaseUrl | None,
+        Field(description="Direct connection for migrations; default `DATABASE_URL`."),
+    ] = None
+    environment: Annotated[
+        Literal["development", "staging", "production"],
+        Field(description="Outside development placeholder secrets are refused."),
+    ] = "development"
+    log_level: Annotated[
+        Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"],
+        Field(description="The least severe level that is logged."),
+    ] = "INFO"
+    port: Annotated[int, Field(ge=1, le=65535, description="Port to listen on.")] = 8000
+    cors_origins: Annotated[
+        list[str],
+        NoDecode,
+        Field(description="Comma-separated origins that browsers may call from; never `*`."),
+    ] = ["http://localhost:3000"]
+    admin_api_key: Annotated[
+        SecretStr,
+        Field(description="The `X-Admin-Key` of `/admin`; required outside development."),
+    ] = SecretStr(DEVELOPMENT_ADMIN_KEY)
+    api_key_secret: Annotated[
+        SecretStr | None,
+        Field(description="Keys the generator of service keys; required outside development."),
+    ] = None
+    docs_enabled: Annotated[
+        bool | None,
+        Field(description="Serve `/docs`, `/redoc`, `/openapi.json`; default: not in production."),
+    ] = None
+    web_concurrency: Annotated[
+        int, Field(ge=1, description="Worker processes of `python -m app serve`.")
+    ] = 1
+    database_pool_size: Annotated[
+        int, Field(ge=1, description="Most connections one worker opens.")
+    ] = 10
+    database_statement_cache_size: Annotated[
+        int,
+        Field(ge=0, description="Prepared statements kept; 0 behind PgBouncer before 1.21."),
+    ] = 100
+
+    @field_validator("cors_origins", mode="before")
+    @classmethod
+    def _split_origins(cls, value: object) -> object:
+        if isinstance(value, str):
+            return [origin.strip().rstrip("/") for origin in value.split(",") if origin.strip()]
+        return value
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _no_wildcard(cls, origins: list[str]) -> list[str]:
+        if any("*" in origin for origin in origins):
+            raise ValueError("a wildcard would let any website call with credentials")
+        return origins
+
+    @model_validator(mode="after")
+    def _no_placeholder_secrets(self) -> Self:
+        if self.environment == "development":
+            return self
+        for name in ("admin_api_key", "api_key_secret"):
+            secret: SecretStr | None = getattr(self, name)
+            if secret is None or _is_placeholder(secret.get_secret_value()):
+                raise ValueError(
+                    f"{name.upper()} must be a real secret of {_MINIMUM_SECRET_LENGTH} or more "
+                    "characters outside development"
+                )
+        return self
+
+    @property
+    def generator_secret(self) -> str | None:
+        """What keys the generator of service keys."""
+        return self.api_key_secret.get_secret_value() if self.api_key_secret else None
+
+    @property
+    def serves_docs(self) -> bool:
+        """Whether the interactive documentation is open."""
+        if self.docs_enabled is None:
+            return self.environment != "production"
+        return self.docs_enabled
+
+
+def _is_placeholder(secret: str) -> bool:
+    return len(secret) < _MINIMUM_SECRET_LENGTH or bool(_PLACEHOLDER.search(secret.lower()))
+
+
+def load_settings() -> Settings:
+    """The settings of this process; ends it with one clear line when they cannot be used."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        raise SystemExit(f"Configuration error: {'; '.join(_complaints(error))}") from None
+
+
+def _complaints(error: ValidationError) -> list[str]:
+    complaints = []
+    for details in error.errors(include_input=False):
+        name = ".".join(map(str, details["loc"])).upper()
+        message = details["msg"].removeprefix("Value error, ")
+        if details["type"] == "missing":
+            message = "is not set (see .env.example)"
+        complaints.append(f"{name} {message}".strip())
+    return complaints

@@ -1,0 +1,124 @@
+"""The connections to PostgreSQL, lent one at a time and never for longer than the deadline."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from time import monotonic
+
+import asyncpg
+
+from app.config import Settings
+from app.errors import Unavailable
+from app.services import Connection, Pool
+
+DEADLINE = 4.2
+"""Seconds one request may spend waiting for a connection and on its statements."""
+_CONNECT_TIMEOUT = 2.0
+_COMMAND_TIMEOUT = 3.5
+_IDLE_SECONDS = 300.0
+
+_PROBE_INTERVAL = 1.0
+_PROBE_TIMEOUT = 0.5
+
+# The database is away, restarting, out of resources, read-only after a fail-over, or too slow.
+_UNREACHABLE = (
+    OSError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.InsufficientResourcesError,
+    asyncpg.InvalidAuthorizationSpecificationError,
+    asyncpg.InvalidCatalogNameError,
+    asyncpg.ReadOnlySQLTransactionError,
+    asyncpg.TransactionRollbackError,
+    asyncpg.InterfaceError,
+)
+
+
+async def _keep_session(_: Connection) -> None:
+    """Nothing sets session state, so returning a connection needs no round trip."""
+
+
+class Database:
+    """A small pool of connections. Opening it needs no reachable server."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._dsn = settings.database_url.get_secret_value()
+        self._pool_size = settings.database_pool_size
+        self._statement_cache_size = settings.database_statement_cache_size
+        self._pool: Pool | None = None
+        self._probe: Pool | None = None
+        self._probing = asyncio.Lock()
+        self._probed_at = 0.0
+        self._ready = False
+
+    async def open(self) -> None:
+        """Prepares the pools; they connect when first used."""
+        self._pool = await self._create_pool(self._pool_size)
+        # The probe has a connection of its own: a busy pool is no outage.
+        self._probe = await self._create_pool(1)
+
+    async def _create_pool(self, size: int) -> Pool:
+        return await asyncpg.create_pool(
+            self._dsn,
+            min_size=0,
+            max_size=size,
+            max_inactive_connection_lifetime=_IDLE_SECONDS,
+            reset=_keep_session,
+            timeout=_CONNECT_TIMEOUT,
+            command_timeout=_COMMAND_TIMEOUT,
+            statement_cache_size=self._statement_cache_size,
+            server_settings={"application_name": "task-manager-api"},
+        )
+
+    async def close(self) -> None:
+        """Ends all connections, waiting for those still lent."""
+        for pool in (self._pool, self._probe):
+            if pool is not None:
+                await pool.close()
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[Connection]:
+        """Lends a connection; Unavailable when the deadline passes or the server is away."""
+        assert self._pool is not None, "the lifespan opens the pool"  # noqa: S101
+        try:
+            async with asyncio.timeout(DEADLINE), _lent(self._pool) as connection:
+                yield connection
+        except asyncpg.DataError:
+            raise  # an InterfaceError too, but the statement's fault, not the server's
+        except _UNREACHABLE as error:
+            raise Unavailable from error
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Connection]:
+        """Lends a connection in a transaction that is committed on leaving."""
+        async with self.connection() as connection, connection.transaction():
+            yield connection
+
+    async def is_ready(self) -> bool:
+        """Whether the database answers, asked at most once a second and for half a second."""
+        async with self._probing:
+            if monotonic() - self._probed_at >= _PROBE_INTERVAL:
+                self._ready = await self._answers()
+                self._probed_at = monotonic()
+            return self._ready
+
+    async def _answers(self) -> bool:
+        assert self._probe is not None, "the lifespan opens the pool"  # noqa: S101
+        try:
+            async with asyncio.timeout(_PROBE_TIMEOUT), _lent(self._probe) as connection:
+                return bool(await connection.fetchval("SELECT true"))
+        except _UNREACHABLE:
+            return False
+
+
+@asynccontextmanager
+async def _lent(pool: Pool) -> AsyncIterator[Connection]:
+    connection = await pool.acquire()
+    try:
+        yield connection  # type: ignore[misc]  # the pool's proxy is a connection to its user
+    except (TimeoutError, asyncio.CancelledError):
+        # A release would wait for the server to confirm the cancellation; a frozen one never does.
+        connection.terminate()
+        raise
+    finally:
+        await pool.release(connection)

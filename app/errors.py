@@ -1,0 +1,82 @@
+"""Errors a caller can be told about: each knows its status, its stable code and its sentence."""
+
+from collections.abc import Mapping, Sequence
+from typing import ClassVar
+
+
+class AppError(Exception):
+    """Internal server error"""
+
+    status: ClassVar[int] = 500
+    code: ClassVar[str] = "internal_error"
+    headers: ClassVar[Mapping[str, str]] = {}
+
+    def __init__(self, message: str | None = None) -> None:
+        self.message = message or type(self).__doc__ or ""
+        super().__init__(self.message)
+
+    def body(self) -> dict[str, object]:
+        """The members of the JSON error answer."""
+        return {"detail": self.message}
+
+
+class InvalidPayload(AppError):
+    """Invalid payload"""
+
+    status = 400
+    code = "invalid_payload"
+
+    def __init__(
+        self, message: str | None = None, errors: Sequence[Mapping[str, str]] = ()
+    ) -> None:
+        super().__init__(message)
+        self.errors = list(errors)
+
+    def body(self) -> dict[str, object]:
+        """Adds the stable code and the list of what is wrong with which field."""
+        return {"detail": self.message, "code": self.code, "errors": self.errors}
+
+
+class AlreadyExists(AppError):
+    """Already exists"""
+
+    status = 400
+    code = "already_exists"
+
+
+class Unauthorized(AppError):
+    """Not authenticated"""
+
+    status = 401
+    code = "unauthorized"
+    headers: ClassVar[Mapping[str, str]] = {"WWW-Authenticate": "ApiKey"}
+
+
+class Forbidden(AppError):
+    """Not allowed"""
+
+    status = 403
+    code = "forbidden"
+
+
+class NotFound(AppError):
+    """Not found"""
+
+    status = 404
+    code = "not_found"
+
+
+class Fault(AppError):
+    """Internal server error"""
+
+    def body(self) -> dict[str, object]:
+        """Carries the envelope's members too, so that a client that reads only those sees it."""
+        return {"detail": self.message, "success": False, "data": None, "error": self.message}
+
+
+class Unavailable(Fault):
+    """Database unavailable, try again shortly"""
+
+    status = 503
+    code = "unavailable"
+    headers: ClassVar[Mapping[str, str]] = {"Retry-After": "1"}

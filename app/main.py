@@ -1,0 +1,98 @@
+"""The application: its middleware, its doors, its error answers, its life."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from fastapi_offline import FastAPIOffline
+
+from app import __version__
+from app.auth import ServiceKeys
+from app.commands.router import router as commands
+from app.config import Settings, load_settings
+from app.database import Database
+from app.errors import AppError
+from app.logs import configure_logs, logger
+from app.middleware import CORS, BodyLimit, Faults, RequestLog, error_response
+from app.routers import actions, admin, health, stats
+
+_DESCRIPTION = """The command service behind **Whiskers**, the task manager cat of Cat House.
+
+Press *Authorize*, enter a service key, and try `POST /execute` with one of its examples."""
+
+
+def create_app(settings: Settings | None = None) -> FastAPI:
+    """The ASGI application for these settings, or for those of the environment."""
+    settings = settings or load_settings()
+    configure_logs(settings)
+    app = _documented_app(settings)
+    app.state.settings = settings
+    app.state.database = Database(settings)
+    app.state.service_keys = ServiceKeys(app.state.database, settings)
+    app.state.doors = ["commands"]
+    for router in (commands, stats.router, actions.router, admin.router, health.router):
+        app.include_router(router)
+    app.add_exception_handler(AppError, _answer_error)
+    app.add_exception_handler(RequestValidationError, _answer_validation_error)
+    # The one added last sees a request first.
+    app.add_middleware(BodyLimit)
+    app.add_middleware(Faults)
+    app.add_middleware(CORS, origins=settings.cors_origins)
+    app.add_middleware(RequestLog)
+    return app
+
+
+def _documented_app(settings: Settings) -> FastAPI:
+    options: dict[str, Any] = {
+        "title": "Task Manager API",
+        "version": __version__,
+        "description": _DESCRIPTION,
+        "license_info": {"name": "MIT", "identifier": "MIT"},
+        "lifespan": _lifespan,
+        "redirect_slashes": False,
+        "separate_input_output_schemas": False,
+        "swagger_ui_parameters": {"validatorUrl": None, "persistAuthorization": True},
+    }
+    if settings.serves_docs:
+        return FastAPIOffline(**options)
+    return FastAPI(**options, openapi_url=None, docs_url=None, redoc_url=None)
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    settings: Settings = app.state.settings
+    database: Database = app.state.database
+    logger.info(
+        "configuration_loaded",
+        environment=settings.environment,
+        log_level=settings.log_level,
+        doors=app.state.doors,
+    )
+    await database.open()
+    yield
+    await database.close()
+
+
+async def _answer_error(_: Request, error: Exception) -> Response:
+    assert isinstance(error, AppError)  # noqa: S101 - registered for nothing else
+    return error_response(error)
+
+
+async def _answer_validation_error(_: Request, error: Exception) -> Response:
+    """Says what is wrong and where; never what was sent."""
+    assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for nothing else
+    details = [
+        {"type": detail["type"], "loc": detail["loc"], "msg": detail["msg"]}
+        for detail in error.errors()
+    ]
+    return JSONResponse({"detail": details}, 422)
+
+
+def __getattr__(name: str) -> FastAPI:
+    """`app.main:app` for servers that expect an instance."""
+    if name == "app":
+        return create_app()
+    raise AttributeError(name)

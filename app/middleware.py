@@ -1,0 +1,199 @@
+"""What happens to every request, in pure ASGI: identity and log line, CORS, faults, body limits."""
+
+import asyncio
+import re
+from collections.abc import Sequence
+from time import perf_counter
+from typing import Any
+from uuid import uuid4
+
+from fastapi.responses import JSONResponse
+from starlette.datastructures import Headers
+from starlette.exceptions import HTTPException
+from starlette.middleware.cors import CORSMiddleware
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app.commands.models import timestamp
+from app.errors import AppError, Fault
+from app.logs import logger
+
+MAX_BODY_BYTES = 1024 * 1024
+BODY_SECONDS = 10.0
+
+_SANE_ID = re.compile(rb"[A-Za-z0-9._-]{1,128}")
+
+
+def _header(scope: Scope, name: bytes) -> bytes | None:
+    return next((value for key, value in scope["headers"] if key == name), None)
+
+
+def _sane_id(scope: Scope, name: bytes) -> bytes | None:
+    value = _header(scope, name)
+    return value if value is not None and _SANE_ID.fullmatch(value) else None
+
+
+class RequestLog:
+    """Gives every request an id, every answer that id, and the log one line about both.
+
+    Whoever handles the request adds what it knows to `scope["log"]`.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return await self.app(scope, receive, send)
+        started = perf_counter()
+        request_id = _sane_id(scope, b"x-request-id") or uuid4().hex.encode()
+        entry: dict[str, Any] = {"request_id": request_id.decode()}
+        echoed = [(b"x-request-id", request_id), (b"x-content-type-options", b"nosniff")]
+        if trace_id := _sane_id(scope, b"x-trace-id"):
+            entry["trace_id"] = trace_id.decode()
+            echoed.append((b"x-trace-id", trace_id))
+        if traceparent := _sane_id(scope, b"traceparent"):
+            entry["traceparent"] = traceparent.decode()
+        entry["method"], entry["path"] = scope["method"], scope["path"]
+        scope["log"] = entry
+
+        async def send_identified(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                entry["status"] = message["status"]
+                message["headers"] = [*message.get("headers", ()), *echoed]
+            await send(message)
+
+        try:
+            await self.app(scope, receive, send_identified)
+        finally:
+            entry["duration_ms"] = round((perf_counter() - started) * 1000, 2)
+            logger.info("request", **entry)
+
+
+class Faults:
+    """Answers what nobody expected with a plain 500, and logs it once, with its traceback.
+
+    It stands inside CORS so that browsers may read the answer, and never re-raises: uvicorn
+    would close a kept-alive connection unannounced.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return await self.app(scope, receive, send)
+        started = False
+
+        async def send_noting(message: Message) -> None:
+            nonlocal started
+            started = True
+            await send(message)
+
+        try:
+            await self.app(scope, receive, send_noting)
+        except Exception:
+            logger.exception("unexpected_error", request_id=scope["log"]["request_id"])
+            if started:
+                raise
+            await error_response(Fault())(scope, receive, send)
+
+
+def error_response(error: AppError) -> Response:
+    """The answer to an error that a caller can be told about."""
+    body = error.body()
+    if isinstance(error, Fault):
+        body["timestamp"] = timestamp()
+    return JSONResponse(body, error.status, headers=error.headers)
+
+
+class _ExactCORS(CORSMiddleware):
+    """Allows exactly the listed headers, and refuses in JSON like everything else here."""
+
+    def __init__(self, app: ASGIApp, origins: Sequence[str], methods: str, headers: str) -> None:
+        super().__init__(
+            app,
+            allow_origins=origins,
+            allow_methods=methods.split(", "),
+            allow_credentials=True,
+            expose_headers=("X-Request-ID",),
+        )
+        self.allow_headers = headers.lower().split(", ")
+        self.preflight_headers["Access-Control-Allow-Headers"] = headers
+
+    def preflight_response(self, request_headers: Headers) -> Response:
+        response = super().preflight_response(request_headers)
+        if response.status_code == 200:
+            return response
+        refusal = JSONResponse({"detail": bytes(response.body).decode()}, response.status_code)
+        for name in ("Vary", "Access-Control-Allow-Origin"):
+            if name in response.headers:
+                refusal.headers[name] = response.headers[name]
+        return refusal
+
+
+class CORS:
+    """Cross-origin rules by path; requests without an Origin pass untouched."""
+
+    def __init__(self, app: ASGIApp, origins: Sequence[str]) -> None:
+        self.app = app
+        methods, headers = "GET, POST, PATCH, DELETE, OPTIONS", "X-Service-Key, Content-Type"
+        self._commands = _ExactCORS(app, origins, methods, headers)
+        self._doors = _ExactCORS(app, origins, f"{methods}, PUT", f"{headers}, Authorization")
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or _header(scope, b"origin") is None:
+            await self.app(scope, receive, send)
+        elif scope["path"].startswith("/api/"):
+            await self._doors(scope, receive, send)
+        else:
+            await self._commands(scope, receive, send)
+
+
+class BodyLimit:
+    """Refuses a body over 1 MiB with 413 and one slower than 10 s with 408.
+
+    The refusal is raised where the body is read, so that a credential is asked for first.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            receive = _LimitedBody(scope, receive)
+        await self.app(scope, receive, send)
+
+
+class _LimitedBody:
+    def __init__(self, scope: Scope, receive: Receive) -> None:
+        self._receive = receive
+        declared = _header(scope, b"content-length") or b"0"
+        self._declared = int(declared) if declared.isdigit() else 0
+        self._size = 0
+        self._deadline: float | None = None
+        self._complete = False
+
+    async def __call__(self) -> Message:
+        if self._complete:
+            return await self._receive()
+        if self._declared > MAX_BODY_BYTES:
+            raise _too_large()
+        if self._deadline is None:
+            self._deadline = asyncio.get_running_loop().time() + BODY_SECONDS
+        try:
+            async with asyncio.timeout_at(self._deadline):
+                message = await self._receive()
+        except TimeoutError:
+            raise HTTPException(
+                408, "The request body took too long", {"Connection": "close"}
+            ) from None
+        self._size += len(message.get("body", b""))
+        self._complete = not message.get("more_body", False)
+        if self._size > MAX_BODY_BYTES:
+            raise _too_large()
+        return message
+
+
+def _too_large() -> HTTPException:
+    return HTTPException(413, f"The request body is larger than {MAX_BODY_BYTES} bytes")

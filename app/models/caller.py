@@ -1,0 +1,24 @@
+"""Who is asking, whatever credential said so."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+CallerKind = Literal["service", "admin"]
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """An authenticated caller.
+
+    `scopes` is None where everything is allowed. `enforce_ownership` makes other users' tasks
+    invisible to it.
+    """
+
+    kind: CallerKind
+    name: str
+    scopes: frozenset[str] | None = None
+    enforce_ownership: bool = False
+
+    def holds(self, *scopes: str) -> bool:
+        """Whether any one of the scopes was granted."""
+        return self.scopes is None or not self.scopes.isdisjoint(("*", *scopes))

@@ -1,0 +1,75 @@
+"""Error answers as the OpenAPI document describes them."""
+
+from datetime import datetime
+from typing import Any
+
+from pydantic import BaseModel
+
+
+class Error(BaseModel):
+    """Why the request was refused."""
+
+    detail: str
+
+
+class FieldError(BaseModel):
+    """What is wrong with one field of the payload."""
+
+    field: str
+    message: str
+
+
+class PayloadError(BaseModel):
+    """Why the payload was refused, in one sentence and field by field."""
+
+    detail: str
+    code: str
+    errors: list[FieldError]
+
+
+class FaultError(BaseModel):
+    """The service's own fault: nothing about it but the request id, in X-Request-ID, is told."""
+
+    detail: str
+    success: bool
+    data: None
+    error: str
+    timestamp: datetime
+
+
+_RETRY_AFTER = {
+    "description": "Seconds to wait before trying again.",
+    "schema": {"type": "integer"},
+}
+_DOCUMENTED: dict[int, dict[str, Any]] = {
+    400: {"model": PayloadError, "description": "The payload is wrong; `detail` names the field."},
+    401: {"model": Error, "description": "The key is missing, unknown, expired or revoked."},
+    403: {"model": Error, "description": "The key lacks the scope."},
+    404: {"model": Error, "description": "There is no such thing."},
+    408: {"model": Error, "description": "The body took longer than 10 seconds to arrive."},
+    413: {"model": Error, "description": "The body is larger than 1 MiB."},
+    500: {"model": FaultError, "description": "Our fault; it is logged under the request id."},
+    503: {
+        "model": FaultError,
+        "description": "The database cannot be reached; nothing was promised.",
+        "headers": {"Retry-After": _RETRY_AFTER},
+    },
+}
+
+
+def documented(*statuses: int, **descriptions: str) -> dict[int | str, dict[str, Any]]:
+    """The `responses` of a route that may answer these statuses, besides 500 and 503.
+
+    A description is overridden by the keyword `status_<number>`.
+    """
+    return {
+        status: {
+            **_DOCUMENTED[status],
+            "description": descriptions.get(f"status_{status}", _DOCUMENTED[status]["description"]),
+        }
+        for status in (*statuses, 500, 503)
+    }
+
+
+BODY_ERRORS = (408, 413)
+"""What may go wrong while a body is read."""

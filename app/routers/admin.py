@@ -1,0 +1,112 @@
+"""/admin: service keys are minted, rotated, listed and revoked."""
+
+from typing import Any
+from uuid import UUID
+
+from fastapi import APIRouter, Request, Response, Security
+from fastapi.exceptions import RequestValidationError
+
+from app.auth import ADMIN_KEY, admin_key, guarded
+from app.commands.registry import actions
+from app.config import Settings
+from app.database import Database
+from app.logs import logger
+from app.models.error import BODY_ERRORS, Error, documented
+from app.models.key import KeyList, KeyReference, MintedKey, NewKey, RotatedKey
+from app.services import keys
+
+router = APIRouter(
+    prefix="/admin",
+    route_class=guarded(admin_key),
+    dependencies=[Security(ADMIN_KEY)],
+    tags=["admin"],
+)
+
+_NAME_TAKEN: dict[int | str, dict[str, Any]] = {
+    400: {"model": Error, "description": "A key of this name exists."}
+}
+_UNAUTHORIZED = "X-Admin-Key is missing or wrong."
+
+
+@router.post(
+    "/service-keys",
+    status_code=201,
+    summary="Mint a service key",
+    responses=documented(401, *BODY_ERRORS, status_401=_UNAUTHORIZED) | _NAME_TAKEN,
+)
+async def create_key(request: Request, response: Response, new: NewKey) -> MintedKey:
+    """Returns the key's value, for the only time."""
+    _refuse_unknown_scopes(new)
+    secret = _secret(request)
+    async with _database(request).transaction() as db:
+        minted = await keys.insert_key(db, new, keys.generate(new.environment, secret))
+    logger.info("service_key_created", key_name=new.key_name, key_id=str(minted.id))
+    response.headers["Cache-Control"] = "no-store"
+    return minted
+
+
+@router.post(
+    "/rotate-key",
+    summary="Rotate a service key",
+    responses=documented(
+        *(401, 404, *BODY_ERRORS),
+        status_401=_UNAUTHORIZED,
+        status_404="No key of this name works any more.",
+    ),
+)
+async def rotate_key(request: Request, response: Response, key: KeyReference) -> RotatedKey:
+    """Returns the successor's value, for the only time. The old key works for 7 more days."""
+    async with _database(request).transaction() as db:
+        rotated = await keys.rotate_key(db, key.key_name, _secret(request))
+    logger.info("service_key_rotated", key_name=key.key_name)
+    response.headers["Cache-Control"] = "no-store"
+    return rotated
+
+
+@router.get(
+    "/service-keys",
+    summary="List service keys",
+    responses=documented(401, status_401=_UNAUTHORIZED),
+)
+async def list_keys(request: Request) -> KeyList:
+    """Every key ever minted, newest first, never with its value."""
+    async with _database(request).connection() as db:
+        return KeyList.model_construct(keys=await keys.list_keys(db))
+
+
+@router.delete(
+    "/service-keys/{key_id}",
+    status_code=204,
+    summary="Revoke a service key",
+    responses=documented(401, 404, status_401=_UNAUTHORIZED),
+)
+async def revoke_key(request: Request, key_id: UUID) -> None:
+    """Ends the key at once; within a second every worker refuses it."""
+    async with _database(request).connection() as db:
+        key_name = await keys.revoke_key(db, key_id)
+    logger.info("service_key_revoked", key_name=key_name, key_id=str(key_id))
+
+
+def _database(request: Request) -> Database:
+    database: Database = request.app.state.database
+    return database
+
+
+def _secret(request: Request) -> str | None:
+    settings: Settings = request.app.state.settings
+    return settings.generator_secret
+
+
+def _refuse_unknown_scopes(new: NewKey) -> None:
+    known = {"*", *(name for action in actions() for name in (action.scope, action.name))}
+    if unknown := [scope for scope in new.scopes or () if scope not in known]:
+        index = (new.scopes or []).index(unknown[0])
+        raise RequestValidationError(
+            [
+                {
+                    "type": "unknown_scope",
+                    "loc": ("body", "scopes", index),
+                    "msg": f"Scope must be one of {', '.join(sorted(known))}",
+                }
+            ]
+        )

@@ -1,0 +1,170 @@
+"""Service keys: minted, found by digest, rotated, revoked. A value is known only when minted."""
+
+import hmac
+import secrets
+from hashlib import sha256
+from uuid import UUID
+
+from asyncpg import UniqueViolationError
+
+from app.errors import AlreadyExists, NotFound
+from app.models.caller import Caller
+from app.models.key import KeyEnvironment, KeyInfo, MintedKey, NewKey, RotatedKey
+from app.services import Connection
+
+DEVELOPMENT_KEY_NAME = "cat-house-dev"
+DEVELOPMENT_KEY = "sk_dev_test_key_12345678901234567890123456789012"
+
+
+def digest(key: str) -> str:
+    """What is stored of a key: its SHA-256, 64 lower-case hex digits."""
+    return sha256(key.encode()).hexdigest()
+
+
+def generate(environment: KeyEnvironment, secret: str | None) -> str:
+    """A new value, `sk_<environment>_` and 64 hex digits.
+
+    Keyed with the deployment's secret where there is one, so that the values stay unguessable
+    even if the machine's random source is not.
+    """
+    noise = secrets.token_bytes(32)
+    return f"sk_{environment}_{hmac.digest((secret or '').encode(), noise, 'sha256').hex()}"
+
+
+# The use is noted at most once a minute, and never waits for whoever holds the row.
+_FIND = """
+WITH used AS (
+    UPDATE service_api_keys SET last_used_at = now()
+    WHERE id = (
+        SELECT id FROM service_api_keys
+        WHERE api_key = $1 AND active
+            AND (last_used_at IS NULL OR last_used_at < now() - interval '1 minute')
+        FOR UPDATE SKIP LOCKED
+    )
+)
+SELECT key_name, scopes, enforce_ownership FROM service_api_keys
+WHERE api_key = $1 AND active AND (expires_at IS NULL OR expires_at > now())
+"""
+
+
+async def find_caller(db: Connection, key_digest: str) -> Caller | None:
+    """Who holds the key with this digest, if it is active and not expired."""
+    row = await db.fetchrow(_FIND, key_digest)
+    if row is None:
+        return None
+    scopes = None if row["scopes"] is None else frozenset(row["scopes"])
+    return Caller("service", row["key_name"], scopes, row["enforce_ownership"])
+
+
+_INSERT = """
+INSERT INTO service_api_keys
+    (key_name, api_key, environment, last_four, enforce_ownership, scopes, expires_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7)
+RETURNING id, key_name, created_at
+"""
+
+
+async def insert_key(db: Connection, new: NewKey, value: str) -> MintedKey:
+    """Stores a key; AlreadyExists when the name is taken."""
+    try:
+        row = await db.fetchrow(
+            _INSERT,
+            new.key_name,
+            digest(value),
+            new.environment,
+            value[-4:],
+            new.enforce_ownership,
+            new.scopes,
+            new.expires_at,
+        )
+    except UniqueViolationError as error:
+        raise AlreadyExists("Key name already exists") from error
+    assert row is not None  # noqa: S101 - an insert without a condition returns its row
+    return MintedKey(service_key=value, **row)
+
+
+_ENSURE_DEVELOPMENT_KEY = """
+INSERT INTO service_api_keys (key_name, api_key, environment, last_four)
+VALUES ($1, $2, 'dev', $3)
+ON CONFLICT DO NOTHING
+"""
+
+
+async def ensure_development_key(db: Connection) -> None:
+    """Creates the documented key unless its name was ever taken: a revoked one stays revoked."""
+    await db.execute(
+        _ENSURE_DEVELOPMENT_KEY, DEVELOPMENT_KEY_NAME, digest(DEVELOPMENT_KEY), DEVELOPMENT_KEY[-4:]
+    )
+
+
+# A lock on the name, not on a row: a row lock would miss the successor another rotation made.
+_LOCK_NAME = "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))"
+
+# `lifetime` is the name's own expiry, from before a grace period cut it short.
+_PREDECESSOR = """
+SELECT id, environment, (
+    SELECT expires_at FROM service_api_keys WHERE key_name = $1 AND superseded_at IS NULL
+) AS lifetime
+FROM service_api_keys
+WHERE key_name = $1 AND active AND (expires_at IS NULL OR expires_at > now())
+ORDER BY superseded_at IS NULL DESC, created_at DESC
+LIMIT 1
+"""
+
+_SUPERSEDE = """
+UPDATE service_api_keys SET
+    superseded_at = now(),
+    expires_at = least(coalesce(expires_at, 'infinity'), now() + interval '7 days')
+WHERE key_name = $1 AND superseded_at IS NULL
+"""
+
+_SUCCEED = """
+INSERT INTO service_api_keys
+    (key_name, api_key, environment, last_four, enforce_ownership, scopes, expires_at)
+SELECT key_name, $2, environment, $3, enforce_ownership, scopes, $4
+FROM service_api_keys WHERE id = $1
+"""
+
+_EXPIRY = "SELECT expires_at FROM service_api_keys WHERE id = $1"
+
+
+async def rotate_key(db: Connection, key_name: str, secret: str | None = None) -> RotatedKey:
+    """Replaces a key inside the caller's transaction; the old one works for 7 more days.
+
+    NotFound when the name is unknown or none of its keys works any more.
+    """
+    await db.execute(_LOCK_NAME, key_name)
+    predecessor = await db.fetchrow(_PREDECESSOR, key_name)
+    if predecessor is None:
+        raise NotFound("Key name not found or no active key")
+    await db.execute(_SUPERSEDE, key_name)
+    value = generate(predecessor["environment"] or "prod", secret)
+    await db.execute(
+        _SUCCEED, predecessor["id"], digest(value), value[-4:], predecessor["lifetime"]
+    )
+    old_expiry = await db.fetchval(_EXPIRY, predecessor["id"])
+    return RotatedKey(new_key=value, old_key_expires_at=old_expiry)
+
+
+_LIST = """
+SELECT id, key_name, environment, last_four, enforce_ownership, scopes, created_at, expires_at,
+    last_used_at, active AND (expires_at IS NULL OR expires_at > now()) AS active
+FROM service_api_keys
+ORDER BY created_at DESC, id DESC
+"""
+
+
+async def list_keys(db: Connection) -> list[KeyInfo]:
+    """Every key ever minted, newest first, without its value."""
+    return [KeyInfo.model_construct(**row) for row in await db.fetch(_LIST)]
+
+
+_REVOKE = "UPDATE service_api_keys SET active = false WHERE id = $1 RETURNING key_name"
+
+
+async def revoke_key(db: Connection, key_id: UUID) -> str:
+    """Ends a key at once and returns its name; NotFound when there is none."""
+    key_name: str | None = await db.fetchval(_REVOKE, key_id)
+    if key_name is None:
+        raise NotFound("Key not found")
+    return key_name

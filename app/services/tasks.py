@@ -1,0 +1,154 @@
+"""Tasks in PostgreSQL. An owner of None crosses owners: the caller is trusted to."""
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from asyncpg import Record
+
+from app.errors import NotFound
+from app.models.task import Priority, Status, Task, TaskChanges, TaskFields
+from app.services import Connection
+from app.services.changes import recorded
+
+_COLUMNS = """id, user_id, title, description, status, priority, created_at, completed_at,
+    due_date, tags, updated_at, version, deleted_at"""
+
+# A write that says completed stamps the instant, any other status clears it.
+_COMPLETED_AT = "CASE WHEN {status} = 'completed' THEN now() END"
+
+_OWNED = "id = $1 AND ($2::text IS NULL OR user_id = $2) AND deleted_at IS NULL"
+
+
+def _task(row: Record | None, task_id: UUID) -> Task:
+    """Builds without validating: what is stored is shown, whichever door wrote it."""
+    if row is None:
+        raise NotFound(f"Task not found: {task_id}")
+    return Task.model_construct(**row)
+
+
+_INSERT = f"""
+WITH written AS (
+    INSERT INTO tasks (user_id, title, description, status, priority, due_date, completed_at)
+    VALUES ($1, $2, $3, $4::text, $5, $6, {_COMPLETED_AT.format(status="$4::text")})
+    RETURNING {_COLUMNS}
+), {recorded("task", "created")}
+SELECT {_COLUMNS} FROM written
+"""  # noqa: S608
+
+
+async def insert_task(db: Connection, user_id: str, task: TaskFields) -> Task:
+    """Stores a new task with a time-ordered id."""
+    row = await db.fetchrow(
+        _INSERT,
+        user_id,
+        task.title,
+        task.description,
+        task.status,
+        task.priority,
+        task.due_date,
+    )
+    assert row is not None  # noqa: S101 - an insert without a condition returns its row
+    return Task.model_construct(**row)
+
+
+_FETCH = f"SELECT {_COLUMNS} FROM tasks WHERE {_OWNED}"  # noqa: S608
+
+
+async def fetch_task(db: Connection, task_id: UUID, owner: str | None) -> Task:
+    """One task; NotFound when there is none or it belongs to another owner."""
+    return _task(await db.fetchrow(_FETCH, task_id, owner), task_id)
+
+
+# Built by PostgreSQL and passed on as bytes: a list costs the worker nothing per task.
+# The instants look as pydantic writes them: no fraction where it is zero, else six digits.
+_TEXT_JSON = "coalesce(to_json({0})::text, 'null')"
+_INSTANT_JSON = """coalesce('"' || replace(
+            to_char({0} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US'), '.000000', ''
+        ) || 'Z"', 'null')"""
+_LIST = f"""
+SELECT '{{"tasks":[' || coalesce(string_agg(task, ','), '') || '],"count":' || count(*) || '}}'
+FROM (
+    SELECT concat(
+        '{{"id":"', id,
+        '","user_id":', to_json(user_id),
+        ',"title":', to_json(title),
+        ',"description":', {_TEXT_JSON.format("description")},
+        ',"status":', to_json(status),
+        ',"priority":', {_TEXT_JSON.format("priority")},
+        ',"created_at":', {_INSTANT_JSON.format("created_at")},
+        ',"completed_at":', {_INSTANT_JSON.format("completed_at")},
+        ',"due_date":', {_INSTANT_JSON.format("due_date")},
+        '}}'
+    ) AS task
+    FROM tasks
+    WHERE user_id = $1 AND deleted_at IS NULL
+        AND ($2::text IS NULL OR status = $2)
+        AND ($3::text IS NULL OR priority = $3)
+    ORDER BY created_at DESC, id DESC
+) AS newest_first
+"""  # noqa: S608
+
+
+async def list_tasks_json(
+    db: Connection,
+    user_id: str,
+    status: Status | None = None,
+    priority: Priority | None = None,
+) -> bytes:
+    """The JSON of a TaskList of one user's tasks, newest first."""
+    text: str = await db.fetchval(_LIST, user_id, status, priority)
+    return text.encode()
+
+
+_UPDATE = f"""
+WITH written AS (
+    UPDATE tasks SET
+        title = CASE WHEN 'title' = ANY ($3) THEN $4 ELSE title END,
+        description = CASE WHEN 'description' = ANY ($3) THEN $5 ELSE description END,
+        status = CASE WHEN 'status' = ANY ($3) THEN $6::text ELSE status END,
+        priority = CASE WHEN 'priority' = ANY ($3) THEN $7 ELSE priority END,
+        due_date = CASE WHEN 'due_date' = ANY ($3) THEN $8 ELSE due_date END,
+        completed_at = CASE WHEN 'status' = ANY ($3)
+            THEN {_COMPLETED_AT.format(status="$6::text")} ELSE completed_at END,
+        updated_at = now(),
+        version = version + 1
+    WHERE {_OWNED}
+    RETURNING {_COLUMNS}
+), {recorded("task", "updated", "$3::text[]")}
+SELECT {_COLUMNS} FROM written
+"""  # noqa: S608
+
+
+async def update_task(
+    db: Connection, task_id: UUID, owner: str | None, changes: TaskChanges
+) -> Task:
+    """Overwrites the fields that are set in `changes` and raises the version by one."""
+    row = await db.fetchrow(_UPDATE, task_id, owner, *_assignments(changes))
+    return _task(row, task_id)
+
+
+def _assignments(changes: TaskChanges) -> Sequence[Any]:
+    fields = sorted(changes.model_fields_set & TaskChanges.model_fields.keys())
+    return (
+        fields,
+        changes.title,
+        changes.description,
+        changes.status,
+        changes.priority,
+        changes.due_date,
+    )
+
+
+_DELETE = f"""
+WITH written AS (
+    DELETE FROM tasks WHERE {_OWNED} RETURNING id, user_id
+), {recorded("task", "deleted")}
+SELECT id FROM written
+"""  # noqa: S608
+
+
+async def delete_task(db: Connection, task_id: UUID, owner: str | None) -> None:
+    """Removes a task for good."""
+    if await db.fetchval(_DELETE, task_id, owner) is None:
+        raise NotFound(f"Task not found: {task_id}")
