@@ -83,7 +83,7 @@ def _tool(action: Action) -> Tool:
             idempotentHint=action.idempotent,
         ),
         scope=action.scope,
-        errors=list(map(_error, (InvalidPayload, *action.raises, Unavailable))),
+        errors=[_error(InvalidPayload), *map(_error, action.raises), _error(Unavailable)],
         examples=list(action.example_requests()),
     )
 
