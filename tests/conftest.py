@@ -144,7 +144,7 @@ class SharedConnection(Database):
 @pytest.fixture
 def settings(shared_url: str) -> Settings:
     """Settings of a development service on the shared database."""
-    return Settings(database_url=shared_url, log_level="ERROR")  # type: ignore[arg-type]
+    return Settings(database_url=shared_url, log_level="ERROR")
 
 
 @pytest.fixture
@@ -165,7 +165,7 @@ async def client(app: FastAPI) -> AsyncIterator[AsyncClient]:
 
 @pytest.fixture
 def execute(client: AsyncClient) -> Execute:
-    """Performs an action with the development key: `await execute("get-task", task_id=…)`."""
+    """Performs an action for user_123 with the development key; keywords are the payload."""
 
     async def execute(action: str, user_id: str = "user_123", **payload: Any) -> Response:
         command = {"action": action, "user_id": user_id, "payload": payload}
@@ -177,7 +177,7 @@ def execute(client: AsyncClient) -> Execute:
 @pytest.fixture
 async def live_client(database_url: str) -> AsyncIterator[AsyncClient]:
     """Talks to an application with a pool of its own on a clone, without credentials."""
-    app = create_app(Settings(database_url=database_url, log_level="ERROR"))  # type: ignore[arg-type]
+    app = create_app(Settings(database_url=database_url, log_level="ERROR"))
     async with (
         app.router.lifespan_context(app),
         AsyncClient(transport=ASGITransport(app), base_url="http://test") as client,
@@ -190,7 +190,7 @@ TaskFactory = Callable[..., Awaitable[Task]]
 
 @pytest.fixture
 def make_task(db: Connection) -> TaskFactory:
-    """Stores a task: `await make_task(user_id="u", status="completed")`."""
+    """Stores a task, with these fields instead of a pending "Feed cat" of user_123."""
 
     async def make_task(user_id: str = "user_123", **fields: Any) -> Task:
         return await tasks.insert_task(db, user_id, TaskFields(**{"title": "Feed cat", **fields}))
