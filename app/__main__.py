@@ -34,15 +34,16 @@ def cli() -> None:
 @click.option(
     "--port", type=click.IntRange(1, 65535), envvar="PORT", default=8888, show_default=True
 )
+@click.option("--host", default="127.0.0.1", show_default=True)
 @click.option("--reload/--no-reload", default=True, help="Restart when the code changes.")
-def dev(port: int, reload: bool) -> None:
+def dev(port: int, host: str, reload: bool) -> None:
     """Serve for development: own PostgreSQL, migrated, with the development key.
 
     With DATABASE_URL set, that database is used and no other is started.
     """
     import uvicorn  # noqa: PLC0415 - production does not need its supervisor
 
-    _require_free_port(port)
+    _require_free_port(host, port)
     os.environ.setdefault("ENVIRONMENT", "development")
     _require_database()
     settings = load_settings()
@@ -53,9 +54,10 @@ def dev(port: int, reload: bool) -> None:
     uvicorn.run(
         "app.main:create_app",
         factory=True,
+        host=host,
         port=port,
         reload=reload,
-        reload_dirs=["app"],
+        reload_dirs=[str(Path(__file__).parent)],
         log_config=None,
         access_log=False,
         server_header=False,
@@ -63,11 +65,11 @@ def dev(port: int, reload: bool) -> None:
     click.echo("Stopped.")
 
 
-def _require_free_port(port: int) -> None:
+def _require_free_port(host: str, port: int) -> None:
     with closing(socket.socket()) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind(("127.0.0.1", port))
+            probe.bind((host, port))
         except OSError:
             raise click.ClickException(
                 f"Port {port} is taken. Choose another: PORT={port + 1} make run"

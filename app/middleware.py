@@ -21,6 +21,14 @@ from app.logs import logger
 MAX_BODY_BYTES = 1024 * 1024
 BODY_SECONDS = 10.0
 
+# The pages bring all they need; whatever they ask of another host is not loaded.
+_PAGES = frozenset({"/docs", "/redoc"})
+_PAGE_POLICY = (
+    b"content-security-policy",
+    b"default-src 'self'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; "
+    b"img-src 'self' data:; worker-src blob:; frame-ancestors 'none'",
+)
+
 _SANE_ID = re.compile(rb"[A-Za-z0-9._-]{1,128}")
 
 
@@ -54,6 +62,8 @@ class RequestLog:
             echoed.append((b"x-trace-id", trace_id))
         if traceparent := _sane_id(scope, b"traceparent"):
             entry["traceparent"] = traceparent.decode()
+        if scope["path"] in _PAGES:
+            echoed.append(_PAGE_POLICY)
         entry["method"], entry["path"] = scope["method"], scope["path"]
         scope["log"] = entry
 

@@ -10,7 +10,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
@@ -86,10 +86,8 @@ def template(server_url: str) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def shared_url(server_url: str, template: str) -> Iterator[str]:
-    name = f"shared_{uuid4().hex}"
-    _execute(server_url, f"CREATE DATABASE {name} TEMPLATE {template}")
-    yield _named(server_url, name)
-    _execute(server_url, f"DROP DATABASE {name} WITH (FORCE)")
+    with create_clone(server_url, template) as url:
+        yield url
 
 
 @pytest.fixture(scope="session")
@@ -106,6 +104,15 @@ async def db(_kept_connection: Connection) -> AsyncIterator[Connection]:
     await transaction.start()
     yield _kept_connection
     await transaction.rollback()
+
+
+@contextmanager
+def create_clone(server_url: str, template: str) -> Iterator[str]:
+    """A migrated database of one's own, dropped afterwards; for fixtures wider than a test."""
+    name = f"clone_{uuid4().hex}"
+    _execute(server_url, f"CREATE DATABASE {name} TEMPLATE {template}")
+    yield _named(server_url, name)
+    _execute(server_url, f"DROP DATABASE {name} WITH (FORCE)")
 
 
 @pytest.fixture

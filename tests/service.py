@@ -1,0 +1,61 @@
+"""A service in a process of its own, as its users meet it."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from urllib.error import URLError
+from urllib.request import urlopen
+
+ROOT = Path(__file__).parent.parent
+
+
+def free_port() -> int:
+    """A TCP port that nobody listens on."""
+    with closing(socket.socket()) as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def environment(**settings: str) -> dict[str, str]:
+    """This process's environment with the settings in it."""
+    return {**os.environ, "PYTHONPATH": str(ROOT), **settings}
+
+
+@contextmanager
+def running(*arguments: str, **settings: str) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
+    """`python -m app <arguments>` on a free port, once it answers; its URL and process."""
+    port = free_port()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "app", *arguments],
+        env=environment(PORT=str(port), **settings),
+        cwd=ROOT,
+        stdout=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    url = f"http://localhost:{port}"
+    try:
+        _await_answer(f"{url}/health/live", process)
+        yield url, process
+    finally:
+        if process.poll() is None:
+            process.send_signal(signal.SIGTERM)
+            process.wait(30)
+
+
+def _await_answer(url: str, process: subprocess.Popen[bytes]) -> None:
+    for _ in range(300):
+        assert process.poll() is None, f"the service ended with {process.returncode}"
+        try:
+            urlopen(url, timeout=1).close()  # noqa: S310 - our own loopback URL
+        except (URLError, ConnectionError, TimeoutError):
+            time.sleep(0.1)
+        else:
+            return
+    raise AssertionError(f"{url} did not answer")
