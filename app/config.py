@@ -87,6 +87,14 @@ class Settings(BaseSettings):
     web_concurrency: Annotated[
         int, Field(ge=1, description="Worker processes of `python -m app serve`.")
     ] = 1
+    shutdown_delay: Annotated[
+        float,
+        Field(
+            ge=0,
+            le=15,
+            description="Seconds for which a stopping worker still serves, closing connections.",
+        ),
+    ] = 3
     database_pool_size: Annotated[
         int, Field(ge=1, description="Most connections one worker opens.")
     ] = 10

@@ -2,10 +2,11 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from time import monotonic
 
 import asyncpg
+from starlette.requests import Request
 
 from app.config import Settings
 from app.errors import Unavailable
@@ -77,11 +78,11 @@ class Database:
                 await pool.close()
 
     @asynccontextmanager
-    async def connection(self) -> AsyncIterator[Connection]:
-        """Lends a connection; Unavailable when the deadline passes or the server is away."""
+    async def connection(self, seconds: float = DEADLINE) -> AsyncIterator[Connection]:
+        """Lends a connection; Unavailable when the time is over or the server is away."""
         assert self._pool is not None, "the lifespan opens the pool"  # noqa: S101
         try:
-            async with asyncio.timeout(DEADLINE), _lent(self._pool) as connection:
+            async with asyncio.timeout(seconds), _lent(self._pool) as connection:
                 yield connection
         except asyncpg.DataError:
             raise  # an InterfaceError too, but the statement's fault, not the server's
@@ -89,9 +90,9 @@ class Database:
             raise Unavailable from error
 
     @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[Connection]:
+    async def transaction(self, seconds: float = DEADLINE) -> AsyncIterator[Connection]:
         """Lends a connection in a transaction that is committed on leaving."""
-        async with self.connection() as connection, connection.transaction():
+        async with self.connection(seconds) as connection, connection.transaction():
             yield connection
 
     async def is_ready(self) -> bool:
@@ -109,6 +110,15 @@ class Database:
                 return bool(await connection.fetchval("SELECT true"))
         except _UNREACHABLE:
             return False
+
+
+def get_db(
+    request: Request, *, transaction: bool = False
+) -> AbstractAsyncContextManager[Connection]:
+    """Lends a connection for what is left of the request's deadline."""
+    database: Database = request.app.state.database
+    left = DEADLINE - request.scope.get("waited", 0.0)
+    return database.transaction(left) if transaction else database.connection(left)
 
 
 @asynccontextmanager

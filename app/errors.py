@@ -66,6 +66,27 @@ class NotFound(AppError):
     code = "not_found"
 
 
+class Conflict(AppError):
+    """In conflict with the present state"""
+
+    status = 409
+    code = "conflict"
+
+
+class AlreadyRunning(Conflict):
+    """The first command with this idempotency key is still running"""
+
+    code = "already_running"
+    headers: ClassVar[Mapping[str, str]] = {"Retry-After": "1"}
+
+
+class IdempotencyKeyReused(AppError):
+    """The idempotency key was used for another command"""
+
+    status = 422
+    code = "idempotency_key_reused"
+
+
 class Fault(AppError):
     """Internal server error"""
 

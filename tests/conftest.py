@@ -24,7 +24,7 @@ from httpx import ASGITransport, AsyncClient, Response
 from app import embedded, migrations
 from app.auth import ServiceKeys
 from app.config import DEVELOPMENT_ADMIN_KEY, Settings, normalize_database_url
-from app.database import Database
+from app.database import DEADLINE, Database
 from app.main import create_app
 from app.models.task import Task, TaskFields
 from app.services import Connection, tasks
@@ -140,7 +140,7 @@ class SharedConnection(Database):
         pass
 
     @asynccontextmanager
-    async def connection(self) -> AsyncIterator[Connection]:
+    async def connection(self, seconds: float = DEADLINE) -> AsyncIterator[Connection]:
         async with self._turn, self._connection.transaction():
             yield self._connection
 

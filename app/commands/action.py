@@ -7,10 +7,11 @@ from typing import Any, Generic, TypeVar, get_args, get_origin, get_type_hints
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import ErrorDetails, from_json
 
-from app.commands.models import serialize
+from app.commands.models import Answer, serialize
 from app.errors import AppError, Forbidden, InvalidPayload
 from app.models.caller import Caller, CallerKind
-from app.services import Connection
+from app.services import Connection, replays
+from app.services.replays import Claim, StoredAnswer, fingerprint
 
 Result = TypeVar("Result")
 PLATFORM = Caller("service", "platform")
@@ -27,6 +28,7 @@ class Context:
     db: Connection
     user_id: str
     caller: Caller = PLATFORM
+    idempotency_key: str | None = None
 
     @property
     def owner(self) -> str | None:
@@ -87,7 +89,7 @@ class Action:
         try:
             return self.payload.model_validate(payload)
         except ValidationError as error:
-            raise _invalid_payload(error) from None
+            raise invalid_payload(error) from None
 
     async def run(self, context: Context, payload: Any) -> Any:
         """Performs it and returns its result, committed."""
@@ -96,6 +98,35 @@ class Action:
             return await self.perform(context, payload)
         async with context.db.transaction():
             return await self.perform(context, payload)
+
+    async def answer(
+        self, context: Context, payload: Any, render: Callable[[Any], bytes]
+    ) -> Answer:
+        """Performs it at most once per idempotency key; the first answer, whoever asks again."""
+        if context.idempotency_key is None or not self.writes:
+            return Answer(200, render(await self.run(context, payload)))
+        self.authorize(context.caller)
+        claim = Claim(context.user_id, context.caller.name, context.idempotency_key)
+        content = payload.model_dump(mode="json", exclude_unset=True)
+        async with context.db.transaction():
+            stored = await replays.claim(context.db, claim, fingerprint(self.name, content))
+            if stored is not None:
+                return Answer(stored.status, stored.body, replayed=True)
+            answer = await self._attempt(context, payload, render)
+            await replays.store(context.db, claim, StoredAnswer(answer.status, answer.body))
+        return answer
+
+    async def _attempt(
+        self, context: Context, payload: Any, render: Callable[[Any], bytes]
+    ) -> Answer:
+        """A refusal is an answer too; a fault rolls everything back, the claim included."""
+        try:
+            async with context.db.transaction():
+                return Answer(200, render(await self.perform(context, payload)))
+        except AppError as error:
+            if error.status >= 500:
+                raise
+            return Answer(error.status, serialize(error.body()))
 
     async def __call__(
         self, user_id: str, payload: dict[str, Any], db: Connection
@@ -162,7 +193,8 @@ def as_action(name: str, handler: Action | BareHandler) -> Action:
     return Action(name, description, perform, AnyPayload, Any, scope=name, writes=True)
 
 
-def _invalid_payload(error: ValidationError) -> InvalidPayload:
+def invalid_payload(error: ValidationError) -> InvalidPayload:
+    """The refusal that names every field that is wrong, and never its value."""
     errors = [_field_error(details) for details in error.errors(include_input=False)]
     return InvalidPayload("; ".join(map(_sentence, errors)), errors)
 

@@ -1,12 +1,21 @@
 """The living catalogue of actions, in the field names of MCP's tools/list."""
 
+from collections.abc import Iterator
 from typing import Annotated, Any
 
 from pydantic import BaseModel, Field, TypeAdapter
 
 from app.commands.action import Action
+from app.commands.models import CommandOptions
 from app.commands.registry import actions
-from app.errors import AppError, InvalidPayload, NotFound, Unavailable
+from app.errors import (
+    AlreadyRunning,
+    AppError,
+    IdempotencyKeyReused,
+    InvalidPayload,
+    NotFound,
+    Unavailable,
+)
 from app.models.caller import Caller
 
 
@@ -44,6 +53,9 @@ class Tool(BaseModel):
     outputSchema: Annotated[  # noqa: N815
         dict[str, Any], Field(description="JSON Schema of `data`.")
     ]
+    optionsSchema: Annotated[  # noqa: N815
+        dict[str, Any], Field(description="JSON Schema of the command's `options`.")
+    ]
     annotations: Annotations
     scope: Annotated[str, Field(description="What a restricted key must hold.")]
     errors: list[ActionError]
@@ -76,6 +88,7 @@ def _tool(action: Action) -> Tool:
         description=action.description,
         inputSchema=action.payload.model_json_schema(),
         outputSchema=TypeAdapter(action.result).json_schema(mode="serialization"),
+        optionsSchema=CommandOptions.model_json_schema(),
         annotations=Annotations(
             title=action.title,
             readOnlyHint=not action.writes,
@@ -83,9 +96,17 @@ def _tool(action: Action) -> Tool:
             idempotentHint=action.idempotent,
         ),
         scope=action.scope,
-        errors=[_error(InvalidPayload), *map(_error, action.raises), _error(Unavailable)],
+        errors=[_error(error) for error in _errors(action)],
         examples=list(action.example_requests()),
     )
+
+
+def _errors(action: Action) -> Iterator[type[AppError]]:
+    yield InvalidPayload
+    yield from action.raises
+    if action.writes:
+        yield from (AlreadyRunning, IdempotencyKeyReused)
+    yield Unavailable
 
 
 def _error(error: type[AppError]) -> ActionError:

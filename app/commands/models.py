@@ -1,14 +1,23 @@
 """The envelope: what every command and every answer look like."""
 
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Any, Generic, Literal, TypeVar
 
-from pydantic import BaseModel, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from pydantic_core import to_json
 
 from app.models.text import STORABLE, UserId
 
 Data = TypeVar("Data")
+IdempotencyKey = Annotated[
+    str,
+    StringConstraints(pattern=r"^[\x21-\x7e]{1,255}$"),
+    Field(
+        description="Names this command: sent again, it has no second effect for 7 days.",
+        examples=["1732190000000-k3j9x"],
+    ),
+]
 ActionName = Annotated[str, StringConstraints(min_length=1, max_length=100), STORABLE]
 
 
@@ -18,6 +27,15 @@ class CommandRequest(BaseModel):
     action: ActionName
     user_id: UserId
     payload: dict[str, Any] = {}
+    options: dict[str, Any] = {}
+
+
+class CommandOptions(BaseModel):
+    """How a command is to be performed. A misspelt option is refused: it must never write."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    idempotency_key: IdempotencyKey | None = None
 
 
 class CommandResponse(BaseModel, Generic[Data]):
@@ -49,3 +67,12 @@ def envelope(data: bytes) -> bytes:
         data,
         timestamp().encode(),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the client is told, ready to be sent."""
+
+    status: int
+    body: bytes
+    replayed: bool = False

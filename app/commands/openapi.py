@@ -5,12 +5,12 @@ from functools import reduce
 from operator import or_
 from typing import Annotated, Any, Literal
 
-from fastapi import Body
+from fastapi import Body, Header
 from fastapi.openapi.models import Example
 from pydantic import BaseModel, Field, create_model
 
 from app.commands.action import Action
-from app.commands.models import CommandResponse
+from app.commands.models import CommandOptions, CommandResponse, IdempotencyKey
 from app.commands.registry import actions
 from app.models.error import BODY_ERRORS, documented
 from app.models.text import UserId
@@ -37,6 +37,7 @@ def _variant(action: Action) -> type[BaseModel]:
         action=(Literal[action.name], ...),  # type: ignore[arg-type]
         user_id=(UserId, ...),
         payload=(action.payload, payload),
+        options=(CommandOptions, Field(default_factory=CommandOptions)),
     )
 
 
@@ -59,6 +60,17 @@ def _paragraphs() -> Iterable[str]:
 
 
 RESPONSES = documented(
-    *(400, 401, 403, 404, *BODY_ERRORS),
+    *(400, 401, 403, 404, 409, *BODY_ERRORS),
     status_404="Unknown action, or the thing it names does not exist.",
 )
+RESPONSES[200] = {
+    "headers": {
+        "Idempotency-Replayed": {
+            "description": "`true` on the first answer to a command that was sent again.",
+            "schema": {"type": "string"},
+        }
+    }
+}
+
+IdempotencyHeader = Annotated[IdempotencyKey | None, Header(alias="Idempotency-Key")]
+"""Documents the header; it means the same as the option of that name."""

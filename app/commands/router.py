@@ -12,10 +12,11 @@ from pydantic_core import from_json
 
 from app.auth import SERVICE_KEY, service_key
 from app.commands import openapi
-from app.commands.action import Context
-from app.commands.models import CommandRequest, envelope, serialize
+from app.commands.action import Context, invalid_payload
+from app.commands.models import CommandOptions, CommandRequest, envelope, serialize
 from app.commands.registry import find_action
-from app.database import Database
+from app.database import get_db
+from app.errors import InvalidPayload
 
 MAX_DEPTH = 32
 
@@ -36,10 +37,33 @@ async def _execute(request: Request) -> Response:
     action = find_action(command.action)
     action.authorize(caller)
     payload = action.validate(command.payload)
-    database: Database = request.app.state.database
-    async with database.connection() as db:
-        result = await action.run(Context(db, command.user_id, caller), payload)
-    return Response(envelope(serialize(result)), media_type="application/json")
+    key = idempotency_key(request.headers.get("idempotency-key"), command.options)
+    async with get_db(request) as db:
+        context = Context(db, command.user_id, caller, key)
+        answer = await action.answer(context, payload, _render)
+    if not answer.replayed:
+        return Response(answer.body, answer.status, media_type="application/json")
+    log["replayed"] = True
+    headers = {"Idempotency-Replayed": "true"}
+    return Response(answer.body, answer.status, headers, media_type="application/json")
+
+
+def _render(result: object) -> bytes:
+    return envelope(serialize(result))
+
+
+def idempotency_key(header: str | None, options: dict[str, Any]) -> str | None:
+    """The key from the header or the options; InvalidPayload when it, or an option, is wrong."""
+    if header is None and not options:
+        return None
+    try:
+        option = CommandOptions.model_validate(options).idempotency_key
+        key = CommandOptions(idempotency_key=header).idempotency_key if header else None
+    except ValidationError as error:
+        raise invalid_payload(error) from None
+    if key and option and key != option:
+        raise InvalidPayload("idempotency_key: the header and the option differ")
+    return key or option
 
 
 def parse_command(content_type: str | None, body: bytes) -> CommandRequest:
@@ -109,6 +133,9 @@ Answer = openapi.command_response()
     responses=openapi.RESPONSES,
     dependencies=[Security(SERVICE_KEY)],
 )
-async def execute(command: Command) -> Answer:  # type: ignore[valid-type]
+async def execute(
+    command: Command,  # type: ignore[valid-type]
+    idempotency_key: openapi.IdempotencyHeader = None,
+) -> Answer:  # type: ignore[valid-type]
     """Never called: ExecuteRoute answers."""
     raise NotImplementedError

@@ -27,6 +27,20 @@ class PayloadError(BaseModel):
     errors: list[FieldError]
 
 
+class RequestFieldError(BaseModel):
+    """What is wrong with one part of the request."""
+
+    type: str
+    loc: list[str | int]
+    msg: str
+
+
+class RequestError(BaseModel):
+    """What is wrong with the request; a sentence where it is not about single members."""
+
+    detail: list[RequestFieldError] | str
+
+
 class FaultError(BaseModel):
     """The service's own fault: nothing about it but the request id, in X-Request-ID, is told."""
 
@@ -46,8 +60,14 @@ _DOCUMENTED: dict[int, dict[str, Any]] = {
     401: {"model": Error, "description": "The key is missing, unknown, expired or revoked."},
     403: {"model": Error, "description": "The key lacks the scope."},
     404: {"model": Error, "description": "There is no such thing."},
+    409: {
+        "model": Error,
+        "description": "The first command with this idempotency key is still running.",
+        "headers": {"Retry-After": _RETRY_AFTER},
+    },
     408: {"model": Error, "description": "The body took longer than 10 seconds to arrive."},
     413: {"model": Error, "description": "The body is larger than 1 MiB."},
+    422: {"model": RequestError, "description": "The request is malformed; `loc` says where."},
     500: {"model": FaultError, "description": "Our fault; it is logged under the request id."},
     503: {
         "model": FaultError,
@@ -71,5 +91,5 @@ def documented(*statuses: int, **descriptions: str) -> dict[int | str, dict[str,
     }
 
 
-BODY_ERRORS = (408, 413)
+BODY_ERRORS = (408, 413, 422)
 """What may go wrong while a body is read."""

@@ -32,7 +32,7 @@ async def list_actions(request: Request, caller: ServiceCaller) -> Response:
     "/actions/{name}",
     summary="One action",
     response_model=Tool,
-    responses=_NOT_MODIFIED | documented(401, 404),
+    responses=_NOT_MODIFIED | documented(401, 404, 422),
 )
 async def read_action(request: Request, caller: ServiceCaller, name: str) -> Response:
     """One action with its schemas; 404 also where this key may not perform it."""

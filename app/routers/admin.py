@@ -9,7 +9,7 @@ from fastapi.exceptions import RequestValidationError
 from app.auth import ADMIN_KEY, admin_key, guarded
 from app.commands.registry import actions
 from app.config import Settings
-from app.database import Database
+from app.database import get_db
 from app.logs import logger
 from app.models.error import BODY_ERRORS, Error, documented
 from app.models.key import KeyList, KeyReference, MintedKey, NewKey, RotatedKey
@@ -38,7 +38,7 @@ async def create_key(request: Request, response: Response, new: NewKey) -> Minte
     """Returns the key's value, for the only time."""
     _refuse_unknown_scopes(new)
     secret = _secret(request)
-    async with _database(request).transaction() as db:
+    async with get_db(request, transaction=True) as db:
         minted = await keys.insert_key(db, new, keys.generate(new.environment, secret))
     logger.info("service_key_created", key_name=new.key_name, key_id=str(minted.id))
     response.headers["Cache-Control"] = "no-store"
@@ -56,7 +56,7 @@ async def create_key(request: Request, response: Response, new: NewKey) -> Minte
 )
 async def rotate_key(request: Request, response: Response, key: KeyReference) -> RotatedKey:
     """Returns the successor's value, for the only time. The old key works for 7 more days."""
-    async with _database(request).transaction() as db:
+    async with get_db(request, transaction=True) as db:
         rotated = await keys.rotate_key(db, key.key_name, _secret(request))
     logger.info("service_key_rotated", key_name=key.key_name)
     response.headers["Cache-Control"] = "no-store"
@@ -70,7 +70,7 @@ async def rotate_key(request: Request, response: Response, key: KeyReference) ->
 )
 async def list_keys(request: Request) -> KeyList:
     """Every key ever minted, newest first, never with its value."""
-    async with _database(request).connection() as db:
+    async with get_db(request) as db:
         return KeyList.model_construct(keys=await keys.list_keys(db))
 
 
@@ -78,18 +78,13 @@ async def list_keys(request: Request) -> KeyList:
     "/service-keys/{key_id}",
     status_code=204,
     summary="Revoke a service key",
-    responses=documented(401, 404, status_401=_UNAUTHORIZED),
+    responses=documented(401, 404, 422, status_401=_UNAUTHORIZED),
 )
 async def revoke_key(request: Request, key_id: UUID) -> None:
     """Ends the key at once; within a second every worker refuses it."""
-    async with _database(request).connection() as db:
+    async with get_db(request) as db:
         key_name = await keys.revoke_key(db, key_id)
     logger.info("service_key_revoked", key_name=key_name, key_id=str(key_id))
-
-
-def _database(request: Request) -> Database:
-    database: Database = request.app.state.database
-    return database
 
 
 def _secret(request: Request) -> str | None:

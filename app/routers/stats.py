@@ -7,7 +7,7 @@ from fastapi import APIRouter, Query, Request
 from app.auth import ServiceCaller, guarded, service_key
 from app.commands.action import Context
 from app.commands.handlers.stats import GetStats, get_stats
-from app.database import Database
+from app.database import get_db
 from app.models.error import documented
 from app.models.stats import Stats
 from app.models.text import UserId
@@ -15,13 +15,12 @@ from app.models.text import UserId
 router = APIRouter(route_class=guarded(service_key), tags=["stats"])
 
 
-@router.get("/stats", summary="Statistics of one user", responses=documented(401, 403))
+@router.get("/stats", summary="Statistics of one user", responses=documented(401, 403, 422))
 async def read_stats(
     request: Request, caller: ServiceCaller, user_id: Annotated[UserId, Query()]
 ) -> Stats:
     """The same six figures as the action get-stats, without the envelope."""
     get_stats.authorize(caller)
-    database: Database = request.app.state.database
-    async with database.connection() as db:
+    async with get_db(request) as db:
         result: Stats = await get_stats.run(Context(db, user_id, caller), GetStats())
     return result

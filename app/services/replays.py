@@ -1,0 +1,95 @@
+"""First answers, so that a command that is sent again has one effect and one answer.
+
+A claim and the answer to it live in the transaction of the effect: either all three are
+committed or none is.
+"""
+
+import json
+from hashlib import sha256
+from typing import NamedTuple
+
+from asyncpg import LockNotAvailableError
+
+from app.errors import AlreadyRunning, IdempotencyKeyReused
+from app.services import Connection
+
+
+class Claim(NamedTuple):
+    """One command, as its sender identifies it. Keyed by the key's name: it survives rotation."""
+
+    user_id: str
+    key_name: str
+    idempotency_key: str
+
+
+class StoredAnswer(NamedTuple):
+    """What the first caller was told."""
+
+    status: int
+    body: bytes
+
+
+def fingerprint(*content: object) -> bytes:
+    """The same for the same JSON content, however its members are ordered."""
+    return sha256(json.dumps(content, sort_keys=True).encode()).digest()
+
+
+# A second caller waits on the primary key until the first has committed or failed, but not for
+# long. A claim older than a week is taken over.
+_CLAIM = """
+WITH patience AS MATERIALIZED (SELECT set_config('lock_timeout', '2s', true))
+INSERT INTO replays AS stored (user_id, key_name, idempotency_key, fingerprint)
+SELECT $1, $2, $3, $4 FROM patience
+ON CONFLICT (user_id, key_name, idempotency_key) DO UPDATE
+    SET fingerprint = excluded.fingerprint, status = NULL, body = NULL, claimed_at = now()
+    WHERE stored.claimed_at < now() - interval '7 days'
+RETURNING true
+"""
+
+_FETCH = """
+SELECT fingerprint, status, body FROM replays
+WHERE user_id = $1 AND key_name = $2 AND idempotency_key = $3
+"""
+
+
+async def claim(db: Connection, claim: Claim, fingerprint: bytes) -> StoredAnswer | None:
+    """None for the first caller, who must store an answer in this transaction; else that answer.
+
+    AlreadyRunning while the first has not finished; IdempotencyKeyReused for another content.
+    """
+    try:
+        if await db.fetchval(_CLAIM, *claim, fingerprint):
+            return None
+    except LockNotAvailableError as error:
+        raise AlreadyRunning from error
+    stored = await db.fetchrow(_FETCH, *claim)
+    if stored is None:
+        raise AlreadyRunning  # purged between the two statements: the next try will claim it
+    if stored["fingerprint"] != fingerprint:
+        raise IdempotencyKeyReused
+    return StoredAnswer(stored["status"], stored["body"])
+
+
+# Whoever stores one answer takes away up to ten that nobody may ask for any more, so that the
+# table needs no cron job. A day is left between expiry and purge: a claim may be taking one over.
+_STORE = """
+WITH expired AS (
+    SELECT user_id, key_name, idempotency_key FROM replays
+    WHERE claimed_at < now() - interval '8 days'
+    ORDER BY claimed_at
+    LIMIT 10
+    FOR UPDATE SKIP LOCKED
+), purged AS (
+    DELETE FROM replays USING expired
+    WHERE replays.user_id = expired.user_id
+        AND replays.key_name = expired.key_name
+        AND replays.idempotency_key = expired.idempotency_key
+)
+UPDATE replays SET status = $4, body = $5
+WHERE user_id = $1 AND key_name = $2 AND idempotency_key = $3
+"""
+
+
+async def store(db: Connection, claim: Claim, answer: StoredAnswer) -> None:
+    """Keeps the answer to a claim made in this transaction."""
+    await db.execute(_STORE, *claim, answer.status, answer.body)
