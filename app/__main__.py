@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import signal
 import socket
 import sys
 from collections.abc import Awaitable, Callable
@@ -17,6 +18,7 @@ from pydantic import BaseModel, ValidationError
 
 from app.config import Settings, load_settings
 from app.errors import AppError
+from app.logs import configure_logs
 from app.models.key import NewKey
 from app.services import Connection, keys
 
@@ -43,6 +45,9 @@ def dev(port: int, host: str, reload: bool) -> None:
     """
     import uvicorn  # noqa: PLC0415 - production does not need its supervisor
 
+    # Whoever ends us, the embedded PostgreSQL ends with us, by atexit.
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda *_: sys.exit(0))
     _require_free_port(host, port)
     os.environ.setdefault("ENVIRONMENT", "development")
     _require_database()
@@ -113,7 +118,9 @@ def serve() -> None:
 
     # gunicorn reads the command line too unless it is empty.
     sys.argv = sys.argv[:1]
-    Server(load_settings()).run()
+    settings = load_settings()
+    configure_logs(settings)
+    Server(settings).run()
 
 
 @cli.command()
@@ -178,11 +185,15 @@ def keys_group() -> None:
 @click.option("--expires-at", help="ISO 8601; without it the key never expires.")
 def create_key(**options: object) -> None:
     """Mint a key and print its value, for the only time."""
+    from app.commands.registry import unknown_scopes  # noqa: PLC0415 - only here
+
     given = {name: value for name, value in options.items() if value not in (None, ())}
     try:
         new = NewKey.model_validate(given)
     except ValidationError as error:
         raise click.ClickException(_complaint(error)) from None
+    if unknown := unknown_scopes(new.scopes or ()):
+        raise click.ClickException(f"Unknown scope: {', '.join(unknown)}")
     value = keys.generate(new.environment, load_settings().generator_secret)
     _print(_on_database(lambda db: keys.insert_key(db, new, value)))
 

@@ -17,6 +17,7 @@ DEADLINE = 4.2
 _CONNECT_TIMEOUT = 2.0
 _COMMAND_TIMEOUT = 3.5
 _IDLE_SECONDS = 300.0
+_RENEWAL_INTERVAL = 5.0
 
 _PROBE_INTERVAL = 1.0
 _PROBE_TIMEOUT = 0.5
@@ -31,6 +32,7 @@ _UNREACHABLE = (
     asyncpg.InvalidCatalogNameError,
     asyncpg.ReadOnlySQLTransactionError,
     asyncpg.TransactionRollbackError,
+    asyncpg.LockNotAvailableError,
     asyncpg.InterfaceError,
 )
 
@@ -50,6 +52,7 @@ class Database:
         self._probe: Pool | None = None
         self._probing = asyncio.Lock()
         self._probed_at = 0.0
+        self._renewed_at = 0.0
         self._ready = False
 
     async def open(self) -> None:
@@ -87,7 +90,18 @@ class Database:
         except asyncpg.DataError:
             raise  # an InterfaceError too, but the statement's fault, not the server's
         except _UNREACHABLE as error:
+            await self._renew()
             raise Unavailable from error
+
+    async def _renew(self) -> None:
+        """Lets every idle connection be replaced, for what broke one may have broken all.
+
+        Otherwise each half-open connection would cost one request its whole deadline. Under
+        mere overload reconnecting helps nobody, hence not too often.
+        """
+        if self._pool is not None and monotonic() - self._renewed_at >= _RENEWAL_INTERVAL:
+            self._renewed_at = monotonic()
+            await self._pool.expire_connections()
 
     @asynccontextmanager
     async def transaction(self, seconds: float = DEADLINE) -> AsyncIterator[Connection]:

@@ -6,64 +6,70 @@ from typing import Any
 
 import orjson
 import structlog
+from structlog.typing import FilteringBoundLogger, Processor
 
 from app.config import Settings
 
-logger: structlog.typing.FilteringBoundLogger = structlog.get_logger()
+logger: FilteringBoundLogger = structlog.get_logger()
 
 
 def configure_logs(settings: Settings) -> None:
     """Sends our lines and those of the libraries to standard output in one format."""
-    shared: list[structlog.typing.Processor] = [
+    shared: list[Processor] = [
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True, key="timestamp"),
     ]
-    development = settings.environment == "development"
-    if development:
-        ours: list[structlog.typing.Processor] = [
-            *shared,
-            structlog.dev.ConsoleRenderer(colors=sys.stdout.isatty()),
-        ]
-        factory: Any = structlog.WriteLoggerFactory(sys.stdout)
-    else:
-        ours = [
-            *shared,
-            structlog.processors.format_exc_info,
-            structlog.processors.JSONRenderer(serializer=orjson.dumps),
-        ]
-        factory = structlog.BytesLoggerFactory(sys.stdout.buffer)
+    renderers = _console() if settings.environment == "development" else _json()
+    factory: Any = structlog.BytesLoggerFactory(sys.stdout.buffer)
+    if settings.environment == "development":
+        factory = structlog.WriteLoggerFactory(sys.stdout)
     structlog.configure(
-        processors=ours,
+        processors=[*shared, *renderers],
         wrapper_class=structlog.make_filtering_bound_logger(settings.log_level),
         logger_factory=factory,
         cache_logger_on_first_use=True,
     )
-    _configure_libraries(settings.log_level, shared, development)
+    _configure_libraries(settings.log_level, shared, renderers)
 
 
-def _configure_libraries(
-    level: str, shared: list[structlog.typing.Processor], development: bool
-) -> None:
-    renderer: structlog.typing.Processor = (
-        structlog.dev.ConsoleRenderer(colors=sys.stdout.isatty())
-        if development
-        else structlog.processors.JSONRenderer()
-    )
+def _console() -> list[Processor]:
+    # A traceback without local variables: those hold keys and bodies.
+    return [
+        structlog.dev.ConsoleRenderer(
+            colors=sys.stdout.isatty(), exception_formatter=structlog.dev.plain_traceback
+        )
+    ]
+
+
+def _json() -> list[Processor]:
+    return [
+        structlog.processors.format_exc_info,
+        structlog.processors.JSONRenderer(serializer=orjson.dumps),
+    ]
+
+
+def _configure_libraries(level: str, shared: list[Processor], renderers: list[Processor]) -> None:
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                structlog.processors.format_exc_info,
-                renderer,
+                *renderers,
+                _as_text,
             ],
             foreign_pre_chain=shared,
         )
     )
-    logging.basicConfig(level=level, handlers=[handler], force=True)
+    # Other libraries speak up when something is wrong; some would log whole URLs otherwise.
+    logging.basicConfig(level="WARNING", handlers=[handler], force=True)
     for name in ("uvicorn", "uvicorn.error", "uvicorn.access", "gunicorn.error"):
         library = logging.getLogger(name)
         library.handlers.clear()
         library.propagate = True
+        library.setLevel(level)
     # Our own line says more than the server's.
     logging.getLogger("uvicorn.access").disabled = True
+
+
+def _as_text(_: Any, __: str, line: Any) -> str:
+    return line.decode() if isinstance(line, bytes) else str(line)

@@ -53,7 +53,6 @@ def _documented_app(settings: Settings) -> FastAPI:
         "license_info": {"name": "MIT", "identifier": "MIT"},
         "lifespan": _lifespan,
         "redirect_slashes": False,
-        "separate_input_output_schemas": False,
         "swagger_ui_parameters": {"validatorUrl": None, "persistAuthorization": True},
     }
     if settings.serves_docs:

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from alembic.config import Config
+from sqlalchemy.exc import DBAPIError
 
 from alembic import command
 
@@ -18,4 +19,8 @@ def alembic_config(database_url: str) -> Config:
 
 def upgrade(database_url: str, revision: str = "head") -> None:
     """Brings the schema to the revision; returns when every migration is committed."""
-    command.upgrade(alembic_config(database_url), revision)
+    try:
+        command.upgrade(alembic_config(database_url), revision)
+    except DBAPIError as error:
+        # SQLAlchemy wraps what asyncpg said, twice.
+        raise (error.orig and error.orig.__cause__) or error from None

@@ -1,17 +1,23 @@
 """gunicorn with uvicorn workers, for production."""
 
+import asyncio
+import socket
 import sys
 import time
+from collections.abc import Sequence
+from contextlib import suppress
 from types import FrameType
 from typing import Any
 
 import uvicorn
 from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
+from gunicorn.glogging import Logger as GunicornLogger
 from uvicorn_worker import UvicornWorker
 
 from app.config import Settings
 
+_LAST_CALL = 0.3
 _CLOSE = (b"connection", b"close")
 
 
@@ -40,6 +46,34 @@ class LameDuckServer(uvicorn.Server):
             self.should_exit = True
         return await super().on_tick(counter)
 
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Serves whoever stands in the queue, then ends as uvicorn does."""
+        waiting = [sock.dup() for sock in sockets or ()]
+        for server in self.servers:
+            server.close()
+        await self._serve_queue(waiting)
+        # A request may still be on its way over a connection that has just been accepted.
+        await asyncio.sleep(_LAST_CALL)
+        # uvloop has closed the sockets with the servers.
+        await super().shutdown()
+
+    async def _serve_queue(self, listeners: Sequence[socket.socket]) -> None:
+        """The kernel would reset the connections that nobody accepted before the door closed."""
+        loop = asyncio.get_running_loop()
+        for listener in listeners:
+            with listener, suppress(BlockingIOError):
+                listener.setblocking(False)
+                while True:
+                    connection, _ = listener.accept()
+                    await loop.connect_accepted_socket(self._protocol, connection)
+
+    def _protocol(self) -> asyncio.Protocol:
+        make: Any = self.config.http_protocol_class
+        protocol: asyncio.Protocol = make(
+            config=self.config, server_state=self.server_state, app_state=self.lifespan.state
+        )
+        return protocol
+
 
 class Worker(UvicornWorker):
     """A uvicorn worker that leaves like a lame duck, without access log and `Server` header."""
@@ -60,6 +94,14 @@ class Worker(UvicornWorker):
         await server.serve(sockets=self.sockets)
         if not server.started:
             sys.exit(Arbiter.WORKER_BOOT_ERROR)
+
+
+class Logger(GunicornLogger):
+    """Leaves the format of the master's lines to `app.logs`."""
+
+    def setup(self, cfg: Any) -> None:
+        """Adds no handlers."""
+        self.error_log.propagate = True
 
 
 class Server(BaseApplication):
@@ -84,6 +126,9 @@ class Server(BaseApplication):
             # Shorter than the orchestrator's 30 s before it kills.
             "graceful_timeout": 20,
             "timeout": 30,
+            "logger_class": "app.server.Logger",
+            # Nobody asks for it, and a read-only file system has no place for it.
+            "control_socket_disable": True,
             # The heartbeat file must not wait for a disk.
             "worker_tmp_dir": "/dev/shm",  # noqa: S108
         }

@@ -205,4 +205,21 @@ def make_task(db: Connection) -> TaskFactory:
     return make_task
 
 
+Figure = Callable[[str], None]
+_FIGURES: list[str] = []
+
+
+@pytest.fixture
+def figure(request: pytest.FixtureRequest) -> Figure:
+    """Notes what a test measured, to be shown at the end of the run."""
+    return lambda text: _FIGURES.append(f"{request.node.name}: {text}")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    if _FIGURES:
+        terminalreporter.section("figures")
+        for line in _FIGURES:
+            terminalreporter.write_line(line)
+
+
 MISSING_ID = UUID("550e8400-e29b-41d4-a716-446655440000")

@@ -49,7 +49,9 @@ def upgrade() -> None:
             created_at TIMESTAMPTZ NOT NULL DEFAULT now(),
             updated_at TIMESTAMPTZ NOT NULL DEFAULT now(),
             completed_at TIMESTAMPTZ,
-            due_date TIMESTAMPTZ,
+            due_date TIMESTAMPTZ CHECK (
+                due_date >= '1900-01-01 00:00:00Z' AND due_date < '9999-01-01 00:00:00Z'
+            ),
             deleted_at TIMESTAMPTZ,
             version INTEGER NOT NULL DEFAULT 1
         )

@@ -4,12 +4,13 @@ from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar, get_args, get_origin, get_type_hints
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 from pydantic_core import ErrorDetails, from_json
 
 from app.commands.models import Answer, serialize
 from app.errors import AppError, Forbidden, InvalidPayload
 from app.models.caller import Caller, CallerKind
+from app.models.text import storable
 from app.services import Connection, replays
 from app.services.replays import Claim, StoredAnswer, fingerprint
 
@@ -179,6 +180,23 @@ class AnyPayload(BaseModel):
     """Whatever a bare handler makes of it."""
 
     model_config = ConfigDict(extra="allow")
+
+    @model_validator(mode="after")
+    def _storable(self) -> "AnyPayload":
+        _check_texts(self.model_extra)
+        return self
+
+
+def _check_texts(value: object) -> None:
+    if isinstance(value, str):
+        storable(value)
+    elif isinstance(value, dict):
+        for name, member in value.items():
+            storable(name)
+            _check_texts(member)
+    elif isinstance(value, list):
+        for member in value:
+            _check_texts(member)
 
 
 def as_action(name: str, handler: Action | BareHandler) -> Action:

@@ -19,13 +19,20 @@ def _iso_text(value: object) -> object:
 
 
 def _utc(value: datetime) -> datetime:
+    _check_year(value)
+    if value.tzinfo is None:
+        return value.replace(tzinfo=UTC)
+    return _check_year(value.astimezone(UTC))
+
+
+def _check_year(value: datetime) -> datetime:
     if not _FIRST_YEAR <= value.year <= _LAST_YEAR:
         raise PydanticCustomError(
             "year_range",
             "must lie in the years {first} to {last}",
             {"first": _FIRST_YEAR, "last": _LAST_YEAR},
         )
-    return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+    return value
 
 
 Instant = Annotated[

@@ -27,7 +27,8 @@ class _Check:
         return {**handler(schema), "pattern": self.pattern}
 
 
-def _storable(value: str) -> str:
+def storable(value: str) -> str:
+    """The text; an error where PostgreSQL could not store it."""
     if "\x00" in value:
         raise PydanticCustomError("nul_character", "must not contain NUL characters")
     try:
@@ -40,10 +41,10 @@ def _storable(value: str) -> str:
 def _visible(value: str) -> str:
     if not value.strip():
         raise PydanticCustomError("blank", "must not be blank")
-    return _storable(value)
+    return storable(value)
 
 
-STORABLE = _Check(_storable, r"^[^\x00]*$")
+STORABLE = _Check(storable, r"^[^\x00]*$")
 """Refuses what PostgreSQL cannot store."""
 VISIBLE = _Check(_visible, r"^[^\x00]*[^\s\x00][^\x00]*$")
 """Refuses also what nobody can see."""

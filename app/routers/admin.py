@@ -7,7 +7,7 @@ from fastapi import APIRouter, Request, Response, Security
 from fastapi.exceptions import RequestValidationError
 
 from app.auth import ADMIN_KEY, admin_key, guarded
-from app.commands.registry import actions
+from app.commands.registry import known_scopes, unknown_scopes
 from app.config import Settings
 from app.database import get_db
 from app.logs import logger
@@ -93,15 +93,7 @@ def _secret(request: Request) -> str | None:
 
 
 def _refuse_unknown_scopes(new: NewKey) -> None:
-    known = {"*", *(name for action in actions() for name in (action.scope, action.name))}
-    if unknown := [scope for scope in new.scopes or () if scope not in known]:
-        index = (new.scopes or []).index(unknown[0])
-        raise RequestValidationError(
-            [
-                {
-                    "type": "unknown_scope",
-                    "loc": ("body", "scopes", index),
-                    "msg": f"Scope must be one of {', '.join(sorted(known))}",
-                }
-            ]
-        )
+    for scope in unknown_scopes(new.scopes or ()):
+        location = ("body", "scopes", (new.scopes or []).index(scope))
+        message = f"Scope must be one of {', '.join(sorted(known_scopes()))}"
+        raise RequestValidationError([{"type": "unknown_scope", "loc": location, "msg": message}])

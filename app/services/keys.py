@@ -37,7 +37,7 @@ WITH used AS (
     UPDATE service_api_keys SET last_used_at = now()
     WHERE id = (
         SELECT id FROM service_api_keys
-        WHERE api_key = $1 AND active
+        WHERE api_key = $1 AND active AND (expires_at IS NULL OR expires_at > now())
             AND (last_used_at IS NULL OR last_used_at < now() - interval '1 minute')
         FOR UPDATE SKIP LOCKED
     )

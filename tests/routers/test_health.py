@@ -13,6 +13,7 @@ from httpx import ASGITransport, AsyncClient
 from app import __version__
 from app.config import Settings
 from app.main import create_app
+from tests.conftest import _named
 
 UNHEALTHY = {"status": "unhealthy", "database": "disconnected"}
 SERVICE = {"status": "healthy", "service": "task-manager-api", "version": __version__}
@@ -103,7 +104,7 @@ async def test_silent_database_is_given_up_after_half_a_second() -> None:
 async def test_becomes_healthy_within_a_second_of_the_database_coming(server_url: str) -> None:
     name = f"late_{uuid4().hex}"
     admin = await asyncpg.connect(server_url)
-    async with serving(server_url.replace("/postgres?", f"/{name}?")) as (_, client):
+    async with serving(_named(server_url, name)) as (_, client):
         assert (await client.get("/health")).status_code == 503
         await admin.execute(f"CREATE DATABASE {name}")
         await asyncio.sleep(1)

@@ -106,7 +106,7 @@ class UpdateTask(TaskChanges):
     raises=(NotFound,),
     examples=(
         {"task_id": _EXAMPLE_ID, "status": "completed"},
-        {"task_id": _EXAMPLE_ID, "title": "Buy cat food and litter", "due_date": None},
+        {"task_id": _EXAMPLE_ID, "title": "Buy cat food and litter", "priority": "low"},
     ),
 )
 async def update_task(context: Context, payload: UpdateTask) -> Task:

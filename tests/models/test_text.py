@@ -1,0 +1,75 @@
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import TypeAdapter, ValidationError
+
+from app.models.task import Description, Title
+from app.models.text import UserId
+
+LIMITS: list[tuple[Any, int]] = [(Title, 500), (Description, 100_000), (UserId, 255)]
+TEXT_TYPES = [text_type for text_type, _ in LIMITS]
+
+
+def accepts(text_type: Any, value: object) -> bool:
+    try:
+        return bool(TypeAdapter(text_type).validate_python(value) == value)
+    except ValidationError:
+        return False
+
+
+@pytest.mark.parametrize(("text_type", "limit"), LIMITS)
+def test_limit_counts_characters_and_is_inclusive(text_type: Any, limit: int) -> None:
+    assert accepts(text_type, "🐈" * limit)
+    assert not accepts(text_type, "🐈" * (limit + 1))
+
+
+@pytest.mark.parametrize("text_type", TEXT_TYPES)
+@pytest.mark.parametrize("text", ["a\x00b", "\x00", "a\ud800b", "\udfff", "\ude00\ud83d"])
+def test_what_postgresql_cannot_store_is_refused(text_type: Any, text: str) -> None:
+    assert not accepts(text_type, text)
+
+
+@pytest.mark.parametrize("text_type", TEXT_TYPES)
+@pytest.mark.parametrize("value", [None, 1, 1.5, True, ["a"], {"a": "b"}])
+def test_other_json_types_are_no_text(text_type: Any, value: object) -> None:
+    assert not accepts(text_type, value)
+
+
+@pytest.mark.parametrize("title", ["", " ", "\t\n ", "\u00a0", "\u2003\u3000"])
+def test_blank_title_is_refused(title: str) -> None:
+    assert not accepts(Title, title)
+
+
+def test_title_keeps_its_surrounding_spaces() -> None:
+    assert accepts(Title, "  Feed cat\n")
+
+
+def test_empty_description_is_text_but_empty_user_id_is_none() -> None:
+    assert accepts(Description, "")
+    assert not accepts(UserId, "")
+
+
+@given(st.text(st.characters(exclude_characters="\x00", exclude_categories=["Cs"]), max_size=50))
+def test_every_other_text_is_kept_as_it_is(text: str) -> None:
+    assert accepts(Description, text)
+    assert accepts(Title, text) == bool(text.strip())
+
+
+@pytest.mark.parametrize("text_type", TEXT_TYPES)
+@pytest.mark.parametrize("escape", ["\\u0000", "\\ud800", "\\udc00x"])
+def test_refusal_does_not_echo_the_text(text_type: Any, escape: str) -> None:
+    text = json.loads(f'"secret{escape}"')
+    with pytest.raises(ValidationError) as refused:
+        TypeAdapter(text_type).validate_python(text)
+    (error,) = refused.value.errors(include_input=False)
+    assert "secret" not in str(error)
+
+
+@pytest.mark.parametrize(("text_type", "limit"), LIMITS)
+def test_json_schema_tells_clients_of_limit_and_pattern(text_type: Any, limit: int) -> None:
+    schema = TypeAdapter(text_type).json_schema()
+    assert schema["maxLength"] == limit
+    assert "\\x00" in schema["pattern"]
