@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from time import monotonic
 
 import asyncpg
@@ -16,6 +16,7 @@ DEADLINE = 4.2
 """Seconds one request may spend waiting for a connection and on its statements."""
 _CONNECT_TIMEOUT = 2.0
 _COMMAND_TIMEOUT = 3.5
+_CLOSE_TIMEOUT = 2.0
 _IDLE_SECONDS = 300.0
 _RENEWAL_INTERVAL = 5.0
 
@@ -34,11 +35,21 @@ _UNREACHABLE = (
     asyncpg.TransactionRollbackError,
     asyncpg.LockNotAvailableError,
     asyncpg.InterfaceError,
+    # A statement met a connection that the server had just said farewell to.
+    asyncpg.InternalClientError,
 )
 
 
 async def _keep_session(_: Connection) -> None:
     """Nothing sets session state, so returning a connection needs no round trip."""
+
+
+class _Connection(Connection):
+    """A connection that does not wait for ever for a half-open peer's farewell."""
+
+    async def close(self, *, timeout: float | None = None) -> None:  # noqa: ASYNC109
+        with suppress(TimeoutError):
+            await super().close(timeout=timeout or _CLOSE_TIMEOUT)
 
 
 class Database:
@@ -67,6 +78,7 @@ class Database:
             min_size=0,
             max_size=size,
             max_inactive_connection_lifetime=_IDLE_SECONDS,
+            connection_class=_Connection,
             reset=_keep_session,
             timeout=_CONNECT_TIMEOUT,
             command_timeout=_COMMAND_TIMEOUT,
@@ -76,9 +88,8 @@ class Database:
 
     async def close(self) -> None:
         """Ends all connections, waiting for those still lent."""
-        for pool in (self._pool, self._probe):
-            if pool is not None:
-                await pool.close()
+        for pool in filter(None, (self._pool, self._probe)):
+            await pool.close()
 
     @asynccontextmanager
     async def connection(self, seconds: float = DEADLINE) -> AsyncIterator[Connection]:
@@ -140,7 +151,7 @@ async def _lent(pool: Pool) -> AsyncIterator[Connection]:
     connection = await pool.acquire()
     try:
         yield connection  # type: ignore[misc]  # the pool's proxy is a connection to its user
-    except (TimeoutError, asyncio.CancelledError):
+    except (TimeoutError, asyncio.CancelledError, asyncpg.InternalClientError):
         # A release would wait for the server to confirm the cancellation; a frozen one never does.
         connection.terminate()
         raise

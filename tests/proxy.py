@@ -28,6 +28,8 @@ class Proxy:
     ) -> None:
         self._server.close()
         self.cut()
+        for pump in self._pumps:
+            pump.cancel()
         await asyncio.gather(*self._pumps, return_exceptions=True)
 
     def cut(self) -> None:
