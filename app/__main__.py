@@ -6,6 +6,7 @@ import os
 import signal
 import socket
 import sys
+import tempfile
 from collections.abc import Awaitable, Callable
 from contextlib import closing
 from pathlib import Path
@@ -114,12 +115,19 @@ def _welcome(settings: Settings, port: int) -> None:
 @cli.command()
 def serve() -> None:
     """Serve for production: gunicorn with WEB_CONCURRENCY workers on PORT."""
+    os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", tempfile.mkdtemp(prefix="metrics-"))
+    from app import metrics  # noqa: PLC0415 - the figures are made with the folder in place
     from app.server import Server  # noqa: PLC0415 - the other commands do without it
 
     # gunicorn reads the command line too unless it is empty.
     sys.argv = sys.argv[:1]
     settings = load_settings()
     configure_logs(settings)
+    if settings.metrics_port:
+        try:
+            metrics.serve_on(settings.metrics_port)
+        except OSError:
+            raise click.ClickException(f"Port {settings.metrics_port} is taken.") from None
     Server(settings).run()
 
 

@@ -13,6 +13,7 @@ from fastapi.security import APIKeyHeader
 from app.config import Settings
 from app.database import Database
 from app.errors import Unauthorized
+from app.metrics import KEY_HITS, KEY_MISSES
 from app.models.caller import Caller
 from app.services import keys
 
@@ -50,8 +51,11 @@ class ServiceKeys:
         expires_at, lookup = self._lookups.get(digest, (0.0, None))
         if lookup is None or expires_at <= now:
             lookup = asyncio.create_task(self._look_up(digest))
+            KEY_MISSES.inc()
             self._make_room(now)
             self._lookups[digest] = (now + _LIFETIME, lookup)
+        else:
+            KEY_HITS.inc()
         if lookup.done() and not lookup.cancelled() and lookup.exception() is None:
             return lookup.result()
         try:

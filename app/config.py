@@ -95,6 +95,14 @@ class Settings(BaseSettings):
             description="Seconds for which a stopping worker still serves, closing connections.",
         ),
     ] = 3
+    metrics_port: Annotated[
+        int | None,
+        Field(
+            ge=1,
+            le=65535,
+            description="Port of `/metrics` without a key, beside the one under `X-Admin-Key`.",
+        ),
+    ] = None
     database_pool_size: Annotated[
         int, Field(ge=1, description="Most connections one worker opens.")
     ] = 10

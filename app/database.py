@@ -10,6 +10,7 @@ from starlette.requests import Request
 
 from app.config import Settings
 from app.errors import Unavailable
+from app.metrics import CONNECTIONS
 from app.services import Connection, Pool
 
 DEADLINE = 4.2
@@ -149,6 +150,7 @@ def get_db(
 @asynccontextmanager
 async def _lent(pool: Pool) -> AsyncIterator[Connection]:
     connection = await pool.acquire()
+    CONNECTIONS.inc()
     try:
         yield connection  # type: ignore[misc]  # the pool's proxy is a connection to its user
     except (TimeoutError, asyncio.CancelledError, asyncpg.InternalClientError):
@@ -156,4 +158,5 @@ async def _lent(pool: Pool) -> AsyncIterator[Connection]:
         connection.terminate()
         raise
     finally:
+        CONNECTIONS.dec()
         await pool.release(connection)

@@ -1,5 +1,6 @@
 """The application: its middleware, its doors, its error answers, its life."""
 
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from fastapi.telemetry import TelemetryConfig
 from fastapi_offline import FastAPIOffline
 
 from app import __version__
@@ -17,7 +19,7 @@ from app.database import Database
 from app.errors import AppError
 from app.logs import configure_logs, logger
 from app.middleware import CORS, BodyLimit, Faults, RequestLog, error_response
-from app.routers import actions, admin, health, stats
+from app.routers import actions, admin, health, metrics, stats
 
 _DESCRIPTION = """The command service behind **Whiskers**, the task manager cat of Cat House.
 
@@ -33,15 +35,16 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.database = Database(settings)
     app.state.service_keys = ServiceKeys(app.state.database, settings)
     app.state.doors = ["commands"]
-    for router in (commands, stats.router, actions.router, admin.router, health.router):
-        app.include_router(router)
+    app.include_router(commands)
+    for door in (stats, actions, admin, health, metrics):
+        app.include_router(door.router)
     app.add_exception_handler(AppError, _answer_error)
     app.add_exception_handler(RequestValidationError, _answer_validation_error)
     # The one added last sees a request first.
     app.add_middleware(BodyLimit)
     app.add_middleware(Faults)
     app.add_middleware(CORS, origins=settings.cors_origins)
-    app.add_middleware(RequestLog)
+    app.add_middleware(RequestLog, secure=settings.environment == "production")
     return app
 
 
@@ -53,11 +56,18 @@ def _documented_app(settings: Settings) -> FastAPI:
         "license_info": {"name": "MIT", "identifier": "MIT"},
         "lifespan": _lifespan,
         "redirect_slashes": False,
+        "telemetry": _telemetry(),
         "swagger_ui_parameters": {"validatorUrl": None, "persistAuthorization": True},
     }
     if settings.serves_docs:
         return FastAPIOffline(**options)
     return FastAPI(**options, openapi_url=None, docs_url=None, redoc_url=None)
+
+
+def _telemetry() -> TelemetryConfig:
+    """FastAPI's OpenTelemetry, where the standard variables ask for it; otherwise none at all."""
+    asked = any(name.startswith("OTEL_") for name in os.environ)
+    return {"auto_configure": asked, "tracing": asked, "metrics": asked, "logs": asked}
 
 
 @asynccontextmanager

@@ -15,8 +15,10 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.commands.models import timestamp
+from app.commands.registry import ACTION_HANDLERS
 from app.errors import AppError, Fault
 from app.logs import logger
+from app.metrics import record_request
 
 MAX_BODY_BYTES = 1024 * 1024
 BODY_SECONDS = 10.0
@@ -28,6 +30,9 @@ _PAGE_POLICY = (
     b"default-src 'self'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; "
     b"img-src 'self' data:; worker-src blob:; frame-ancestors 'none'",
 )
+
+_NOSNIFF = (b"x-content-type-options", b"nosniff")
+_HSTS = (b"strict-transport-security", b"max-age=31536000; includeSubDomains")
 
 _SANE_ID = re.compile(rb"[A-Za-z0-9._-]{1,128}")
 
@@ -47,8 +52,9 @@ class RequestLog:
     Whoever handles the request adds what it knows to `scope["log"]`.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, *, secure: bool) -> None:
         self.app = app
+        self._headers = [_NOSNIFF, _HSTS] if secure else [_NOSNIFF]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -56,7 +62,7 @@ class RequestLog:
         started = perf_counter()
         request_id = _sane_id(scope, b"x-request-id") or uuid4().hex.encode()
         entry: dict[str, Any] = {"request_id": request_id.decode()}
-        echoed = [(b"x-request-id", request_id), (b"x-content-type-options", b"nosniff")]
+        echoed = [(b"x-request-id", request_id), *self._headers]
         if trace_id := _sane_id(scope, b"x-trace-id"):
             entry["trace_id"] = trace_id.decode()
             echoed.append((b"x-trace-id", trace_id))
@@ -76,8 +82,17 @@ class RequestLog:
         try:
             await self.app(scope, receive, send_identified)
         finally:
-            entry["duration_ms"] = round((perf_counter() - started) * 1000, 2)
+            seconds = perf_counter() - started
+            entry["duration_ms"] = round(seconds * 1000, 2)
             logger.info("request", **entry)
+            record_request(_label(scope), entry.get("status", 0), seconds)
+
+
+def _label(scope: Scope) -> str:
+    """The registered action, else the route: nothing that a caller could make up."""
+    if (action := scope["log"].get("action")) is not None:
+        return action if action in ACTION_HANDLERS else "unknown"
+    return getattr(scope.get("route"), "path", "unmatched")
 
 
 class Faults:

@@ -15,6 +15,7 @@ from gunicorn.arbiter import Arbiter
 from gunicorn.glogging import Logger as GunicornLogger
 from uvicorn_worker import UvicornWorker
 
+from app import metrics
 from app.config import Settings
 
 _LAST_CALL = 0.3
@@ -127,6 +128,8 @@ class Server(BaseApplication):
             "graceful_timeout": 20,
             "timeout": 30,
             "logger_class": "app.server.Logger",
+            "child_exit": lambda _, worker: metrics.forget_worker(worker.pid),
+            "on_exit": lambda _: metrics.forget_service(),
             # Nobody asks for it, and a read-only file system has no place for it.
             "control_socket_disable": True,
             # The heartbeat file must not wait for a disk.

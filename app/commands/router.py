@@ -17,6 +17,7 @@ from app.commands.models import CommandOptions, CommandRequest, envelope, serial
 from app.commands.registry import find_action
 from app.database import get_db
 from app.errors import InvalidPayload
+from app.metrics import REPLAYS
 
 MAX_DEPTH = 32
 
@@ -44,6 +45,7 @@ async def _execute(request: Request) -> Response:
     if not answer.replayed:
         return Response(answer.body, answer.status, media_type="application/json")
     log["replayed"] = True
+    REPLAYS.inc()
     headers = {"Idempotency-Replayed": "true"}
     return Response(answer.body, answer.status, headers, media_type="application/json")
 

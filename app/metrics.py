@@ -1,0 +1,69 @@
+"""Figures for Prometheus, summed over the workers of one service.
+
+The workers share them through the files of PROMETHEUS_MULTIPROC_DIR, which must be set before
+this module is loaded; without it, each process counts for itself.
+"""
+
+import os
+import shutil
+
+from prometheus_client import (
+    REGISTRY,
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    generate_latest,
+    multiprocess,
+    start_http_server,
+)
+
+_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
+_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
+
+REQUESTS = Counter("task_manager_requests", "Requests answered.", ["action", "status"])
+SECONDS = Histogram(
+    "task_manager_request_seconds", "Time to the answer.", ["action"], buckets=_BUCKETS
+)
+CONNECTIONS = Gauge(
+    "task_manager_connections_in_use",
+    "Database connections lent to requests.",
+    multiprocess_mode="livesum",
+)
+REPLAYS = Counter("task_manager_replays", "First answers given again.")
+KEY_CACHE = Counter("task_manager_key_lookups", "Service keys looked up.", ["cache"])
+KEY_HITS, KEY_MISSES = KEY_CACHE.labels("hit"), KEY_CACHE.labels("miss")
+
+
+def forget_worker(pid: int) -> None:
+    """Takes the gauges of a worker that ended out of the sum."""
+    multiprocess.mark_process_dead(pid)  # type: ignore[no-untyped-call]
+
+
+def forget_service() -> None:
+    """Removes the files of a service that ended."""
+    shutil.rmtree(os.environ[_FOLDER], ignore_errors=True)
+
+
+def record_request(action: str, status: int, seconds: float) -> None:
+    """Counts one answered request."""
+    REQUESTS.labels(action, status).inc()
+    SECONDS.labels(action).observe(seconds)
+
+
+def exposition() -> bytes:
+    """All figures in Prometheus' text format."""
+    return generate_latest(_registry())
+
+
+def serve_on(port: int) -> None:
+    """Answers Prometheus on a port of its own, from a thread."""
+    start_http_server(port, registry=_registry())
+
+
+def _registry() -> CollectorRegistry:
+    if _FOLDER not in os.environ:
+        return REGISTRY
+    registry = CollectorRegistry()
+    multiprocess.MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+    return registry

@@ -1,0 +1,75 @@
+import httpx
+import pytest
+from httpx import AsyncClient
+
+from tests.conftest import ADMIN_HEADERS, SERVICE_HEADERS, Execute
+from tests.service import free_port, running
+
+
+def figures(text: str) -> dict[str, float]:
+    lines = (line for line in text.splitlines() if not line.startswith("#"))
+    return {name: float(value) for name, value in (line.rsplit(" ", 1) for line in lines)}
+
+
+async def read(client: AsyncClient) -> dict[str, float]:
+    answer = await client.get("/metrics", headers=ADMIN_HEADERS)
+    assert answer.status_code == 200
+    assert answer.headers["Content-Type"].startswith("text/plain")
+    return figures(answer.text)
+
+
+async def test_requests_are_counted_by_action_and_status(
+    client: AsyncClient, execute: Execute
+) -> None:
+    before = await read(client)
+    await execute("create-task", title="Feed cat")
+    await execute("create-task", title="")
+    await execute("made-up-by-a-caller")
+    await client.get("/no/such/path")
+    after = await read(client)
+
+    def risen(name: str) -> float:
+        return after.get(name, 0) - before.get(name, 0)
+
+    assert risen('task_manager_requests_total{action="create-task",status="200"}') == 1
+    assert risen('task_manager_requests_total{action="create-task",status="400"}') == 1
+    assert risen('task_manager_requests_total{action="unknown",status="404"}') == 1
+    assert risen('task_manager_requests_total{action="unmatched",status="404"}') == 1
+    assert risen('task_manager_request_seconds_count{action="create-task"}') == 2
+    assert risen('task_manager_key_lookups_total{cache="hit"}') >= 2
+    assert "made-up-by-a-caller" not in str(after)
+
+
+async def test_replays_are_counted(client: AsyncClient) -> None:
+    before = await read(client)
+    command = {"action": "create-task", "user_id": "u", "payload": {"title": "Feed cat"}}
+    for _ in range(3):
+        await client.post(
+            "/execute", json=command, headers={**SERVICE_HEADERS, "Idempotency-Key": "k"}
+        )
+    name = "task_manager_replays_total"
+    assert (await read(client))[name] - before[name] == 2
+
+
+async def test_a_lent_connection_shows_while_it_is_lent(live_client: AsyncClient) -> None:
+    await live_client.get("/stats?user_id=u", headers=SERVICE_HEADERS)
+    assert (await read(live_client))["task_manager_connections_in_use"] == 0
+
+
+@pytest.mark.parametrize("headers", [{}, SERVICE_HEADERS, {"X-Admin-Key": "wrong"}])
+async def test_only_administrators_read_metrics(
+    client: AsyncClient, headers: dict[str, str]
+) -> None:
+    assert (await client.get("/metrics", headers=headers)).status_code == 401
+
+
+def test_two_workers_add_up_and_serve_a_port_of_their_own(database_url: str) -> None:
+    port = free_port()
+    settings = {"WEB_CONCURRENCY": "2", "METRICS_PORT": str(port), "LOG_LEVEL": "ERROR"}
+    with running("serve", DATABASE_URL=database_url, SHUTDOWN_DELAY="0", **settings) as (url, _):
+        for _ in range(20):
+            httpx.get(f"{url}/stats?user_id=u", headers=SERVICE_HEADERS).raise_for_status()
+        shown = httpx.get(f"http://localhost:{port}/metrics").text
+        guarded = httpx.get(f"{url}/metrics", headers=ADMIN_HEADERS).text
+        for text in (shown, guarded):
+            assert figures(text)['task_manager_requests_total{action="/stats",status="200"}'] == 20
