@@ -115,13 +115,15 @@ def _welcome(settings: Settings, port: int) -> None:
 @cli.command()
 def serve() -> None:
     """Serve for production: gunicorn with WEB_CONCURRENCY workers on PORT."""
-    os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", tempfile.mkdtemp(prefix="metrics-"))
+    settings = load_settings()
+    if settings.web_concurrency > 1 or settings.metrics_port:
+        # One process cannot tell another's figures; a lone worker does better without files.
+        os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", tempfile.mkdtemp(prefix="metrics-"))
     from app import metrics  # noqa: PLC0415 - the figures are made with the folder in place
     from app.server import Server  # noqa: PLC0415 - the other commands do without it
 
     # gunicorn reads the command line too unless it is empty.
     sys.argv = sys.argv[:1]
-    settings = load_settings()
     configure_logs(settings)
     if settings.metrics_port:
         try:

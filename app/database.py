@@ -92,13 +92,27 @@ class Database:
         for pool in filter(None, (self._pool, self._probe)):
             await pool.close()
 
-    @asynccontextmanager
-    async def connection(self, seconds: float = DEADLINE) -> AsyncIterator[Connection]:
+    def connection(self, seconds: float = DEADLINE) -> AbstractAsyncContextManager[Connection]:
         """Lends a connection; Unavailable when the time is over or the server is away."""
-        assert self._pool is not None, "the lifespan opens the pool"  # noqa: S101
+        return self._lend(self._pool, seconds)
+
+    @asynccontextmanager
+    async def _lend(self, pool: Pool | None, seconds: float) -> AsyncIterator[Connection]:
+        assert pool is not None, "the lifespan opens the pool"  # noqa: S101
         try:
-            async with asyncio.timeout(seconds), _lent(self._pool) as connection:
-                yield connection
+            async with asyncio.timeout(seconds):
+                connection = await pool.acquire()
+                CONNECTIONS.inc()
+                try:
+                    yield connection  # type: ignore[misc]  # the proxy is one to its user
+                except (TimeoutError, asyncio.CancelledError, asyncpg.InternalClientError):
+                    # A release would wait for the server to confirm the cancellation, which a
+                    # frozen one never does.
+                    connection.terminate()
+                    raise
+                finally:
+                    CONNECTIONS.dec()
+                    await pool.release(connection)
         except asyncpg.DataError:
             raise  # an InterfaceError too, but the statement's fault, not the server's
         except _UNREACHABLE as error:
@@ -130,11 +144,10 @@ class Database:
             return self._ready
 
     async def _answers(self) -> bool:
-        assert self._probe is not None, "the lifespan opens the pool"  # noqa: S101
         try:
-            async with asyncio.timeout(_PROBE_TIMEOUT), _lent(self._probe) as connection:
+            async with self._lend(self._probe, _PROBE_TIMEOUT) as connection:
                 return bool(await connection.fetchval("SELECT true"))
-        except _UNREACHABLE:
+        except Unavailable:
             return False
 
 
@@ -145,18 +158,3 @@ def get_db(
     database: Database = request.app.state.database
     left = DEADLINE - request.scope.get("waited", 0.0)
     return database.transaction(left) if transaction else database.connection(left)
-
-
-@asynccontextmanager
-async def _lent(pool: Pool) -> AsyncIterator[Connection]:
-    connection = await pool.acquire()
-    CONNECTIONS.inc()
-    try:
-        yield connection  # type: ignore[misc]  # the pool's proxy is a connection to its user
-    except (TimeoutError, asyncio.CancelledError, asyncpg.InternalClientError):
-        # A release would wait for the server to confirm the cancellation; a frozen one never does.
-        connection.terminate()
-        raise
-    finally:
-        CONNECTIONS.dec()
-        await pool.release(connection)

@@ -6,6 +6,7 @@ this module is loaded; without it, each process counts for itself.
 
 import os
 import shutil
+from functools import cache
 
 from prometheus_client import (
     REGISTRY,
@@ -37,18 +38,26 @@ KEY_HITS, KEY_MISSES = KEY_CACHE.labels("hit"), KEY_CACHE.labels("miss")
 
 def forget_worker(pid: int) -> None:
     """Takes the gauges of a worker that ended out of the sum."""
-    multiprocess.mark_process_dead(pid)  # type: ignore[no-untyped-call]
+    if _FOLDER in os.environ:
+        multiprocess.mark_process_dead(pid)  # type: ignore[no-untyped-call]
 
 
 def forget_service() -> None:
     """Removes the files of a service that ended."""
-    shutil.rmtree(os.environ[_FOLDER], ignore_errors=True)
+    if _FOLDER in os.environ:
+        shutil.rmtree(os.environ[_FOLDER], ignore_errors=True)
+
+
+@cache
+def _figures(action: str, status: int) -> tuple[Counter, Histogram]:
+    return REQUESTS.labels(action, status), SECONDS.labels(action)
 
 
 def record_request(action: str, status: int, seconds: float) -> None:
     """Counts one answered request."""
-    REQUESTS.labels(action, status).inc()
-    SECONDS.labels(action).observe(seconds)
+    count, duration = _figures(action, status)
+    count.inc()
+    duration.observe(seconds)
 
 
 def exposition() -> bytes:

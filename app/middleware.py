@@ -3,9 +3,9 @@
 import asyncio
 import re
 from collections.abc import Sequence
+from secrets import token_hex
 from time import perf_counter
 from typing import Any
-from uuid import uuid4
 
 from fastapi.responses import JSONResponse
 from starlette.datastructures import Headers
@@ -41,8 +41,8 @@ def _header(scope: Scope, name: bytes) -> bytes | None:
     return next((value for key, value in scope["headers"] if key == name), None)
 
 
-def _sane_id(scope: Scope, name: bytes) -> bytes | None:
-    value = _header(scope, name)
+def _sane_id(headers: dict[bytes, bytes], name: bytes) -> bytes | None:
+    value = headers.get(name)
     return value if value is not None and _SANE_ID.fullmatch(value) else None
 
 
@@ -60,13 +60,14 @@ class RequestLog:
         if scope["type"] != "http":
             return await self.app(scope, receive, send)
         started = perf_counter()
-        request_id = _sane_id(scope, b"x-request-id") or uuid4().hex.encode()
+        headers = dict(scope["headers"])
+        request_id = _sane_id(headers, b"x-request-id") or token_hex(16).encode()
         entry: dict[str, Any] = {"request_id": request_id.decode()}
         echoed = [(b"x-request-id", request_id), *self._headers]
-        if trace_id := _sane_id(scope, b"x-trace-id"):
+        if trace_id := _sane_id(headers, b"x-trace-id"):
             entry["trace_id"] = trace_id.decode()
             echoed.append((b"x-trace-id", trace_id))
-        if traceparent := _sane_id(scope, b"traceparent"):
+        if traceparent := _sane_id(headers, b"traceparent"):
             entry["traceparent"] = traceparent.decode()
         if scope["path"] in _PAGES:
             echoed.append(_PAGE_POLICY)

@@ -59,4 +59,3 @@ class Proxy:
         finally:
             if sink not in self._silent:
                 sink.close()
-            self._open.discard(sink)
