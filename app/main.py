@@ -85,8 +85,10 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     await database.close()
 
 
-async def _answer_error(_: Request, error: Exception) -> Response:
+async def _answer_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, AppError)  # noqa: S101 - registered for nothing else
+    if error.__cause__ is not None:
+        request.scope["log"]["reason"] = type(error.__cause__).__name__
     return error_response(error)
 
 

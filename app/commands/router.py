@@ -60,7 +60,7 @@ def idempotency_key(header: str | None, options: dict[str, Any]) -> str | None:
         return None
     try:
         option = CommandOptions.model_validate(options).idempotency_key
-        key = CommandOptions(idempotency_key=header).idempotency_key if header else None
+        key = CommandOptions.model_validate({"idempotency_key": header}).idempotency_key
     except ValidationError as error:
         raise invalid_payload(error) from None
     if key and option and key != option:

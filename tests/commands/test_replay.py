@@ -140,6 +140,15 @@ async def test_a_key_that_is_not_1_to_255_visible_characters_is_refused(
     assert await db.fetchval("SELECT count(*) FROM tasks") == 0
 
 
+@pytest.mark.parametrize("key", ["", "with space"])
+async def test_a_header_that_is_no_key_never_writes(
+    client: AsyncClient, db: Connection, key: str
+) -> None:
+    headers = {**SERVICE_HEADERS, "Idempotency-Key": key}
+    assert (await client.post("/execute", json=CREATE, headers=headers)).status_code == 400
+    assert await db.fetchval("SELECT count(*) FROM tasks") == 0
+
+
 async def test_a_misspelt_option_never_writes(client: AsyncClient, db: Connection) -> None:
     refused = await send(client, CREATE | {"options": {"idempotency_kee": KEY}}, key=None)
     assert refused.status_code == 400
