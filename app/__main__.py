@@ -20,7 +20,6 @@ from pydantic import BaseModel, ValidationError
 from app.config import Settings, load_settings
 from app.errors import AppError
 from app.logs import configure_logs
-from app.models.key import NewKey
 from app.services import Connection, keys
 
 Result = TypeVar("Result")
@@ -195,15 +194,13 @@ def keys_group() -> None:
 @click.option("--expires-at", help="ISO 8601; without it the key never expires.")
 def create_key(**options: object) -> None:
     """Mint a key and print its value, for the only time."""
-    from app.commands.registry import unknown_scopes  # noqa: PLC0415 - only here
+    from app.commands.scopes import NewServiceKey  # noqa: PLC0415 - only this command needs it
 
     given = {name: value for name, value in options.items() if value not in (None, ())}
     try:
-        new = NewKey.model_validate(given)
+        new = NewServiceKey.model_validate(given)
     except ValidationError as error:
         raise click.ClickException(_complaint(error)) from None
-    if unknown := unknown_scopes(new.scopes or ()):
-        raise click.ClickException(f"Unknown scope: {', '.join(unknown)}")
     value = keys.generate(new.environment, load_settings().generator_secret)
     _print(_on_database(lambda db: keys.insert_key(db, new, value)))
 

@@ -16,6 +16,7 @@ from app.errors import Unauthorized
 from app.metrics import KEY_HITS, KEY_MISSES
 from app.models.caller import Caller
 from app.services import keys
+from app.strict_json import parse_json
 
 _LIFETIME = 0.9
 _CAPACITY = 1024
@@ -121,6 +122,8 @@ def guarded(credential: Callable[[Request], Awaitable[Caller]]) -> type[APIRoute
             async def handle_authenticated(request: Request) -> Response:
                 request.state.caller = await credential(request)
                 request.scope["log"]["key_name"] = request.state.caller.name
+                if self.body_field is not None:
+                    parse_json(await request.body())  # FastAPI's own parser lets more pass
                 return await handle(request)
 
             return handle_authenticated

@@ -6,10 +6,13 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
+from fastapi.exception_handlers import http_exception_handler
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from fastapi.routing import iter_route_contexts
 from fastapi.telemetry import TelemetryConfig
 from fastapi_offline import FastAPIOffline
+from starlette.exceptions import HTTPException
 
 from app import __version__
 from app.auth import ServiceKeys
@@ -39,6 +42,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     for door in (stats, actions, admin, health, metrics):
         app.include_router(door.router)
     app.add_exception_handler(AppError, _answer_error)
+    app.add_exception_handler(HTTPException, _answer_http_error)
     app.add_exception_handler(RequestValidationError, _answer_validation_error)
     # The one added last sees a request first.
     app.add_middleware(BodyLimit)
@@ -90,6 +94,20 @@ async def _answer_error(request: Request, error: Exception) -> Response:
     if error.__cause__ is not None:
         request.scope["log"]["reason"] = type(error.__cause__).__name__
     return error_response(error)
+
+
+async def _answer_http_error(request: Request, error: Exception) -> Response:
+    """As FastAPI does; 405 names all methods of the path, which may be several routes."""
+    assert isinstance(error, HTTPException)  # noqa: S101 - registered for nothing else
+    if error.status_code == 405:
+        allowed = {
+            method
+            for route in iter_route_contexts(request.app.routes)
+            if route.methods and route.path_regex.match(request.url.path)
+            for method in route.methods
+        }
+        error.headers = {"Allow": ", ".join(sorted(allowed))}
+    return await http_exception_handler(request, error)
 
 
 async def _answer_validation_error(_: Request, error: Exception) -> Response:

@@ -1,7 +1,5 @@
 """Every action by name. Add one here and it is dispatched, documented and listed."""
 
-from collections.abc import Iterable
-
 from app.commands.action import Action, BareHandler, as_action
 from app.commands.handlers import stats, tasks
 from app.errors import NotFound
@@ -27,13 +25,3 @@ def find_action(name: str) -> Action:
     if handler is None:
         raise NotFound(f"Unknown action: {name}")
     return as_action(name, handler)
-
-
-def known_scopes() -> set[str]:
-    """All that a key's scopes may name."""
-    return {"*", *(name for action in actions() for name in (action.scope, action.name))}
-
-
-def unknown_scopes(scopes: Iterable[str]) -> list[str]:
-    """Those that no action asks for."""
-    return [scope for scope in scopes if scope not in known_scopes()]

@@ -1,14 +1,12 @@
 """POST /execute: the key, the envelope, the action, the answer."""
 
 from collections.abc import Callable, Coroutine
-from json import JSONDecodeError, loads
-from typing import Any, NoReturn
+from typing import Any
 
 from fastapi import APIRouter, Request, Response, Security
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from pydantic import ValidationError
-from pydantic_core import from_json
 
 from app.auth import SERVICE_KEY, service_key
 from app.commands import openapi
@@ -18,8 +16,7 @@ from app.commands.registry import find_action
 from app.database import get_db
 from app.errors import InvalidPayload
 from app.metrics import REPLAYS
-
-MAX_DEPTH = 32
+from app.strict_json import parse_json, refuse
 
 
 class ExecuteRoute(APIRoute):
@@ -71,7 +68,7 @@ def idempotency_key(header: str | None, options: dict[str, Any]) -> str | None:
 def parse_command(content_type: str | None, body: bytes) -> CommandRequest:
     """The envelope; RequestValidationError says what is wrong with which member."""
     if (content_type or "").partition(";")[0].strip().lower() != "application/json":
-        _refuse("content_type", "Content-Type must be application/json", "header", "content-type")
+        refuse("content_type", "Content-Type must be application/json", "header", "content-type")
     try:
         return CommandRequest.model_validate(parse_json(body))
     except ValidationError as error:
@@ -79,46 +76,6 @@ def parse_command(content_type: str | None, body: bytes) -> CommandRequest:
         raise RequestValidationError(
             [{**detail, "loc": ("body", *detail["loc"])} for detail in details]
         ) from None
-
-
-def parse_json(body: bytes) -> Any:
-    """The value of strict JSON: UTF-8, no NaN or Infinity, nested no deeper than MAX_DEPTH."""
-    try:
-        value = from_json(body, allow_inf_nan=False)
-    except ValueError:
-        value = _parse_leniently(body)
-    if body.count(b"[") + body.count(b"{") > MAX_DEPTH and _is_deeper(value, MAX_DEPTH):
-        _refuse("json_depth", f"JSON is nested deeper than {MAX_DEPTH} levels", "body")
-    return value
-
-
-def _parse_leniently(body: bytes) -> Any:
-    """Lets lone surrogates through, so that the field that has one can be named."""
-    try:
-        return loads(body.decode(), parse_constant=_no_constant)
-    except RecursionError:
-        _refuse("json_depth", f"JSON is nested deeper than {MAX_DEPTH} levels", "body")
-    except UnicodeDecodeError:
-        _refuse("json_invalid", "The body is not valid UTF-8", "body")
-    except JSONDecodeError as error:
-        _refuse("json_invalid", f"The body is not valid JSON: {error.msg}", "body", error.pos)
-    except ValueError:
-        _refuse("json_invalid", "The body is not valid JSON", "body")
-
-
-def _no_constant(_: str) -> NoReturn:
-    raise ValueError
-
-
-def _is_deeper(value: Any, levels: int) -> bool:
-    if not isinstance(value, dict | list):
-        return False
-    members = value.values() if isinstance(value, dict) else value
-    return levels == 0 or any(_is_deeper(member, levels - 1) for member in members)
-
-
-def _refuse(kind: str, message: str, *location: str | int) -> NoReturn:
-    raise RequestValidationError([{"type": kind, "loc": location, "msg": message}])
 
 
 router = APIRouter(route_class=ExecuteRoute, tags=["commands"])

@@ -42,5 +42,6 @@ Instant = Annotated[
     Field(
         description="ISO 8601; without a zone it is taken as UTC. Years 1900 to 9998.",
         examples=["2026-11-20T10:00:00Z"],
+        json_schema_extra={"pattern": r"^(19\d\d|[2-8]\d{3}|9[0-8]\d\d|99[0-8]\d|999[0-8])-"},
     ),
 ]

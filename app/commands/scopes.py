@@ -1,0 +1,19 @@
+"""What a service key may be limited to, derived from the registry."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from app.commands.registry import actions
+from app.models.key import NewKey
+
+SCOPES = ("*", *sorted({name for action in actions() for name in (action.scope, action.name)}))
+Scope: Any = Literal[SCOPES]
+
+
+class NewServiceKey(NewKey):
+    """A service key to mint."""
+
+    scopes: Annotated[
+        list[Scope] | None, Field(min_length=1, description="Absent: everything is allowed.")
+    ] = None

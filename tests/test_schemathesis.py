@@ -1,0 +1,146 @@
+"""The service answers as the OpenAPI document that it serves says, whatever schemathesis sends.
+
+All of schemathesis's phases (examples, coverage, fuzzing, sequences of requests) with all of its
+checks, against a running service with a database of its own.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import asyncpg
+import pytest
+import schemathesis
+from schemathesis.config import SchemathesisConfig
+from schemathesis.core.failures import Failure
+from schemathesis.engine import StopReason, events, from_schema
+from schemathesis.engine.recorder import ScenarioRecorder
+from schemathesis.openapi.checks import RejectedPositiveData
+
+from app.commands.registry import ACTION_HANDLERS
+from app.config import DEVELOPMENT_ADMIN_KEY
+from app.services.keys import DEVELOPMENT_KEY
+from tests import service
+from tests.conftest import MISSING_ID
+
+SLOWEST_ANSWER = 2.0
+CONFIGURATION: dict[str, Any] = {
+    "auth": {
+        "openapi": {
+            "ServiceKey": {"api_key": DEVELOPMENT_KEY},
+            "AdminKey": {"api_key": DEVELOPMENT_ADMIN_KEY},
+        }
+    },
+    "checks": {"enabled": True, "max_response_time": SLOWEST_ANSWER},
+    "generation": {"database": "none", "max-examples": 40},
+    "dictionaries": {"actions": {"values": list(ACTION_HANDLERS)}},
+    "parameters": {"path.name": {"dictionary": "actions", "probability": 0.5}},
+    "output": {"sanitization": {"enabled": False}},
+    "cache": {"enabled": False},
+    "continue-on-failure": True,
+}
+ALL_CHECKS = {
+    *("not_a_server_error", "status_code_conformance", "content_type_conformance"),
+    *("response_headers_conformance", "response_schema_conformance", "negative_data_rejection"),
+    *("positive_data_acceptance", "missing_required_header", "unsupported_method"),
+    *("allow_header_conformance", "use_after_free", "ensure_resource_availability"),
+    *("ignored_auth", "object_level_authorization", "max_response_time"),
+}
+
+# A JSON Schema describes one request by itself. These refusals of a request that is valid by itself
+# depend on an earlier request, or on the header and the body together; their answers are fixed.
+UNDESCRIBABLE = {
+    # The contract answers 400, not 409, where a name is taken; the example's name is.
+    ("POST /admin/service-keys", 400, "Key name already exists"),
+    ("POST /execute", 422, "The idempotency key was used for another command"),
+    ("POST /execute", 400, "idempotency_key: the header and the option differ"),
+}
+
+
+@dataclass
+class Findings:
+    """What a run found, and which operations and checks it reached."""
+
+    problems: dict[object, str] = field(default_factory=dict)
+    checks: set[str] = field(default_factory=set)
+    statuses: dict[str, set[int]] = field(default_factory=lambda: defaultdict(set))
+
+    def note(self, recorder: ScenarioRecorder) -> None:
+        for case_id, node in recorder.cases.items():
+            if (answer := recorder.find_response(case_id=case_id)) is not None:
+                self.statuses[node.value.operation.label].add(answer.status_code)
+        for case_id, checks in recorder.checks.items():
+            self.checks.update(check.name for check in checks)
+            for info in filter(None, (check.failure_info for check in checks)):
+                answer = recorder.find_response(case_id=case_id)
+                status, text = (answer.status_code, answer.text[:500]) if answer else (None, "")
+                report = f"{info.failure}\n{info.code_sample}\n{status} {text}"
+                self.problems.setdefault((info.failure, status), report)
+
+    def without_success(self) -> set[str]:
+        """Operations none of whose answers was a success."""
+        return {
+            label
+            for label, statuses in self.statuses.items()
+            if not any(200 <= status < 300 for status in statuses)
+        }
+
+
+def is_defect(_: object, failure: Failure, case: schemathesis.Case[Any], answer: Any) -> bool:
+    """Whether a finding contradicts the contract rather than what a schema can say of it."""
+    if not isinstance(failure, RejectedPositiveData):
+        return True
+    refusal = case.operation.label, answer.status_code, answer.json()["detail"]
+    return str(refusal[2]) != refusal[2] or refusal not in UNDESCRIBABLE
+
+
+def explore(schema: Any) -> Findings:
+    """Everything schemathesis does, to the end."""
+    findings = Findings()
+    for event in from_schema(schema).execute():
+        if isinstance(event, events.ScenarioFinished):
+            findings.note(event.recorder)
+        elif isinstance(event, events.NonFatalError):
+            findings.problems[event] = f"{event.label}: {event.info}"
+        elif isinstance(event, events.EngineFinished):
+            assert event.stop_reason is StopReason.COMPLETED
+            findings.problems.update((failure, str(failure)) for failure in event.failures)
+    return findings
+
+
+@pytest.fixture
+async def furnished_url(database_url: str) -> str:
+    """A database that has the task and the service key of the document's examples."""
+    connection = await asyncpg.connect(database_url)
+    await connection.execute(
+        "INSERT INTO tasks (id, user_id, title) VALUES ($1, 'user_123', 'Feed cat')", MISSING_ID
+    )
+    await connection.execute(
+        "INSERT INTO service_api_keys (key_name, api_key) VALUES ('cat-house-prod', $1)", "0" * 64
+    )
+    await connection.close()
+    return database_url
+
+
+@pytest.fixture
+def service_url(furnished_url: str) -> Iterator[str]:
+    settings = {"DATABASE_URL": furnished_url, "LOG_LEVEL": "ERROR"}
+    with service.running("dev", "--no-reload", **settings) as (url, _):
+        yield url
+
+
+def labels(schema: Any) -> set[str]:
+    return {operation.ok().label for operation in schema.get_all_operations()}
+
+
+def test_every_answer_conforms_to_the_served_document(service_url: str) -> None:
+    configuration = SchemathesisConfig.from_dict(CONFIGURATION)
+    schema = schemathesis.openapi.from_url(f"{service_url}/openapi.json", config=configuration)
+    schema.hook("filter_failure")(is_defect)
+    findings = explore(schema)
+    seed = f"schemathesis seed {configuration.seed}"
+    assert not findings.problems, "\n\n".join([seed, *findings.problems.values()])
+    assert findings.checks == ALL_CHECKS, seed
+    assert set(findings.statuses) == labels(schema), seed
+    assert findings.without_success() == set(), seed
