@@ -289,7 +289,7 @@ async def test_hostile_path_is_answered_as_documented(ask: Ask, name: str) -> No
 async def test_hostile_admin_body_is_answered_as_documented(
     app: FastAPI, ask: Ask, path: str, data: st.DataObject
 ) -> None:
-    name = "NewKey" if path == "/admin/service-keys" else "KeyReference"
+    name = "NewServiceKey" if path == "/admin/service-keys" else "KeyReference"
     schema = app.openapi()["components"]["schemas"][name]
     example = {"key_name": "cat-house", "environment": "dev", "scopes": ["*"], "expires_at": None}
     bodies = damaged(schema, [example])

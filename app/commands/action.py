@@ -15,6 +15,7 @@ from app.services import Connection, replays
 from app.services.replays import Claim, StoredAnswer, fingerprint
 
 Result = TypeVar("Result")
+_LONGEST_NAME = 100
 PLATFORM = Caller("service", "platform")
 
 
@@ -218,7 +219,7 @@ def invalid_payload(error: ValidationError) -> InvalidPayload:
 
 
 def _field_error(details: ErrorDetails) -> dict[str, str]:
-    name = ".".join(map(str, details["loc"]))
+    name = ".".join(map(str, details["loc"]))[:_LONGEST_NAME]
     if details["type"] == "missing":
         message = f"Missing required field: {name}"
     elif details["type"].startswith("uuid"):

@@ -61,7 +61,9 @@ def idempotency_key(header: str | None, options: dict[str, Any]) -> str | None:
     except ValidationError as error:
         raise invalid_payload(error) from None
     if key and option and key != option:
-        raise InvalidPayload("idempotency_key: the header and the option differ")
+        message = "the header and the option differ"
+        field = "idempotency_key"
+        raise InvalidPayload(f"{field}: {message}", [{"field": field, "message": message}])
     return key or option
 
 
