@@ -9,7 +9,7 @@ else
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
 endif
 
-.PHONY: run test lint locks clean
+.PHONY: run test lint bench bench-quick locks clean
 
 run: $(VENV)/.run
 	@exec $(BIN)/python -m app dev
@@ -24,6 +24,12 @@ lint: $(VENV)/.test
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+bench: $(VENV)/.test
+	$(BIN)/python -m bench
+
+bench-quick: $(VENV)/.test
+	$(BIN)/python -m bench --quick
 
 $(BIN)/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed")'

@@ -1,0 +1,65 @@
+"""The command line: `python -m bench --help`."""
+
+import click
+
+from bench import growth as growth_of_costs
+from bench.compare import Plan, compare
+from bench.goals import goals, regressions
+from bench.load import require_wrk
+from bench.report import ratio_table, write, write_growth
+from bench.scenarios import SCENARIOS
+
+_NAMES = click.Choice([scenario.name for scenario in SCENARIOS])
+
+
+@click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--quick", is_flag=True, help="A tenth of the tasks, one short round.")
+@click.option(
+    "--check",
+    is_flag=True,
+    help="Fail when a ratio against the floor is more than 1.5 times its goal.",
+)
+@click.option("--rounds", type=click.IntRange(1), help="Rounds per figure (3; quick: 1).")
+@click.option("--seconds", type=click.IntRange(1), help="Length of a round (3; quick: 1).")
+@click.option("--only", type=_NAMES, multiple=True, help="One scenario; may be repeated.")
+@click.pass_context
+def cli(
+    context: click.Context,
+    quick: bool,
+    check: bool,
+    rounds: int | None,
+    seconds: int | None,
+    only: tuple[str, ...],
+) -> None:
+    """Measure this service beside a floor, ordinary FastAPI and an ORM.
+
+    Writes bench/results/latest.{json,md,svg}; with --quick quick.*, with --only partial.*
+    """
+    require_wrk()
+    if context.invoked_subcommand is not None:
+        return
+    size, length, starts = (100_000, 1, 1) if quick else (1_000_000, 3, 3)
+    results = compare(Plan(size, rounds or length, seconds or length, starts, only))
+    paths = write(results, "partial" if only else "quick" if quick else "latest")
+    click.echo(f"\n{ratio_table(results)}")
+    for goal in goals(results):
+        if not goal.is_met:
+            click.echo(f"Missed: {goal.name}: {goal.reached:.2f}, goal {goal.goal:.2f}")
+    click.echo(f"Written: {', '.join(str(path) for path in paths)}")
+    if check and (lines := regressions(results)):
+        raise click.ClickException("; ".join(lines))
+
+
+@cli.command()
+@click.option("--rounds", type=click.IntRange(1), default=3, show_default=True)
+@click.option("--seconds", type=click.IntRange(1), default=2, show_default=True)
+def growth(rounds: int, seconds: int) -> None:
+    """Show how costs grow with a user's tasks and with the store."""
+    results = growth_of_costs.grow(growth_of_costs.Plan(rounds, seconds))
+    text = growth_of_costs.markdown(results)
+    write_growth(results, text)
+    click.echo(f"\n{text}")
+
+
+if __name__ == "__main__":
+    cli(prog_name="python -m bench")
