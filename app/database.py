@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from dataclasses import dataclass
 from time import monotonic
 
 import asyncpg
@@ -60,8 +61,8 @@ class Database:
         self._dsn = settings.database_url.get_secret_value()
         self._pool_size = settings.database_pool_size
         self._statement_cache_size = settings.database_statement_cache_size
-        self._pool: Pool | None = None
-        self._probe: Pool | None = None
+        self._pool: _FairPool | None = None
+        self._probe: _FairPool | None = None
         self._probing = asyncio.Lock()
         self._probed_at = 0.0
         self._renewed_at = 0.0
@@ -73,8 +74,8 @@ class Database:
         # The probe has a connection of its own: a busy pool is no outage.
         self._probe = await self._create_pool(1)
 
-    async def _create_pool(self, size: int) -> Pool:
-        return await asyncpg.create_pool(
+    async def _create_pool(self, size: int) -> "_FairPool":
+        connections = await asyncpg.create_pool(
             self._dsn,
             min_size=0,
             max_size=size,
@@ -86,22 +87,23 @@ class Database:
             statement_cache_size=self._statement_cache_size,
             server_settings={"application_name": "task-manager-api"},
         )
+        return _FairPool(connections, asyncio.Semaphore(size))
 
     async def close(self) -> None:
         """Ends all connections, waiting for those still lent."""
         for pool in filter(None, (self._pool, self._probe)):
-            await pool.close()
+            await pool.connections.close()
 
     def connection(self, seconds: float = DEADLINE) -> AbstractAsyncContextManager[Connection]:
         """Lends a connection; Unavailable when the time is over or the server is away."""
         return self._lend(self._pool, seconds)
 
     @asynccontextmanager
-    async def _lend(self, pool: Pool | None, seconds: float) -> AsyncIterator[Connection]:
+    async def _lend(self, pool: "_FairPool | None", seconds: float) -> AsyncIterator[Connection]:
         assert pool is not None, "the lifespan opens the pool"  # noqa: S101
         try:
-            async with asyncio.timeout(seconds):
-                connection = await pool.acquire()
+            async with asyncio.timeout(seconds), pool.turns:
+                connection = await pool.connections.acquire()
                 CONNECTIONS.inc()
                 try:
                     yield connection  # type: ignore[misc]  # the proxy is one to its user
@@ -112,7 +114,7 @@ class Database:
                     raise
                 finally:
                     CONNECTIONS.dec()
-                    await pool.release(connection)
+                    await pool.connections.release(connection)
         except asyncpg.DataError:
             raise  # an InterfaceError too, but the statement's fault, not the server's
         except _UNREACHABLE as error:
@@ -127,7 +129,7 @@ class Database:
         """
         if self._pool is not None and monotonic() - self._renewed_at >= _RENEWAL_INTERVAL:
             self._renewed_at = monotonic()
-            await self._pool.expire_connections()
+            await self._pool.connections.expire_connections()
 
     @asynccontextmanager
     async def transaction(self, seconds: float = DEADLINE) -> AsyncIterator[Connection]:
@@ -149,6 +151,14 @@ class Database:
                 return bool(await connection.fetchval("SELECT true"))
         except Unavailable:
             return False
+
+
+@dataclass(frozen=True, slots=True)
+class _FairPool:
+    """A pool that serves in turn: asyncpg's own lets a newcomer overtake whoever waits."""
+
+    connections: Pool
+    turns: asyncio.Semaphore
 
 
 def get_db(

@@ -38,7 +38,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.database = Database(settings)
     app.state.service_keys = ServiceKeys(app.state.database, settings)
     app.state.doors = ["commands"]
-    app.include_router(commands)
+    # Not included like the others: FastAPI would wrap the route, and it brings its own wrapping.
+    app.router.routes.extend(commands.routes)
     for door in (stats, actions, admin, health, metrics):
         app.include_router(door.router)
     app.add_exception_handler(AppError, _answer_error)

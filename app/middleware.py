@@ -3,7 +3,7 @@
 import asyncio
 import re
 from collections.abc import Sequence
-from secrets import token_hex
+from os import urandom
 from time import perf_counter
 from typing import Any
 
@@ -61,7 +61,7 @@ class RequestLog:
             return await self.app(scope, receive, send)
         started = perf_counter()
         headers = dict(scope["headers"])
-        request_id = _sane_id(headers, b"x-request-id") or token_hex(16).encode()
+        request_id = _sane_id(headers, b"x-request-id") or urandom(16).hex().encode()
         entry: dict[str, Any] = {"request_id": request_id.decode()}
         echoed = [(b"x-request-id", request_id), *self._headers]
         if trace_id := _sane_id(headers, b"x-trace-id"):

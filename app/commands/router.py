@@ -1,12 +1,12 @@
 """POST /execute: the key, the envelope, the action, the answer."""
 
-from collections.abc import Callable, Coroutine
 from typing import Any
 
 from fastapi import APIRouter, Request, Response, Security
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from pydantic import ValidationError
+from starlette.types import Receive, Scope, Send
 
 from app.auth import SERVICE_KEY, service_key
 from app.commands import openapi
@@ -22,8 +22,14 @@ from app.strict_json import parse_json, refuse
 class ExecuteRoute(APIRoute):
     """The hot path: it reads, dispatches and writes by itself; the signature feeds OpenAPI."""
 
-    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        return _execute
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.app = _serve
+
+
+async def _serve(scope: Scope, receive: Receive, send: Send) -> None:
+    response = await _execute(Request(scope, receive))
+    await response(scope, receive, send)
 
 
 async def _execute(request: Request) -> Response:
