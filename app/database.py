@@ -25,20 +25,24 @@ _RENEWAL_INTERVAL = 5.0
 _PROBE_INTERVAL = 1.0
 _PROBE_TIMEOUT = 0.5
 
-# The database is away, restarting, out of resources, read-only after a fail-over, or too slow.
-_UNREACHABLE = (
+# What breaks one connection and may have broken all: the server is away, restarting or frozen.
+_BROKEN = (
     OSError,
     asyncpg.PostgresConnectionError,
     asyncpg.OperatorInterventionError,
+    asyncpg.InterfaceError,
+    # It was the primary; a new connection finds the one that is.
+    asyncpg.ReadOnlySQLTransactionError,
+    # A statement met a connection that the server had just said farewell to.
+    asyncpg.InternalClientError,
+)
+# The server answers, but cannot serve now: full, locked, or in a deadlock.
+_UNABLE = (
     asyncpg.InsufficientResourcesError,
     asyncpg.InvalidAuthorizationSpecificationError,
     asyncpg.InvalidCatalogNameError,
-    asyncpg.ReadOnlySQLTransactionError,
     asyncpg.TransactionRollbackError,
     asyncpg.LockNotAvailableError,
-    asyncpg.InterfaceError,
-    # A statement met a connection that the server had just said farewell to.
-    asyncpg.InternalClientError,
 )
 
 
@@ -117,12 +121,14 @@ class Database:
                     await pool.connections.release(connection)
         except asyncpg.DataError:
             raise  # an InterfaceError too, but the statement's fault, not the server's
-        except _UNREACHABLE as error:
+        except _BROKEN as error:
             await self._renew()
+            raise Unavailable from error
+        except _UNABLE as error:
             raise Unavailable from error
 
     async def _renew(self) -> None:
-        """Lets every idle connection be replaced, for what broke one may have broken all.
+        """Lets every idle connection be replaced.
 
         Otherwise each half-open connection would cost one request its whole deadline. Under
         mere overload reconnecting helps nobody, hence not too often.
