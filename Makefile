@@ -36,7 +36,7 @@ $(BIN)/python:
 ifdef UV
 	$(UV) venv --quiet --python "$$($(PYTHON) -c 'import sys; print(sys.executable)')" $(VENV)
 else
-	$(PYTHON) -m venv $(VENV)
+	$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); exit 1; }
 endif
 
 $(VENV)/.run: requirements.txt requirements-local.txt | $(BIN)/python

@@ -1,8 +1,11 @@
 """The command line: `python -m app --help`."""
 
 import asyncio
+import atexit
+import errno
 import json
 import os
+import shutil
 import signal
 import socket
 import sys
@@ -45,6 +48,8 @@ def dev(port: int, host: str, reload: bool) -> None:
     """
     import uvicorn  # noqa: PLC0415 - production does not need its supervisor
 
+    from app.protocol import BoundedProtocol  # noqa: PLC0415
+
     # Whoever ends us, the embedded PostgreSQL ends with us, by atexit.
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: sys.exit(0))
@@ -62,6 +67,7 @@ def dev(port: int, host: str, reload: bool) -> None:
         host=host,
         port=port,
         reload=reload,
+        http=BoundedProtocol,
         reload_dirs=[str(Path(__file__).parent)],
         log_config=None,
         access_log=False,
@@ -75,7 +81,9 @@ def _require_free_port(host: str, port: int) -> None:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))
-        except OSError:
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                raise click.ClickException(f"Cannot listen on {port}: {error.strerror}") from None
             raise click.ClickException(
                 f"Port {port} is taken. Choose another: PORT={port + 1} make run"
             ) from None
@@ -117,7 +125,7 @@ def serve() -> None:
     settings = load_settings()
     if settings.web_concurrency > 1 or settings.metrics_port:
         # One process cannot tell another's figures; a lone worker does better without files.
-        os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", tempfile.mkdtemp(prefix="metrics-"))
+        _share_metrics()
     from app import metrics  # noqa: PLC0415 - the figures are made with the folder in place
     from app.server import Server  # noqa: PLC0415 - the other commands do without it
 
@@ -132,20 +140,33 @@ def serve() -> None:
     Server(settings).run()
 
 
+def _share_metrics() -> None:
+    """Gives the workers a folder for their figures, which goes when the service ends."""
+    if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
+        return
+    folder = os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix="metrics-")
+    master = os.getpid()
+
+    def remove() -> None:
+        if os.getpid() == master:  # the workers inherit this
+            shutil.rmtree(folder, ignore_errors=True)
+
+    atexit.register(remove)
+
+
 @cli.command()
-@click.argument("revision", default="head")
-def migrate(revision: str) -> None:
-    """Bring the database's schema to REVISION."""
-    _migrate(load_settings(), revision)
-    click.echo(f"Migrated to {revision}.")
+def migrate() -> None:
+    """Bring the database's schema up to date. To go back: alembic downgrade."""
+    _migrate(load_settings())
+    click.echo("Migrated.")
 
 
-def _migrate(settings: Settings, revision: str = "head") -> None:
+def _migrate(settings: Settings) -> None:
     from app import migrations  # noqa: PLC0415 - SQLAlchemy is large, serving does without it
 
     url = (settings.migration_database_url or settings.database_url).get_secret_value()
     with _clear_errors():
-        migrations.upgrade(url, revision)
+        migrations.upgrade(url)
 
 
 class _clear_errors:  # noqa: N801 - reads as a statement

@@ -19,6 +19,7 @@ _PLACEHOLDER = re.compile(
     r"^(dev|your|test|demo)[-_]|change|replace|example|placeholder|secret-key"
 )
 _MINIMUM_SECRET_LENGTH = 16
+_PORT = re.compile(r"(\[[^\]]*\]|[^:\[\]]*)(:\d*)?")
 
 
 def normalize_database_url(url: str) -> str:
@@ -26,9 +27,11 @@ def normalize_database_url(url: str) -> str:
 
     Drivers in the scheme and Neon's `channel_binding` are dropped; `ssl=` becomes `sslmode=`.
     """
-    scheme, netloc, path, query, _ = urlsplit(url)
+    scheme, netloc, path, query, fragment = urlsplit(url)
     if scheme.partition("+")[0] not in {"postgresql", "postgres"}:
         raise ValueError("must start with postgresql://")
+    if fragment or not all(map(_PORT.fullmatch, netloc.rpartition("@")[2].split(","))):
+        raise ValueError("has no valid host and port; write a # in a password as %23")
     options = dict(parse_qsl(query, keep_blank_values=True))
     options.pop("channel_binding", None)
     if "ssl" in options:
@@ -91,7 +94,7 @@ class Settings(BaseSettings):
         float,
         Field(
             ge=0,
-            le=15,
+            le=5,
             description="Seconds for which a stopping worker still serves, closing connections.",
         ),
     ] = 3

@@ -18,6 +18,7 @@ DEADLINE = 4.2
 """Seconds one request may spend waiting for a connection and on its statements."""
 _CONNECT_TIMEOUT = 2.0
 _COMMAND_TIMEOUT = 3.5
+_CANCEL_TIMEOUT = 0.3
 _CLOSE_TIMEOUT = 2.0
 _IDLE_SECONDS = 300.0
 _RENEWAL_INTERVAL = 5.0
@@ -43,6 +44,7 @@ _UNABLE = (
     asyncpg.InvalidCatalogNameError,
     asyncpg.TransactionRollbackError,
     asyncpg.LockNotAvailableError,
+    asyncpg.ProgramLimitExceededError,
 )
 
 
@@ -112,9 +114,10 @@ class Database:
                 try:
                     yield connection  # type: ignore[misc]  # the proxy is one to its user
                 except (TimeoutError, asyncio.CancelledError, asyncpg.InternalClientError):
-                    # A release would wait for the server to confirm the cancellation, which a
-                    # frozen one never does.
-                    connection.terminate()
+                    # The server is told to cancel the statement, or it might yet be performed.
+                    # A frozen one never confirms: then the connection is ended.
+                    with suppress(Exception):
+                        await pool.connections.release(connection, timeout=_CANCEL_TIMEOUT)
                     raise
                 finally:
                     CONNECTIONS.dec()

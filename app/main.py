@@ -1,6 +1,7 @@
 """The application: its middleware, its doors, its error answers, its life."""
 
 import os
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -71,7 +72,8 @@ def _documented_app(settings: Settings) -> FastAPI:
 
 def _telemetry() -> TelemetryConfig:
     """FastAPI's OpenTelemetry, where the standard variables ask for it; otherwise none at all."""
-    asked = any(name.startswith("OTEL_") for name in os.environ)
+    wanted = re.compile("OTEL_.*(ENDPOINT|EXPORTER)")
+    asked = any(map(wanted.fullmatch, os.environ)) and os.getenv("OTEL_SDK_DISABLED") != "true"
     return {"auto_configure": asked, "tracing": asked, "metrics": asked, "logs": asked}
 
 

@@ -5,7 +5,6 @@ this module is loaded; without it, each process counts for itself.
 """
 
 import os
-import shutil
 from functools import cache
 
 from prometheus_client import (
@@ -40,12 +39,6 @@ def forget_worker(pid: int) -> None:
     """Takes the gauges of a worker that ended out of the sum."""
     if _FOLDER in os.environ:
         multiprocess.mark_process_dead(pid)  # type: ignore[no-untyped-call]
-
-
-def forget_service() -> None:
-    """Removes the files of a service that ended."""
-    if _FOLDER in os.environ:
-        shutil.rmtree(os.environ[_FOLDER], ignore_errors=True)
 
 
 @cache

@@ -24,7 +24,7 @@ MAX_BODY_BYTES = 1024 * 1024
 BODY_SECONDS = 10.0
 
 # The pages bring all they need; whatever they ask of another host is not loaded.
-_PAGES = frozenset({"/docs", "/redoc"})
+_PAGES = frozenset({"/docs", "/docs/oauth2-redirect", "/redoc"})
 _PAGE_POLICY = (
     b"content-security-policy",
     b"default-src 'self'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; "

@@ -7,7 +7,7 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 from types import FrameType
-from typing import Any
+from typing import Any, ClassVar
 
 import uvicorn
 from gunicorn.app.base import BaseApplication
@@ -17,6 +17,7 @@ from uvicorn_worker import UvicornWorker
 
 from app import metrics
 from app.config import Settings
+from app.protocol import BoundedProtocol
 
 _LAST_CALL = 0.3
 _CLOSE = (b"connection", b"close")
@@ -79,9 +80,9 @@ class LameDuckServer(uvicorn.Server):
 class Worker(UvicornWorker):
     """A uvicorn worker that leaves like a lame duck, without access log and `Server` header."""
 
-    CONFIG_KWARGS = {
+    CONFIG_KWARGS: ClassVar[dict[str, Any]] = {
         "loop": "uvloop",
-        "http": "httptools",
+        "http": BoundedProtocol,
         "access_log": False,
         "server_header": False,
         "ws": "none",
@@ -129,7 +130,6 @@ class Server(BaseApplication):
             "timeout": 30,
             "logger_class": "app.server.Logger",
             "child_exit": lambda _, worker: metrics.forget_worker(worker.pid),
-            "on_exit": lambda _: metrics.forget_service(),
             # Nobody asks for it, and a read-only file system has no place for it.
             "control_socket_disable": True,
             # The heartbeat file must not wait for a disk.

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import subprocess
 from collections.abc import Iterator
 from typing import Any
@@ -42,6 +43,8 @@ INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{6})?Z")
 
 @pytest.fixture(scope="module")
 def service(server_url: str, template: str) -> Iterator[str]:
+    if shutil.which("curl") is None:
+        pytest.skip("NO CURL FOUND: install it to run what the documents print")
     with (
         create_clone(server_url, template) as database_url,
         running("dev", "--no-reload", DATABASE_URL=database_url) as (url, _),

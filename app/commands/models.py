@@ -18,7 +18,7 @@ IdempotencyKey = Annotated[
         examples=["1732190000000-k3j9x"],
     ),
 ]
-ActionName = Annotated[str, StringConstraints(min_length=1, max_length=100), STORABLE]
+ActionName = Annotated[str, StringConstraints(min_length=1), STORABLE]
 
 
 class CommandRequest(BaseModel):

@@ -4,6 +4,8 @@ from app.commands.action import Action, BareHandler, as_action
 from app.commands.handlers import stats, tasks
 from app.errors import NotFound
 
+_LONGEST_ECHO = 100
+
 ACTION_HANDLERS: dict[str, Action | BareHandler] = {
     "create-task": tasks.create_task,
     "list-tasks": tasks.list_tasks,
@@ -23,5 +25,5 @@ def find_action(name: str) -> Action:
     """The registered action of this name; NotFound when there is none."""
     handler = ACTION_HANDLERS.get(name)
     if handler is None:
-        raise NotFound(f"Unknown action: {name}")
+        raise NotFound(f"Unknown action: {name[:_LONGEST_ECHO]}")
     return as_action(name, handler)

@@ -37,7 +37,7 @@ async def _execute(request: Request) -> Response:
     caller = await service_key(request)
     log["key_name"] = caller.name
     command = parse_command(request.headers.get("content-type"), await request.body())
-    log["action"], log["user_id"] = command.action, command.user_id
+    log["action"], log["user_id"] = command.action[:100], command.user_id
     action = find_action(command.action)
     action.authorize(caller)
     payload = action.validate(command.payload)

@@ -71,7 +71,7 @@ _DOCUMENTED: dict[int, dict[str, Any]] = {
     500: {"model": FaultError, "description": "Our fault; it is logged under the request id."},
     503: {
         "model": FaultError,
-        "description": "The database cannot be reached; nothing was promised.",
+        "description": "The database did not answer in time; repeat with the same key.",
         "headers": {"Retry-After": _RETRY_AFTER},
     },
 }
