@@ -37,7 +37,11 @@ def cli() -> None:
 
 @cli.command()
 @click.option(
-    "--port", type=click.IntRange(1, 65535), envvar="PORT", default=8888, show_default=True
+    "--port",
+    type=click.IntRange(1, 65535),
+    envvar="PORT",
+    default=lambda: dotenv_values(".env").get("PORT", "8888"),
+    show_default="8888",
 )
 @click.option("--host", default="127.0.0.1", show_default=True)
 @click.option("--reload/--no-reload", default=True, help="Restart when the code changes.")
