@@ -22,7 +22,7 @@ from pydantic import BaseModel, ValidationError
 
 from app.config import Settings, load_settings
 from app.errors import AppError
-from app.logs import configure_logs
+from app.logs import configure_logs, logger
 from app.services import Connection, keys
 
 Result = TypeVar("Result")
@@ -136,6 +136,8 @@ def serve() -> None:
     # gunicorn reads the command line too unless it is empty.
     sys.argv = sys.argv[:1]
     configure_logs(settings)
+    if settings.environment == "development":
+        logger.warning("published_development_keys_are_accepted", remedy="ENVIRONMENT=production")
     if settings.metrics_port:
         try:
             metrics.serve_on(settings.metrics_port)
