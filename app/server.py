@@ -19,7 +19,7 @@ from app import metrics
 from app.config import Settings
 from app.protocol import BoundedProtocol
 
-_LAST_CALL = 0.3
+_LAST_CALL, _LEAST_LAST_CALLS, _MOST_LAST_CALLS = 0.05, 6, 40
 _CLOSE = (b"connection", b"close")
 
 
@@ -54,10 +54,20 @@ class LameDuckServer(uvicorn.Server):
         for server in self.servers:
             server.close()
         await self._serve_queue(waiting)
-        # A request may still be on its way over a connection that has just been accepted.
-        await asyncio.sleep(_LAST_CALL)
+        await self._hear_last_calls()
         # uvloop has closed the sockets with the servers.
         await super().shutdown()
+
+    async def _hear_last_calls(self) -> None:
+        """Waits for requests on their way, above all over connections just accepted.
+
+        In short steps, so that after a stall the sockets are read before they are judged idle.
+        """
+        for step in range(_MOST_LAST_CALLS):
+            await asyncio.sleep(_LAST_CALL)
+            connections: Any = self.server_state.connections
+            if step >= _LEAST_LAST_CALLS and all(one.cycle for one in connections):
+                return
 
     async def _serve_queue(self, listeners: Sequence[socket.socket]) -> None:
         """The kernel would reset the connections that nobody accepted before the door closed."""
