@@ -2,6 +2,8 @@ import httpx
 import pytest
 from httpx import AsyncClient
 
+from app import metrics
+from app.commands.registry import ACTION_HANDLERS
 from tests.conftest import ADMIN_HEADERS, SERVICE_HEADERS, Execute
 from tests.service import free_port, running
 
@@ -51,9 +53,19 @@ async def test_replays_are_counted(client: AsyncClient) -> None:
     assert (await read(client))[name] - before[name] == 2
 
 
-async def test_a_lent_connection_shows_while_it_is_lent(live_client: AsyncClient) -> None:
-    await live_client.get("/stats?user_id=u", headers=SERVICE_HEADERS)
-    assert (await read(live_client))["task_manager_connections_in_use"] == 0
+async def test_a_connection_shows_while_it_is_lent(
+    live_client: AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = "task_manager_connections_in_use"
+
+    async def look(*_: object) -> dict[str, float]:
+        return {name: figures(metrics.exposition().decode())[name]}
+
+    monkeypatch.setitem(ACTION_HANDLERS, "look", look)
+    command = {"action": "look", "user_id": "u"}
+    answer = await live_client.post("/execute", json=command, headers=SERVICE_HEADERS)
+    assert answer.json()["data"] == {name: 1}
+    assert (await read(live_client))[name] == 0
 
 
 @pytest.mark.parametrize("headers", [{}, SERVICE_HEADERS, {"X-Admin-Key": "wrong"}])
