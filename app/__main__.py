@@ -20,7 +20,7 @@ import click
 from dotenv import dotenv_values
 from pydantic import BaseModel, ValidationError
 
-from app.config import Settings, load_settings
+from app.config import DEVELOPMENT_VALUES, Settings, load_settings
 from app.errors import AppError
 from app.logs import configure_logs, logger
 from app.services import Connection, keys
@@ -59,6 +59,7 @@ def dev(port: int, host: str, reload: bool) -> None:
         signal.signal(number, lambda *_: sys.exit(0))
     _require_free_port(host, port)
     os.environ.setdefault("ENVIRONMENT", "development")
+    _open_doors()
     _require_database()
     settings = load_settings()
     _migrate(settings)
@@ -78,6 +79,14 @@ def dev(port: int, host: str, reload: bool) -> None:
         server_header=False,
     )
     click.echo("Stopped.")
+
+
+def _open_doors() -> None:
+    """Gives the doors that nobody configured their development values."""
+    configured = dotenv_values(".env")
+    for name, value in DEVELOPMENT_VALUES.items():
+        if name not in configured:
+            os.environ.setdefault(name, value)
 
 
 def _require_free_port(host: str, port: int) -> None:
@@ -117,7 +126,7 @@ def _welcome(settings: Settings, port: int) -> None:
         ("Service key", f"{keys.DEVELOPMENT_KEY}  (X-Service-Key)"),
         ("Admin key", f"{settings.admin_api_key.get_secret_value()}  (X-Admin-Key)"),
         ("Database", settings.database_url.get_secret_value()),
-        ("Open doors", "commands (POST /execute)"),
+        ("Open doors", ", ".join(settings.doors)),
     ):
         click.echo(f"  {name:<12} {value}")
     click.echo("  Stop with Ctrl-C.\n")

@@ -9,7 +9,7 @@ class AppError(Exception):
 
     status: ClassVar[int] = 500
     code: ClassVar[str] = "internal_error"
-    headers: ClassVar[Mapping[str, str]] = {}
+    headers: Mapping[str, str] = {}
 
     def __init__(self, message: str | None = None) -> None:
         self.message = message or type(self).__doc__ or ""
@@ -49,7 +49,7 @@ class Unauthorized(AppError):
 
     status = 401
     code = "unauthorized"
-    headers: ClassVar[Mapping[str, str]] = {"WWW-Authenticate": "ApiKey"}
+    headers: Mapping[str, str] = {"WWW-Authenticate": "ApiKey"}
 
 
 class Forbidden(AppError):
@@ -77,7 +77,7 @@ class AlreadyRunning(Conflict):
     """The first command with this idempotency key is still running"""
 
     code = "already_running"
-    headers: ClassVar[Mapping[str, str]] = {"Retry-After": "1"}
+    headers: Mapping[str, str] = {"Retry-After": "1"}
 
 
 class IdempotencyKeyReused(AppError):
@@ -100,4 +100,4 @@ class Unavailable(Fault):
 
     status = 503
     code = "unavailable"
-    headers: ClassVar[Mapping[str, str]] = {"Retry-After": "1"}
+    headers: Mapping[str, str] = {"Retry-After": "1"}

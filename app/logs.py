@@ -2,6 +2,7 @@
 
 import logging
 import sys
+from collections.abc import MutableMapping
 from typing import Any
 
 import orjson
@@ -11,6 +12,17 @@ from structlog.typing import FilteringBoundLogger, Processor
 from app.config import Settings
 
 logger: FilteringBoundLogger = structlog.get_logger()
+
+
+def note_cause(scope: MutableMapping[str, Any], error: Exception) -> None:
+    """Names what stood behind an error in the request's line."""
+    if error.__cause__ is not None:
+        scope["log"]["reason"] = type(error.__cause__).__name__
+
+
+def log_unexpected(scope: MutableMapping[str, Any]) -> None:
+    """Logs the exception being handled, once, with its traceback."""
+    logger.exception("unexpected_error", request_id=scope["log"]["request_id"])
 
 
 def configure_logs(settings: Settings) -> None:

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from fastapi import FastAPI, Request, Response
+from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.exception_handlers import http_exception_handler
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
@@ -21,13 +21,18 @@ from app.commands.router import router as commands
 from app.config import Settings, load_settings
 from app.database import Database
 from app.errors import AppError
-from app.logs import configure_logs, logger
+from app.logs import configure_logs, logger, note_cause
 from app.middleware import CORS, BodyLimit, Faults, RequestLog, error_response
 from app.routers import actions, admin, health, metrics, stats
 
 _DESCRIPTION = """The command service behind **Whiskers**, the task manager cat of Cat House.
 
 Press *Authorize*, enter a service key, and try `POST /execute` with one of its examples."""
+
+
+_DOORS: dict[str, tuple[APIRouter, ...]] = {
+    "commands": (stats.router, actions.router, admin.router, health.router, metrics.router),
+}
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
@@ -38,11 +43,11 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.settings = settings
     app.state.database = Database(settings)
     app.state.service_keys = ServiceKeys(app.state.database, settings)
-    app.state.doors = ["commands"]
     # Not included like the others: FastAPI would wrap the route, and it brings its own wrapping.
     app.router.routes.extend(commands.routes)
-    for door in (stats, actions, admin, health, metrics):
-        app.include_router(door.router)
+    for name in settings.doors:
+        for router in _DOORS[name]:
+            app.include_router(router)
     app.add_exception_handler(AppError, _answer_error)
     app.add_exception_handler(HTTPException, _answer_http_error)
     app.add_exception_handler(RequestValidationError, _answer_validation_error)
@@ -85,7 +90,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         "configuration_loaded",
         environment=settings.environment,
         log_level=settings.log_level,
-        doors=app.state.doors,
+        doors=settings.doors,
     )
     await database.open()
     yield
@@ -94,8 +99,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
 
 async def _answer_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, AppError)  # noqa: S101 - registered for nothing else
-    if error.__cause__ is not None:
-        request.scope["log"]["reason"] = type(error.__cause__).__name__
+    note_cause(request.scope, error)
     return error_response(error)
 
 

@@ -17,7 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from app.commands.models import timestamp
 from app.commands.registry import ACTION_HANDLERS
 from app.errors import AppError, Fault
-from app.logs import logger
+from app.logs import log_unexpected, logger
 from app.metrics import record_request
 
 MAX_BODY_BYTES = 1024 * 1024
@@ -119,7 +119,7 @@ class Faults:
         try:
             await self.app(scope, receive, send_noting)
         except Exception:
-            logger.exception("unexpected_error", request_id=scope["log"]["request_id"])
+            log_unexpected(scope)
             if started:
                 raise
             await error_response(Fault())(scope, receive, send)

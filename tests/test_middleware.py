@@ -49,7 +49,8 @@ def logged(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
         processors=[capture],
         wrapper_class=structlog.make_filtering_bound_logger("DEBUG"),
     )
-    monkeypatch.setattr("app.middleware.logger", logger)
+    for module in ("app.middleware", "app.logs"):
+        monkeypatch.setattr(f"{module}.logger", logger)
     return capture.entries
 
 

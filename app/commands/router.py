@@ -16,6 +16,7 @@ from app.commands.registry import find_action
 from app.database import get_db
 from app.errors import InvalidPayload
 from app.metrics import REPLAYS
+from app.routes import authenticate
 from app.strict_json import parse_json, refuse
 
 
@@ -34,8 +35,7 @@ async def _serve(scope: Scope, receive: Receive, send: Send) -> None:
 
 async def _execute(request: Request) -> Response:
     log = request.scope["log"]
-    caller = await service_key(request)
-    log["key_name"] = caller.name
+    caller = await authenticate(request, service_key)
     command = parse_command(request.headers.get("content-type"), await request.body())
     log["action"], log["user_id"] = command.action[:100], command.user_id
     action = find_action(command.action)

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
-CallerKind = Literal["service", "admin"]
+CallerKind = Literal["service", "admin", "user", "delegate", "partner"]
+"""A service key, the administrator, a person, a service in a person's name, or an API key."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,9 +6,10 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel
 
-from app.auth import ServiceCaller, guarded, service_key
+from app.auth import ServiceCaller, service_key
 from app.commands.catalogue import Catalogue, Tool, catalogue, catalogue_entry
 from app.models.error import documented
+from app.routes import guarded
 
 router = APIRouter(route_class=guarded(service_key), tags=["catalogue"])
 

@@ -5,13 +5,14 @@ from uuid import UUID
 
 from fastapi import APIRouter, Request, Response, Security
 
-from app.auth import ADMIN_KEY, admin_key, guarded
+from app.auth import ADMIN_KEY, admin_key
 from app.commands.scopes import NewServiceKey
 from app.config import Settings
 from app.database import get_db
 from app.logs import logger
 from app.models.error import BODY_ERRORS, Error, documented
 from app.models.key import KeyList, KeyReference, MintedKey, RotatedKey
+from app.routes import guarded
 from app.services import keys
 
 router = APIRouter(

@@ -59,7 +59,7 @@ async def index(request: Request) -> Index:
         docs="/docs" if app.openapi_url else None,
         openapi=app.openapi_url,
         health="/health",
-        doors=app.state.doors,
+        doors=app.state.settings.doors,
         actions=list(ACTION_HANDLERS),
     )
 

@@ -6,8 +6,9 @@ from fastapi import APIRouter, Response, Security
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from app import metrics
-from app.auth import ADMIN_KEY, admin_key, guarded
+from app.auth import ADMIN_KEY, admin_key
 from app.models.error import documented
+from app.routes import guarded
 
 router = APIRouter(
     route_class=guarded(admin_key), dependencies=[Security(ADMIN_KEY)], tags=["health"]

@@ -4,13 +4,14 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
 
-from app.auth import ServiceCaller, guarded, service_key
+from app.auth import ServiceCaller, service_key
 from app.commands.action import Context
 from app.commands.handlers.stats import GetStats, get_stats
 from app.database import get_db
 from app.models.error import documented
 from app.models.stats import Stats
 from app.models.text import UserId
+from app.routes import guarded
 
 router = APIRouter(route_class=guarded(service_key), tags=["stats"])
 
