@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
-from dataclasses import dataclass
 from time import monotonic
 
 import asyncpg
@@ -11,16 +10,14 @@ from starlette.requests import Request
 
 from app.config import Settings
 from app.errors import Unavailable
-from app.metrics import CONNECTIONS
-from app.services import Connection, Pool
+from app.pool import Pool
+from app.services import Connection
 
 DEADLINE = 4.2
 """Seconds one request may spend waiting for a connection and on its statements."""
 _CONNECT_TIMEOUT = 2.0
 _COMMAND_TIMEOUT = 3.5
-_CANCEL_TIMEOUT = 0.3
 _CLOSE_TIMEOUT = 2.0
-_IDLE_SECONDS = 300.0
 _RENEWAL_INTERVAL = 5.0
 
 _PROBE_INTERVAL = 1.0
@@ -48,10 +45,6 @@ _UNABLE = (
 )
 
 
-async def _keep_session(_: Connection) -> None:
-    """Nothing sets session state, so returning a connection needs no round trip."""
-
-
 class _Connection(Connection):
     """A connection that does not wait for ever for a half-open peer's farewell."""
 
@@ -67,8 +60,8 @@ class Database:
         self._dsn = settings.database_url.get_secret_value()
         self._pool_size = settings.database_pool_size
         self._statement_cache_size = settings.database_statement_cache_size
-        self._pool: _FairPool | None = None
-        self._probe: _FairPool | None = None
+        self._pool: Pool | None = None
+        self._probe: Pool | None = None
         self._probing = asyncio.Lock()
         self._probed_at = 0.0
         self._renewed_at = 0.0
@@ -76,69 +69,52 @@ class Database:
 
     async def open(self) -> None:
         """Prepares the pools; they connect when first used."""
-        self._pool = await self._create_pool(self._pool_size)
+        self._pool = Pool(self._connect, self._pool_size)
         # The probe has a connection of its own: a busy pool is no outage.
-        self._probe = await self._create_pool(1)
+        self._probe = Pool(self._connect, 1)
 
-    async def _create_pool(self, size: int) -> "_FairPool":
-        connections = await asyncpg.create_pool(
+    async def _connect(self) -> Connection:
+        return await asyncpg.connect(
             self._dsn,
-            min_size=0,
-            max_size=size,
-            max_inactive_connection_lifetime=_IDLE_SECONDS,
             connection_class=_Connection,
-            reset=_keep_session,
             timeout=_CONNECT_TIMEOUT,
             command_timeout=_COMMAND_TIMEOUT,
             statement_cache_size=self._statement_cache_size,
             server_settings={"application_name": "task-manager-api"},
         )
-        return _FairPool(connections, asyncio.Semaphore(size))
 
     async def close(self) -> None:
         """Ends all connections, waiting for those still lent."""
         for pool in filter(None, (self._pool, self._probe)):
-            await pool.connections.close()
+            await pool.close()
 
     def connection(self, seconds: float = DEADLINE) -> AbstractAsyncContextManager[Connection]:
         """Lends a connection; Unavailable when the time is over or the server is away."""
         return self._lend(self._pool, seconds)
 
     @asynccontextmanager
-    async def _lend(self, pool: "_FairPool | None", seconds: float) -> AsyncIterator[Connection]:
+    async def _lend(self, pool: Pool | None, seconds: float) -> AsyncIterator[Connection]:
         assert pool is not None, "the lifespan opens the pool"  # noqa: S101
         try:
-            async with asyncio.timeout(seconds), pool.turns:
-                connection = await pool.connections.acquire()
-                CONNECTIONS.inc()
-                try:
-                    yield connection  # type: ignore[misc]  # the proxy is one to its user
-                except (TimeoutError, asyncio.CancelledError, asyncpg.InternalClientError):
-                    # The server is told to cancel the statement, or it might yet be performed.
-                    # A frozen one never confirms: then the connection is ended.
-                    with suppress(Exception):
-                        await pool.connections.release(connection, timeout=_CANCEL_TIMEOUT)
-                    raise
-                finally:
-                    CONNECTIONS.dec()
-                    await pool.connections.release(connection)
+            async with pool.lend(seconds) as connection:
+                yield connection
         except asyncpg.DataError:
             raise  # an InterfaceError too, but the statement's fault, not the server's
         except _BROKEN as error:
-            await self._renew()
+            self._renew()
             raise Unavailable from error
         except _UNABLE as error:
             raise Unavailable from error
 
-    async def _renew(self) -> None:
-        """Lets every idle connection be replaced.
+    def _renew(self) -> None:
+        """Lets every connection be replaced.
 
         Otherwise each half-open connection would cost one request its whole deadline. Under
         mere overload reconnecting helps nobody, hence not too often.
         """
         if self._pool is not None and monotonic() - self._renewed_at >= _RENEWAL_INTERVAL:
             self._renewed_at = monotonic()
-            await self._pool.connections.expire_connections()
+            self._pool.expire()
 
     @asynccontextmanager
     async def transaction(self, seconds: float = DEADLINE) -> AsyncIterator[Connection]:
@@ -160,14 +136,6 @@ class Database:
                 return bool(await connection.fetchval("SELECT true"))
         except Unavailable:
             return False
-
-
-@dataclass(frozen=True, slots=True)
-class _FairPool:
-    """A pool that serves in turn: asyncpg's own lets a newcomer overtake whoever waits."""
-
-    connections: Pool
-    turns: asyncio.Semaphore
 
 
 def get_db(

@@ -7,22 +7,22 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from fastapi import APIRouter, FastAPI, Request, Response
-from fastapi.exception_handlers import http_exception_handler
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
 from fastapi.routing import iter_route_contexts
 from fastapi.telemetry import TelemetryConfig
 from fastapi_offline import FastAPIOffline
 from starlette.exceptions import HTTPException
 
 from app import __version__
+from app.answers import refusal
 from app.auth import ServiceKeys
+from app.commands.router import Commands
 from app.commands.router import router as commands
 from app.config import Settings, load_settings
 from app.database import Database
 from app.errors import AppError
-from app.logs import configure_logs, logger, note_cause
-from app.middleware import CORS, BodyLimit, Faults, RequestLog, error_response
+from app.logs import configure_logs, logger
+from app.middleware import CORS, BodyLimit, Faults, RequestLog
 from app.routers import actions, admin, health, metrics, stats
 
 _DESCRIPTION = """The command service behind **Whiskers**, the task manager cat of Cat House.
@@ -48,11 +48,13 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     for name in settings.doors:
         for router in _DOORS[name]:
             app.include_router(router)
-    app.add_exception_handler(AppError, _answer_error)
+    app.add_exception_handler(AppError, _answer)
+    app.add_exception_handler(RequestValidationError, _answer)
     app.add_exception_handler(HTTPException, _answer_http_error)
-    app.add_exception_handler(RequestValidationError, _answer_validation_error)
     # The one added last sees a request first.
     app.add_middleware(BodyLimit)
+    if not _traced():
+        app.add_middleware(Commands)
     app.add_middleware(Faults)
     app.add_middleware(CORS, origins=settings.cors_origins)
     app.add_middleware(RequestLog, secure=settings.environment == "production")
@@ -75,10 +77,14 @@ def _documented_app(settings: Settings) -> FastAPI:
     return FastAPI(**options, openapi_url=None, docs_url=None, redoc_url=None)
 
 
+def _traced() -> bool:
+    wanted = re.compile("OTEL_.*(ENDPOINT|EXPORTER)")
+    return any(map(wanted.fullmatch, os.environ)) and os.getenv("OTEL_SDK_DISABLED") != "true"
+
+
 def _telemetry() -> TelemetryConfig:
     """FastAPI's OpenTelemetry, where the standard variables ask for it; otherwise none at all."""
-    wanted = re.compile("OTEL_.*(ENDPOINT|EXPORTER)")
-    asked = any(map(wanted.fullmatch, os.environ)) and os.getenv("OTEL_SDK_DISABLED") != "true"
+    asked = _traced()
     return {"auto_configure": asked, "tracing": asked, "metrics": asked, "logs": asked}
 
 
@@ -97,14 +103,12 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     await database.close()
 
 
-async def _answer_error(request: Request, error: Exception) -> Response:
-    assert isinstance(error, AppError)  # noqa: S101 - registered for nothing else
-    note_cause(request.scope, error)
-    return error_response(error)
+async def _answer(request: Request, error: Exception) -> Response:
+    return refusal(request.scope, error)
 
 
 async def _answer_http_error(request: Request, error: Exception) -> Response:
-    """As FastAPI does; 405 names all methods of the path, which may be several routes."""
+    """405 names all methods of the path, which may be several routes."""
     assert isinstance(error, HTTPException)  # noqa: S101 - registered for nothing else
     if error.status_code == 405:
         allowed = {
@@ -114,17 +118,7 @@ async def _answer_http_error(request: Request, error: Exception) -> Response:
             for method in route.methods
         }
         error.headers = {"Allow": ", ".join(sorted(allowed))}
-    return await http_exception_handler(request, error)
-
-
-async def _answer_validation_error(_: Request, error: Exception) -> Response:
-    """Says what is wrong and where; never what was sent."""
-    assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for nothing else
-    details = [
-        {"type": detail["type"], "loc": detail["loc"], "msg": detail["msg"]}
-        for detail in error.errors()
-    ]
-    return JSONResponse({"detail": details}, 422)
+    return refusal(request.scope, error)
 
 
 def __getattr__(name: str) -> FastAPI:

@@ -3,7 +3,7 @@
 import asyncio
 import re
 from collections.abc import Sequence
-from os import urandom
+from random import getrandbits
 from time import perf_counter
 from typing import Any
 
@@ -11,13 +11,13 @@ from fastapi.responses import JSONResponse
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.commands.models import timestamp
+from app.answers import refusal
 from app.commands.registry import ACTION_HANDLERS
-from app.errors import AppError, Fault
-from app.logs import log_unexpected, logger
+from app.logs import logger
 from app.metrics import record_request
 
 MAX_BODY_BYTES = 1024 * 1024
@@ -61,7 +61,7 @@ class RequestLog:
             return await self.app(scope, receive, send)
         started = perf_counter()
         headers = dict(scope["headers"])
-        request_id = _sane_id(headers, b"x-request-id") or urandom(16).hex().encode()
+        request_id = _sane_id(headers, b"x-request-id") or b"%032x" % getrandbits(128)
         entry: dict[str, Any] = {"request_id": request_id.decode()}
         echoed = [(b"x-request-id", request_id), *self._headers]
         if trace_id := _sane_id(headers, b"x-trace-id"):
@@ -97,40 +97,25 @@ def _label(scope: Scope) -> str:
 
 
 class Faults:
-    """Answers what nobody expected with a plain 500, and logs it once, with its traceback.
+    """Answers whatever an application raises, the unexpected with a plain 500.
 
-    It stands inside CORS so that browsers may read the answer, and never re-raises: uvicorn
-    would close a kept-alive connection unannounced.
+    It stands inside CORS so that browsers may read the answer, and re-raises only once an answer
+    has begun: uvicorn would close a kept-alive connection unannounced.
     """
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            return await self.app(scope, receive, send)
-        started = False
-
-        async def send_noting(message: Message) -> None:
-            nonlocal started
-            started = True
-            await send(message)
-
         try:
-            await self.app(scope, receive, send_noting)
-        except Exception:
-            log_unexpected(scope)
-            if started:
+            await self.app(scope, receive, send)
+        except Exception as error:
+            if scope["type"] != "http":
                 raise
-            await error_response(Fault())(scope, receive, send)
-
-
-def error_response(error: AppError) -> Response:
-    """The answer to an error that a caller can be told about."""
-    body = error.body()
-    if isinstance(error, Fault):
-        body["timestamp"] = timestamp()
-    return JSONResponse(body, error.status, headers=error.headers)
+            response = refusal(scope, error)
+            if "status" in scope["log"]:
+                raise
+            await response(scope, receive, send)
 
 
 class _ExactCORS(CORSMiddleware):
@@ -177,22 +162,25 @@ class CORS:
 
 
 class BodyLimit:
-    """Refuses a body over 1 MiB with 413 and one slower than 10 s with 408.
-
-    The refusal is raised where the body is read, so that a credential is asked for first.
-    """
+    """Limits what the application may read of a body, in size and in time."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
-            receive = _LimitedBody(scope, receive)
+            receive = LimitedBody(scope, receive)
         await self.app(scope, receive, send)
 
 
-class _LimitedBody:
+class LimitedBody:
+    """Receives a body; raises 413 over 1 MiB and 408 after 10 s.
+
+    The refusal comes where the body is read, so that a credential is asked for first.
+    """
+
     def __init__(self, scope: Scope, receive: Receive) -> None:
+        self._scope = scope
         self._receive = receive
         declared = _header(scope, b"content-length") or b"0"
         self._declared = int(declared) if declared.isdigit() else 0
@@ -201,24 +189,39 @@ class _LimitedBody:
         self._complete = False
 
     async def __call__(self) -> Message:
+        """The next message."""
         if self._complete:
             return await self._receive()
         if self._declared > MAX_BODY_BYTES:
             raise _too_large()
-        if self._deadline is None:
-            self._deadline = asyncio.get_running_loop().time() + BODY_SECONDS
-        try:
-            async with asyncio.timeout_at(self._deadline):
-                message = await self._receive()
-        except TimeoutError:
-            raise HTTPException(
-                408, "The request body took too long", {"Connection": "close"}
-            ) from None
+        received = self._scope.get("body_received")  # said by BoundedProtocol
+        message = await (self._receive() if received else self._receive_in_time())
         self._size += len(message.get("body", b""))
         self._complete = not message.get("more_body", False)
         if self._size > MAX_BODY_BYTES:
             raise _too_large()
         return message
+
+    async def _receive_in_time(self) -> Message:
+        if self._deadline is None:
+            self._deadline = asyncio.get_running_loop().time() + BODY_SECONDS
+        try:
+            async with asyncio.timeout_at(self._deadline):
+                return await self._receive()
+        except TimeoutError:
+            raise HTTPException(
+                408, "The request body took too long", {"Connection": "close"}
+            ) from None
+
+    async def read(self) -> bytes:
+        """The whole body; ClientDisconnect when the client left before it was complete."""
+        parts = []
+        while not self._complete:
+            message = await self()
+            if message["type"] == "http.disconnect":
+                raise ClientDisconnect
+            parts.append(message.get("body", b""))
+        return b"".join(parts)
 
 
 def _too_large() -> HTTPException:

@@ -49,6 +49,12 @@ class BoundedProtocol(HttpToolsProtocol):
         self._end_head()
         super().on_headers_complete()
 
+    def on_message_complete(self) -> None:
+        """The body is complete; whoever reads it need not watch the time."""
+        scope: Any = self.scope
+        scope["body_received"] = True
+        super().on_message_complete()
+
     def connection_lost(self, exc: Exception | None) -> None:
         """The client is gone."""
         self._end_head()

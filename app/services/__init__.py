@@ -6,7 +6,5 @@ import asyncpg
 
 if TYPE_CHECKING:
     Connection = asyncpg.Connection[asyncpg.Record]
-    Pool = asyncpg.Pool[asyncpg.Record]
 else:  # generic for the type checker only
     Connection = asyncpg.Connection
-    Pool = asyncpg.Pool

@@ -10,7 +10,7 @@ from asyncpg import Record
 
 from app.errors import AlreadyExists, NotFound
 from app.models.key import MintedKey, NewKey
-from app.services import Connection, Pool, keys
+from app.services import Connection, keys
 
 PLAIN = "sk_prod_" + "ab" * 32
 GRACE = timedelta(days=7)
@@ -222,18 +222,18 @@ async def test_development_key_is_created_once_and_never_resurrected(db: Connect
 
 
 @pytest.fixture
-async def pool(database_url: str) -> AsyncIterator[Pool]:
+async def pool(database_url: str) -> AsyncIterator[Any]:
     async with asyncpg.create_pool(database_url, min_size=10, max_size=25) as pool:
         yield pool
 
 
-async def in_transaction(pool: Pool, use: Any, *arguments: Any) -> Any:
+async def in_transaction(pool: Any, use: Any, *arguments: Any) -> Any:
     async with pool.acquire() as lent, lent.transaction():
         awaitable: Awaitable[Any] = use(cast(Connection, lent), *arguments)
         return await awaitable
 
 
-async def test_ten_concurrent_rotations_all_succeed_in_turn(pool: Pool) -> None:
+async def test_ten_concurrent_rotations_all_succeed_in_turn(pool: Any) -> None:
     minted = await in_transaction(pool, mint)
     rotations = [in_transaction(pool, keys.rotate_key, "cat-house") for _ in range(10)]
     values = [rotated.new_key for rotated in await asyncio.gather(*rotations)]
@@ -244,7 +244,7 @@ async def test_ten_concurrent_rotations_all_succeed_in_turn(pool: Pool) -> None:
     assert len(current) == 1
 
 
-async def test_one_of_fifty_concurrent_creations_wins(pool: Pool) -> None:
+async def test_one_of_fifty_concurrent_creations_wins(pool: Any) -> None:
     creations = [in_transaction(pool, mint) for _ in range(50)]
     results = await asyncio.gather(*creations, return_exceptions=True)
     assert sum(isinstance(result, MintedKey) for result in results) == 1
