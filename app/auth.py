@@ -15,7 +15,7 @@ from app.metrics import KEY_HITS, KEY_MISSES
 from app.models.caller import Caller
 from app.services import keys
 
-_LIFETIME = 0.9
+_LIFETIME = 0.8
 _CAPACITY = 1024
 _LONGEST_KEY = 255
 

@@ -1,9 +1,10 @@
 """The connections to PostgreSQL, lent one at a time and never for longer than the deadline."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, MutableMapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from time import monotonic
+from typing import Any
 
 import asyncpg
 from starlette.requests import Request
@@ -18,31 +19,9 @@ DEADLINE = 4.2
 _CONNECT_TIMEOUT = 2.0
 _COMMAND_TIMEOUT = 3.5
 _CLOSE_TIMEOUT = 2.0
-_RENEWAL_INTERVAL = 5.0
 
 _PROBE_INTERVAL = 1.0
 _PROBE_TIMEOUT = 0.5
-
-# What breaks one connection and may have broken all: the server is away, restarting or frozen.
-_BROKEN = (
-    OSError,
-    asyncpg.PostgresConnectionError,
-    asyncpg.OperatorInterventionError,
-    asyncpg.InterfaceError,
-    # It was the primary; a new connection finds the one that is.
-    asyncpg.ReadOnlySQLTransactionError,
-    # A statement met a connection that the server had just said farewell to.
-    asyncpg.InternalClientError,
-)
-# The server answers, but cannot serve now: full, locked, or in a deadlock.
-_UNABLE = (
-    asyncpg.InsufficientResourcesError,
-    asyncpg.InvalidAuthorizationSpecificationError,
-    asyncpg.InvalidCatalogNameError,
-    asyncpg.TransactionRollbackError,
-    asyncpg.LockNotAvailableError,
-    asyncpg.ProgramLimitExceededError,
-)
 
 
 class _Connection(Connection):
@@ -64,7 +43,6 @@ class Database:
         self._probe: Pool | None = None
         self._probing = asyncio.Lock()
         self._probed_at = 0.0
-        self._renewed_at = 0.0
         self._ready = False
 
     async def open(self) -> None:
@@ -90,31 +68,8 @@ class Database:
 
     def connection(self, seconds: float = DEADLINE) -> AbstractAsyncContextManager[Connection]:
         """Lends a connection; Unavailable when the time is over or the server is away."""
-        return self._lend(self._pool, seconds)
-
-    @asynccontextmanager
-    async def _lend(self, pool: Pool | None, seconds: float) -> AsyncIterator[Connection]:
-        assert pool is not None, "the lifespan opens the pool"  # noqa: S101
-        try:
-            async with pool.lend(seconds) as connection:
-                yield connection
-        except asyncpg.DataError:
-            raise  # an InterfaceError too, but the statement's fault, not the server's
-        except _BROKEN as error:
-            self._renew()
-            raise Unavailable from error
-        except _UNABLE as error:
-            raise Unavailable from error
-
-    def _renew(self) -> None:
-        """Lets every connection be replaced.
-
-        Otherwise each half-open connection would cost one request its whole deadline. Under
-        mere overload reconnecting helps nobody, hence not too often.
-        """
-        if self._pool is not None and monotonic() - self._renewed_at >= _RENEWAL_INTERVAL:
-            self._renewed_at = monotonic()
-            self._pool.expire()
+        assert self._pool is not None, "the lifespan opens the pool"  # noqa: S101
+        return self._pool.lend(seconds)
 
     @asynccontextmanager
     async def transaction(self, seconds: float = DEADLINE) -> AsyncIterator[Connection]:
@@ -131,8 +86,9 @@ class Database:
             return self._ready
 
     async def _answers(self) -> bool:
+        assert self._probe is not None, "the lifespan opens the pool"  # noqa: S101
         try:
-            async with self._lend(self._probe, _PROBE_TIMEOUT) as connection:
+            async with self._probe.lend(_PROBE_TIMEOUT) as connection:
                 return bool(await connection.fetchval("SELECT true"))
         except Unavailable:
             return False
@@ -143,5 +99,10 @@ def get_db(
 ) -> AbstractAsyncContextManager[Connection]:
     """Lends a connection for what is left of the request's deadline."""
     database: Database = request.app.state.database
-    left = DEADLINE - request.scope.get("waited", 0.0)
+    left = time_left(request.scope)
     return database.transaction(left) if transaction else database.connection(left)
+
+
+def time_left(scope: MutableMapping[str, Any]) -> float:
+    """Seconds until the request's deadline: what its credential took is gone."""
+    return DEADLINE - float(scope.get("waited", 0.0))

@@ -77,10 +77,9 @@ def _configure_libraries(level: str, shared: list[Processor], renderers: list[Pr
     for name in ("uvicorn", "uvicorn.error", "uvicorn.access", "gunicorn.error"):
         library = logging.getLogger(name)
         library.handlers.clear()
-        library.propagate = True
+        # Our own line says more than the server's, which then costs nothing.
+        library.propagate = name != "uvicorn.access"
         library.setLevel(level)
-    # Our own line says more than the server's.
-    logging.getLogger("uvicorn.access").disabled = True
 
 
 def _as_text(_: Any, __: str, line: Any) -> str:

@@ -55,6 +55,7 @@ class RequestLog:
     def __init__(self, app: ASGIApp, *, secure: bool) -> None:
         self.app = app
         self._headers = [_NOSNIFF, _HSTS] if secure else [_NOSNIFF]
+        self._logger = logger.bind()  # binding at every line would cost as much as the line
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -85,7 +86,7 @@ class RequestLog:
         finally:
             seconds = perf_counter() - started
             entry["duration_ms"] = round(seconds * 1000, 2)
-            logger.info("request", **entry)
+            self._logger.info("request", **entry)
             record_request(_label(scope), entry.get("status", 0), seconds)
 
 

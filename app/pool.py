@@ -11,11 +11,57 @@ from typing import Any
 
 import asyncpg
 
+from app.errors import Unavailable
 from app.metrics import CONNECTIONS
 from app.services import Connection
 
 _CANCEL_TIMEOUT = 0.3
 _IDLE_SECONDS = 300.0
+_RENEWAL_INTERVAL = 5.0
+
+# What breaks one connection and may have broken all: the server is away, restarting or frozen.
+_BROKEN = (
+    OSError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.InterfaceError,
+    # It was the primary; a new connection finds the one that is.
+    asyncpg.ReadOnlySQLTransactionError,
+    # A statement met a connection that the server had just said farewell to.
+    asyncpg.InternalClientError,
+)
+# The server answers, but cannot serve now: full, locked, or in a deadlock.
+_UNABLE = (
+    asyncpg.InsufficientResourcesError,
+    asyncpg.InvalidAuthorizationSpecificationError,
+    asyncpg.InvalidCatalogNameError,
+    asyncpg.TransactionRollbackError,
+    asyncpg.LockNotAvailableError,
+    asyncpg.ProgramLimitExceededError,
+)
+
+
+class _Deadline:
+    """asyncio.timeout for a known loop: before Python 3.14 a look-up is a system call."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, seconds: float) -> None:
+        self._loop, self._seconds = loop, seconds
+        self._is_over = False
+
+    async def __aenter__(self) -> None:
+        self._task = asyncio.current_task(self._loop)
+        self._timer = self._loop.call_later(self._seconds, self._end)
+
+    def _end(self) -> None:
+        if self._task is not None:
+            self._is_over = True
+            self._task.cancel()
+
+    async def __aexit__(self, _: object, error: BaseException | None, __: object) -> None:
+        self._timer.cancel()
+        ours = self._is_over and self._task is not None and not self._task.uncancel()
+        if ours and isinstance(error, asyncio.CancelledError):
+            raise TimeoutError from error
 
 
 class Pool:
@@ -29,26 +75,40 @@ class Pool:
         # Idle ones with the time of their return, the longest idle first.
         self._idle: list[tuple[Connection, float]] = []
         self._current: set[Connection] = set()
+        self._renewed_at = -_RENEWAL_INTERVAL
         self._reaper: asyncio.TimerHandle | None = None
         self._farewells: set[asyncio.Task[None]] = set()
 
     @asynccontextmanager
     async def lend(self, seconds: float) -> AsyncIterator[Connection]:
-        """Lends a connection; TimeoutError when the seconds are over, be it during its use."""
-        async with asyncio.timeout_at(self._loop.time() + seconds), self._turns:
-            connection = await self._take()
-            CONNECTIONS.inc()
-            try:
-                yield connection
-            except (TimeoutError, asyncio.CancelledError, asyncpg.InternalClientError):
-                # The server is told to cancel the statement, or it might yet be performed. A
-                # frozen one never confirms: then the connection is cut.
-                with suppress(Exception):
-                    await connection.close(timeout=_CANCEL_TIMEOUT)
-                raise
-            finally:
-                CONNECTIONS.dec()
-                self._put_back(connection)
+        """Lends a connection; Unavailable when the time is over or the server is away."""
+        try:
+            async with _Deadline(self._loop, seconds), self._turns:
+                connection = await self._take()
+                CONNECTIONS.inc()
+                try:
+                    yield connection
+                except (TimeoutError, asyncio.CancelledError, asyncpg.InternalClientError):
+                    await self._cancel(connection)
+                    raise
+                finally:
+                    CONNECTIONS.dec()
+                    self._put_back(connection)
+        except asyncpg.DataError:
+            raise  # an InterfaceError too, but the statement's fault, not the server's
+        except _BROKEN as error:
+            self._renew()
+            raise Unavailable from error
+        except _UNABLE as error:
+            raise Unavailable from error
+
+    async def _cancel(self, connection: Connection) -> None:
+        """Tells the server to cancel the statement, or it might yet be performed.
+
+        A frozen server never confirms: then the connection is cut.
+        """
+        with suppress(Exception):
+            await connection.close(timeout=_CANCEL_TIMEOUT)
 
     async def _take(self) -> Connection:
         while self._idle:
@@ -87,8 +147,17 @@ class Pool:
             due = self._idle[0][1] + _IDLE_SECONDS
             self._reaper = self._loop.call_at(due, self._reap)
 
-    def expire(self) -> None:
-        """Lets every connection be replaced: the idle now, the lent when they return."""
+    def _renew(self) -> None:
+        """Lets every connection be replaced: the idle now, the lent when they return.
+
+        Otherwise each half-open connection would cost one request its whole deadline. Under
+        mere overload reconnecting helps nobody, hence not too often.
+        """
+        if self._loop.time() - self._renewed_at >= _RENEWAL_INTERVAL:
+            self._renewed_at = self._loop.time()
+            self._dismiss_all()
+
+    def _dismiss_all(self) -> None:
         idle, self._idle = self._idle, []
         self._current.clear()
         for connection, _ in idle:
@@ -100,5 +169,5 @@ class Pool:
             await self._turns.acquire()
         if self._reaper is not None:
             self._reaper.cancel()
-        self.expire()
+        self._dismiss_all()
         await asyncio.gather(*self._farewells, return_exceptions=True)

@@ -9,6 +9,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
+from starlette.types import Scope
 
 from app.errors import AppError, Fault
 from app.logs import log_unexpected, note_cause
@@ -44,22 +45,22 @@ def guarded(credential: Credential | None, shape: ErrorShape | None = None) -> t
     return GuardedRoute
 
 
-async def authenticate(request: Request, credential: Credential) -> Caller:
+async def authenticate(scope: Scope, looked_up: Awaitable[Caller]) -> Caller:
     """The caller, known to the log from here on.
 
     One deadline for the request: what the credential took is not left for the action.
     """
     started = monotonic()
-    caller = await credential(request)
-    request.scope["waited"] = monotonic() - started
-    request.scope["log"]["key_name"] = caller.name
+    caller = await looked_up
+    scope["waited"] = monotonic() - started
+    scope["log"]["key_name"] = caller.name
     return caller
 
 
 def _authenticated(handle: Handle, credential: Credential | None, route: APIRoute) -> Handle:
     async def authenticate_and_handle(request: Request) -> Response:
         if credential is not None:
-            request.state.caller = await authenticate(request, credential)
+            request.state.caller = await authenticate(request.scope, credential(request))
         if route.body_field is not None:
             parse_json(await request.body())  # FastAPI's own parser lets more pass
         return await handle(request)

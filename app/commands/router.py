@@ -2,19 +2,19 @@
 
 from typing import Any
 
-from fastapi import APIRouter, Request, Security
+from fastapi import APIRouter, Security
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from pydantic import ValidationError
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.answers import send_json
-from app.auth import SERVICE_KEY, service_key
+from app.auth import SERVICE_KEY
 from app.commands import openapi
 from app.commands.action import Context, invalid_payload
 from app.commands.models import CommandOptions, CommandRequest, envelope, serialize
 from app.commands.registry import find_action
-from app.database import get_db
+from app.database import time_left
 from app.errors import InvalidPayload
 from app.metrics import REPLAYS
 from app.middleware import LimitedBody
@@ -45,17 +45,16 @@ class ExecuteRoute(APIRoute):
 
 
 async def _serve(scope: Scope, receive: Receive, send: Send) -> None:
-    request = Request(scope, receive)
-    log = scope["log"]
-    caller = await authenticate(request, service_key)
+    headers, state, log = _headers(scope), scope["app"].state, scope["log"]
+    caller = await authenticate(scope, state.service_keys.find(headers.get("x-service-key")))
     body = await LimitedBody(scope, receive).read()
-    command = parse_command(request.headers.get("content-type"), body)
+    command = parse_command(headers.get("content-type"), body)
     log["action"], log["user_id"] = command.action[:100], command.user_id
     action = find_action(command.action)
     action.authorize(caller)
     payload = action.validate(command.payload)
-    key = idempotency_key(request.headers.get("idempotency-key"), command.options)
-    async with get_db(request) as db:
+    key = idempotency_key(headers.get("idempotency-key"), command.options)
+    async with state.database.connection(time_left(scope)) as db:
         context = Context(db, command.user_id, caller, key)
         answer = await action.answer(context, payload, _render)
     if not answer.replayed:
@@ -64,6 +63,14 @@ async def _serve(scope: Scope, receive: Receive, send: Send) -> None:
         log["replayed"] = True
         REPLAYS.inc()
         await send_json(send, answer.body, answer.status, (b"idempotency-replayed", b"true"))
+
+
+def _headers(scope: Scope) -> dict[str, str]:
+    """By name; of several with one name the first."""
+    return {
+        name.decode("latin-1"): value.decode("latin-1")
+        for name, value in reversed(scope["headers"])
+    }
 
 
 def _render(result: object) -> bytes:
