@@ -11,7 +11,8 @@ import orjson
 from pydantic_core import from_json
 
 from app.services.stats import _COUNT
-from app.services.tasks import _FETCH, _INSERT, _LIST, _UPDATE
+from app.services.task_lists import PAGE_SIZE, page_statement
+from app.services.tasks import _FETCH, _INSERT, _UPDATE
 from bench.serve import DATABASE_URL, POOL_SIZE, serve
 
 _SHOWN = (
@@ -79,8 +80,9 @@ async def _update_task(db: Any, _: str, payload: Command) -> bytes:
 
 
 async def _list_tasks(db: Any, user_id: str, payload: Command) -> bytes:
-    text = await db.fetchval(_LIST, user_id, payload.get("status"), payload.get("priority"))
-    return text.encode()
+    statement = page_statement(tuple(payload))
+    row = await db.fetchrow(statement, user_id, PAGE_SIZE, *payload.values())
+    return f'{{"tasks":[{row["tasks"]}],"count":{row["count"]}}}'.encode()
 
 
 async def _get_stats(db: Any, user_id: str, _: Command) -> bytes:

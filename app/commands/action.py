@@ -2,25 +2,20 @@
 
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar, get_args, get_origin, get_type_hints
+from typing import Any, get_args, get_origin, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
-from pydantic_core import ErrorDetails, from_json
+from pydantic_core import ErrorDetails, from_json, to_json
 
-from app.commands.models import Answer, serialize
+from app.commands.models import Answer, Json, envelope, serialize
 from app.errors import AppError, Forbidden, InvalidPayload
 from app.models.caller import Caller, CallerKind
 from app.models.text import storable
 from app.services import Connection, replays
 from app.services.replays import Claim, StoredAnswer, fingerprint
 
-Result = TypeVar("Result")
 _LONGEST_NAME = 100
 PLATFORM = Caller("service", "platform")
-
-
-class Json(bytes, Generic[Result]):
-    """JSON of a result that PostgreSQL built; it reaches the client as it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +25,6 @@ class Context:
     db: Connection
     user_id: str
     caller: Caller = PLATFORM
-    idempotency_key: str | None = None
 
     @property
     def owner(self) -> str | None:
@@ -101,41 +95,36 @@ class Action:
         async with context.db.transaction():
             return await self.perform(context, payload)
 
-    async def answer(
-        self, context: Context, payload: Any, render: Callable[[Any], bytes]
-    ) -> Answer:
+    async def answer_once(self, context: Context, payload: Any, key: str) -> Answer:
         """Performs it at most once per idempotency key; the first answer, whoever asks again."""
-        if context.idempotency_key is None or not self.writes:
-            return Answer(200, render(await self.run(context, payload)))
         self.authorize(context.caller)
-        claim = Claim(context.user_id, context.caller.name, context.idempotency_key)
+        claim = Claim(context.user_id, context.caller.name, key)
         content = payload.model_dump(mode="json", exclude_unset=True)
         async with context.db.transaction():
             stored = await replays.claim(context.db, claim, fingerprint(self.name, content))
             if stored is not None:
                 return Answer(stored.status, stored.body, replayed=True)
-            answer = await self._attempt(context, payload, render)
+            answer = await self._attempt(context, payload)
             await replays.store(context.db, claim, StoredAnswer(answer.status, answer.body))
         return answer
 
-    async def _attempt(
-        self, context: Context, payload: Any, render: Callable[[Any], bytes]
-    ) -> Answer:
+    async def _attempt(self, context: Context, payload: Any) -> Answer:
         """A refusal is an answer too; a fault rolls everything back, the claim included."""
         try:
             async with context.db.transaction():
-                return Answer(200, render(await self.perform(context, payload)))
+                return Answer(200, envelope(await self.perform(context, payload)))
         except AppError as error:
             if error.status >= 500:
                 raise
-            return Answer(error.status, serialize(error.body()))
+            return Answer(error.status, to_json(error.body()))
 
     async def __call__(
         self, user_id: str, payload: dict[str, Any], db: Connection
     ) -> dict[str, Any]:
         """Validates and performs it for a trusted caller; the result as JSON-ready values."""
         result = await self.run(Context(db, user_id), self.validate(payload))
-        data: dict[str, Any] = from_json(serialize(result))
+        whole = await result.whole(db) if isinstance(result, Json) else serialize(result)
+        data: dict[str, Any] = from_json(whole)
         return data
 
 

@@ -1,5 +1,6 @@
 """The envelope: what every command and every answer look like."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Any, Generic, Literal, TypeVar
@@ -8,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from pydantic_core import to_json
 
 from app.models.text import STORABLE, UserId
+from app.services import Connection
 
 Data = TypeVar("Data")
 IdempotencyKey = Annotated[
@@ -47,10 +49,30 @@ class CommandResponse(BaseModel, Generic[Data]):
     timestamp: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class Json(Generic[Data]):
+    """JSON of a result that PostgreSQL built; it reaches the client as it is.
+
+    A long one comes in parts: `rest` fetches the next, on whichever connection there is then.
+    """
+
+    text: bytes
+    rest: "Callable[[Connection], Awaitable[Json[Any]]] | None" = None
+
+    async def whole(self, db: Connection) -> bytes:
+        """All parts in one."""
+        part: Json[Any] = self
+        parts = [part.text]
+        while part.rest is not None:
+            part = await part.rest(db)
+            parts.append(part.text)
+        return b"".join(parts)
+
+
 def serialize(result: object) -> bytes:
-    """The JSON of an action's result; bytes are JSON already."""
-    if isinstance(result, bytes):
-        return result
+    """The JSON of an action's result."""
+    if isinstance(result, Json):
+        return result.text
     if isinstance(result, BaseModel):
         return result.__pydantic_serializer__.to_json(result)
     return to_json(result)
@@ -61,12 +83,17 @@ def timestamp() -> str:
     return datetime.now(UTC).isoformat().replace("+00:00", "Z")
 
 
-def envelope(data: bytes) -> bytes:
-    """The body of a CommandResponse around JSON data."""
-    return b'{"success":true,"data":%b,"error":null,"timestamp":"%b"}' % (
-        data,
-        timestamp().encode(),
-    )
+ENVELOPE_START = b'{"success":true,"data":'
+
+
+def envelope_end() -> bytes:
+    """What follows the data."""
+    return b',"error":null,"timestamp":"%b"}' % timestamp().encode()
+
+
+def envelope(result: object) -> bytes:
+    """The body of a CommandResponse around the JSON of a result."""
+    return b"%b%b%b" % (ENVELOPE_START, serialize(result), envelope_end())
 
 
 @dataclass(frozen=True, slots=True)

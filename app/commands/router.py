@@ -1,20 +1,30 @@
 """POST /execute: the key, the envelope, the action, the answer."""
 
+from collections.abc import AsyncIterator
 from typing import Any
 
 from fastapi import APIRouter, Security
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from pydantic import ValidationError
+from starlette.responses import StreamingResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.answers import send_json
 from app.auth import SERVICE_KEY
 from app.commands import openapi
 from app.commands.action import Context, invalid_payload
-from app.commands.models import CommandOptions, CommandRequest, envelope, serialize
+from app.commands.models import (
+    ENVELOPE_START,
+    Answer,
+    CommandOptions,
+    CommandRequest,
+    Json,
+    envelope,
+    envelope_end,
+)
 from app.commands.registry import find_action
-from app.database import time_left
+from app.database import Database, time_left
 from app.errors import InvalidPayload
 from app.metrics import REPLAYS
 from app.middleware import LimitedBody
@@ -55,14 +65,37 @@ async def _serve(scope: Scope, receive: Receive, send: Send) -> None:
     payload = action.validate(command.payload)
     key = idempotency_key(headers.get("idempotency-key"), command.options)
     async with state.database.connection(time_left(scope)) as db:
-        context = Context(db, command.user_id, caller, key)
-        answer = await action.answer(context, payload, _render)
-    if not answer.replayed:
-        await send_json(send, answer.body, answer.status)
+        context = Context(db, command.user_id, caller)
+        if key is None or not action.writes:
+            result = await action.run(context, payload)
+        else:
+            result = await action.answer_once(context, payload, key)
+    if isinstance(result, Answer):
+        await _send_answer(result, scope, send)
+    elif isinstance(result, Json) and result.rest is not None:
+        stream = StreamingResponse(_parts(result, state.database), media_type="application/json")
+        await stream(scope, receive, send)
     else:
-        log["replayed"] = True
+        await send_json(send, envelope(result))
+
+
+async def _send_answer(answer: Answer, scope: Scope, send: Send) -> None:
+    headers = []
+    if answer.replayed:
+        scope["log"]["replayed"] = True
         REPLAYS.inc()
-        await send_json(send, answer.body, answer.status, (b"idempotency-replayed", b"true"))
+        headers.append((b"idempotency-replayed", b"true"))
+    await send_json(send, answer.body, answer.status, *headers)
+
+
+async def _parts(part: Json[Any], database: Database) -> AsyncIterator[bytes]:
+    """A long answer, part by part. No connection is held while the client reads."""
+    yield ENVELOPE_START + part.text
+    while part.rest is not None:
+        async with database.connection() as db:
+            part = await part.rest(db)
+        yield part.text
+    yield envelope_end()
 
 
 def _headers(scope: Scope) -> dict[str, str]:
@@ -71,10 +104,6 @@ def _headers(scope: Scope) -> dict[str, str]:
         name.decode("latin-1"): value.decode("latin-1")
         for name, value in reversed(scope["headers"])
     }
-
-
-def _render(result: object) -> bytes:
-    return envelope(serialize(result))
 
 
 def idempotency_key(header: str | None, options: dict[str, Any]) -> str | None:
@@ -110,7 +139,7 @@ router = APIRouter(route_class=ExecuteRoute, tags=["commands"])
 
 
 Command = openapi.command_body()
-Answer = openapi.command_response()
+Response = openapi.command_response()
 
 
 @router.post(
@@ -123,6 +152,6 @@ Answer = openapi.command_response()
 async def execute(
     command: Command,  # type: ignore[valid-type]
     idempotency_key: openapi.IdempotencyHeader = None,
-) -> Answer:  # type: ignore[valid-type]
+) -> Response:  # type: ignore[valid-type]
     """Never called: ExecuteRoute answers."""
     raise NotImplementedError

@@ -7,7 +7,7 @@ from uuid import UUID
 from asyncpg import Record
 
 from app.errors import NotFound
-from app.models.task import Priority, Status, Task, TaskChanges, TaskFields
+from app.models.task import Task, TaskChanges, TaskFields
 from app.services import Connection
 from app.services.changes import recorded
 
@@ -58,47 +58,6 @@ _FETCH = f"SELECT {_COLUMNS} FROM tasks WHERE {_OWNED}"  # noqa: S608
 async def fetch_task(db: Connection, task_id: UUID, owner: str | None) -> Task:
     """One task; NotFound when there is none or it belongs to another owner."""
     return _task(await db.fetchrow(_FETCH, task_id, owner), task_id)
-
-
-# Built by PostgreSQL and passed on as bytes: a list costs the worker nothing per task.
-# The instants look as pydantic writes them: no fraction where it is zero, else six digits.
-_TEXT_JSON = "coalesce(to_json({0})::text, 'null')"
-_INSTANT_JSON = """coalesce('"' || replace(
-            to_char({0} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US'), '.000000', ''
-        ) || 'Z"', 'null')"""
-_LIST = f"""
-SELECT '{{"tasks":[' || coalesce(string_agg(task, ','), '') || '],"count":' || count(*) || '}}'
-FROM (
-    SELECT concat(
-        '{{"id":"', id,
-        '","user_id":', to_json(user_id),
-        ',"title":', to_json(title),
-        ',"description":', {_TEXT_JSON.format("description")},
-        ',"status":', to_json(status),
-        ',"priority":', {_TEXT_JSON.format("priority")},
-        ',"created_at":', {_INSTANT_JSON.format("created_at")},
-        ',"completed_at":', {_INSTANT_JSON.format("completed_at")},
-        ',"due_date":', {_INSTANT_JSON.format("due_date")},
-        '}}'
-    ) AS task
-    FROM tasks
-    WHERE user_id = $1 AND deleted_at IS NULL
-        AND ($2::text IS NULL OR status = $2)
-        AND ($3::text IS NULL OR priority = $3)
-    ORDER BY created_at DESC, id DESC
-) AS newest_first
-"""  # noqa: S608
-
-
-async def list_tasks_json(
-    db: Connection,
-    user_id: str,
-    status: Status | None = None,
-    priority: Priority | None = None,
-) -> bytes:
-    """The JSON of a TaskList of one user's tasks, newest first."""
-    text: str = await db.fetchval(_LIST, user_id, status, priority)
-    return text.encode()
 
 
 _UPDATE = f"""

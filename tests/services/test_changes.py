@@ -6,8 +6,8 @@ import asyncpg
 import pytest
 
 from app.errors import NotFound
-from app.models.task import TaskChanges, TaskFields
-from app.services import Connection, tasks
+from app.models.task import TaskChanges, TaskFields, TaskFilter
+from app.services import Connection, task_lists, tasks
 from tests.conftest import MISSING_ID, TaskFactory
 
 _LOG = """
@@ -30,7 +30,7 @@ async def test_each_write_appends_exactly_one_row(db: Connection, make_task: Tas
 async def test_reading_appends_nothing(db: Connection, make_task: TaskFactory) -> None:
     task = await make_task()
     await tasks.fetch_task(db, task.id, None)
-    await tasks.list_tasks_json(db, "user_123")
+    await task_lists.fetch_page(db, "user_123", TaskFilter())
     assert len(await db.fetch(_LOG, "user_123")) == 1
 
 

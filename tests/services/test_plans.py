@@ -2,14 +2,16 @@
 
 import json
 from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
 import asyncpg
 import pytest
 
-from app.services import Connection, stats, tasks
-from tests.conftest import _named
+from app.services import Connection, stats
+from app.services.task_lists import page_statement
+from tests.conftest import MISSING_ID, _named
 
 _FILL = """
 INSERT INTO tasks (user_id, title, status, priority, created_at, due_date)
@@ -21,11 +23,18 @@ FROM generate_series(1, 100000) AS n
 """
 
 STATEMENTS = {
-    "list": (tasks._LIST, ("user_7", None, None)),
-    "list by status": (tasks._LIST, ("user_7", "pending", None)),
-    "list by status and priority": (tasks._LIST, ("user_7", "pending", "low")),
+    "list": (page_statement(), ("user_7", 500)),
+    "list by status": (page_statement(("status",)), ("user_7", 500, "pending")),
+    "list by status and priority": (
+        page_statement(("status", "priority")),
+        ("user_7", 500, "pending", "low"),
+    ),
+    "list from the 50th on": (
+        page_statement(following=True),
+        ("user_7", 500, datetime.now(UTC) - timedelta(days=35), MISSING_ID),
+    ),
     "stats": (stats._COUNT, ("user_7",)),
-    "list of nobody": (tasks._LIST, ("nobody", None, None)),
+    "list of nobody": (page_statement(), ("nobody", 500)),
     "stats of nobody": (stats._COUNT, ("nobody",)),
 }
 each_statement = pytest.mark.parametrize(

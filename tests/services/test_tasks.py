@@ -10,8 +10,8 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from app.errors import NotFound
-from app.models.task import Task, TaskChanges, TaskFields, TaskList
-from app.services import Connection, tasks
+from app.models.task import Task, TaskChanges, TaskFields, TaskFilter
+from app.services import Connection, task_lists, tasks
 from tests.conftest import MISSING_ID, TaskFactory
 
 with_db = hypothesis_settings(
@@ -44,10 +44,14 @@ async def change(db: Connection, task: Task, **fields: Any) -> Task:
 
 
 async def listed(db: Connection, user_id: str = "user_123", **filters: Any) -> list[dict[str, Any]]:
-    answer = json.loads(await tasks.list_tasks_json(db, user_id, **filters))
-    assert answer["count"] == len(answer["tasks"])
-    tasks_of_user: list[dict[str, Any]] = answer["tasks"]
-    return tasks_of_user
+    """All tasks of the user, page after page."""
+    page = await task_lists.fetch_page(db, user_id, TaskFilter(**filters))
+    found: list[dict[str, Any]] = json.loads(f"[{page.tasks}]")
+    assert page.size == len(found)
+    while page.last is not None:
+        page = await task_lists.fetch_page(db, user_id, TaskFilter(**filters), page.last)
+        found += json.loads(f"[{page.tasks}]")
+    return found
 
 
 async def test_new_task_has_the_documented_defaults(make_task: TaskFactory) -> None:
@@ -197,70 +201,6 @@ async def test_deletion_is_permanent_and_a_second_one_not_found(
     with pytest.raises(NotFound):
         await tasks.delete_task(db, task.id, None)
     assert [task["id"] for task in await listed(db)] == [str(other.id)]
-
-
-async def test_list_is_newest_first_and_ties_are_broken_by_id(
-    db: Connection, make_task: TaskFactory
-) -> None:
-    made = [await make_task() for _ in range(6)]
-    for task, day in zip(made, (2, 1, 2, 3, 1, 3), strict=True):
-        created_at = datetime(2026, 1, day, tzinfo=UTC)
-        await db.execute("UPDATE tasks SET created_at = $2 WHERE id = $1", task.id, created_at)
-        task.created_at = created_at
-    expected = sorted(made, key=lambda task: (task.created_at, task.id), reverse=True)
-    assert [task["id"] for task in await listed(db)] == [str(task.id) for task in expected]
-
-
-async def test_list_shows_only_the_users_tasks_that_pass_both_filters(
-    db: Connection, make_task: TaskFactory
-) -> None:
-    await make_task(user_id="another", status="completed", priority="low")
-    await make_task(title="both", status="completed", priority="low")
-    await make_task(title="status", status="completed", priority="high")
-    await make_task(title="priority", priority="low")
-
-    async def titled(**filters: Any) -> set[str]:
-        return {task["title"] for task in await listed(db, **filters)}
-
-    assert await titled() == {"both", "status", "priority"}
-    assert await titled(status="completed") == {"both", "status"}
-    assert await titled(priority="low") == {"both", "priority"}
-    assert await titled(status="completed", priority="low") == {"both"}
-    assert await titled(status="cancelled") == set()
-
-
-async def test_user_without_tasks_has_an_empty_list(db: Connection) -> None:
-    assert await tasks.list_tasks_json(db, "nobody") == b'{"tasks":[],"count":0}'
-
-
-@given(fields=st.lists(field_sets, min_size=1, max_size=4), user_id=titles)
-@with_db
-async def test_list_json_is_what_pydantic_writes_of_the_same_tasks(
-    db: Connection, fields: list[dict[str, Any]], user_id: str
-) -> None:
-    async with db.transaction():
-        await db.execute("DELETE FROM tasks WHERE user_id = $1", user_id)
-        made = [await tasks.insert_task(db, user_id, TaskFields(**each)) for each in fields]
-        text = await tasks.list_tasks_json(db, user_id)
-    newest_first = sorted(made, key=lambda task: task.id, reverse=True)
-    expected = TaskList.model_construct(tasks=newest_first, count=len(made))
-    assert json.loads(text) == json.loads(expected.model_dump_json())
-
-
-@pytest.mark.parametrize(
-    "text", ['"quoted"', "back\\slash", "two\nlines\r\t", "🐈 ☃ \u2028\x7f\x01"]
-)
-@pytest.mark.parametrize("microsecond", [0, 1, 500_000, 999_999])
-async def test_list_spells_text_and_instants_as_pydantic_does(
-    db: Connection, make_task: TaskFactory, text: str, microsecond: int
-) -> None:
-    moment = datetime(2026, 11, 20, 10, 0, 0, microsecond, UTC)
-    task = await make_task(title=text, description=text, due_date=moment, status="completed")
-    await db.execute("UPDATE tasks SET created_at = $1, completed_at = $1", moment)
-    answer = json.loads(await tasks.list_tasks_json(db, "user_123"))
-    stored = await tasks.fetch_task(db, task.id, None)
-    assert answer == {"tasks": [json.loads(stored.model_dump_json())], "count": 1}
-    assert (answer["tasks"][0]["title"], answer["tasks"][0]["description"]) == (text, text)
 
 
 async def test_row_of_another_door_is_read_as_it_is(db: Connection) -> None:

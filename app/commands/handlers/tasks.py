@@ -1,24 +1,25 @@
 """What can be done with tasks."""
 
-from typing import Annotated, Any
+from functools import partial
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, model_validator
 from pydantic_core import PydanticCustomError
 
-from app.commands.action import Context, Json, action
+from app.commands.action import Context, action
+from app.commands.models import Json
 from app.errors import NotFound
 from app.models.task import (
     DeletedTask,
-    Priority,
-    Status,
     Task,
     TaskChanges,
     TaskFields,
+    TaskFilter,
     TaskId,
     TaskList,
     without_defaults,
 )
-from app.services import tasks
+from app.services import Connection, task_lists, tasks
 
 _EXAMPLE_ID = "550e8400-e29b-41d4-a716-446655440000"
 
@@ -49,19 +50,31 @@ async def create_task(context: Context, payload: CreateTask) -> Task:
     return await tasks.insert_task(context.db, context.user_id, payload)
 
 
-class ListTasks(BaseModel):
+class ListTasks(TaskFilter):
     """Filters; each one that is absent or null lets everything through."""
-
-    status: Annotated[Status | None, Field(description="Only tasks with this status.")] = None
-    priority: Annotated[Priority | None, Field(description="Only tasks of this priority.")] = None
 
 
 @action(scope="tasks:read", examples=({}, {"status": "pending"}))
 async def list_tasks(context: Context, payload: ListTasks) -> Json[TaskList]:
     """Returns the user's tasks, newest first, and their count."""
-    return Json(
-        await tasks.list_tasks_json(context.db, context.user_id, payload.status, payload.priority)
-    )
+    return await _list_from(context.db, context.user_id, payload)
+
+
+async def _list_from(
+    db: Connection,
+    user_id: str,
+    filters: ListTasks,
+    count: int = 0,
+    after: task_lists.Position | None = None,
+) -> Json[TaskList]:
+    """The list from a position on, after so many tasks; a long one goes on page by page."""
+    page = await task_lists.fetch_page(db, user_id, filters, after)
+    count += page.size
+    opening = '{"tasks":[' if after is None else "," if page.size else ""
+    if page.last is None:
+        return Json(f'{opening}{page.tasks}],"count":{count}}}'.encode())
+    rest = partial(_list_from, user_id=user_id, filters=filters, count=count, after=page.last)
+    return Json(f"{opening}{page.tasks}".encode(), rest)
 
 
 class GetTask(BaseModel):
