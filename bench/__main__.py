@@ -3,6 +3,7 @@
 import click
 
 from bench import growth as growth_of_costs
+from bench import long_lists as long
 from bench.compare import Plan, compare
 from bench.goals import goals, regressions
 from bench.load import require_wrk
@@ -59,6 +60,17 @@ def growth(rounds: int, seconds: int) -> None:
     text = growth_of_costs.markdown(results)
     write_growth(results, text)
     click.echo(f"\n{text}")
+
+
+@cli.command()
+@click.option("--rounds", type=click.IntRange(1), default=5, show_default=True)
+def long_lists(rounds: int) -> None:
+    """Show how long ten lists of 10,000 tasks at once block the event loop."""
+    figures = long.measure(rounds)
+    click.echo(
+        f"Ten lists of 10,000 tasks: {figures['seconds']:.2f} s, "
+        f"the loop blocked for {figures['longest_block_ms']:.1f} ms at most"
+    )
 
 
 if __name__ == "__main__":

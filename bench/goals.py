@@ -1,4 +1,4 @@
-"""What issue 4 asks for, beside what a run reached."""
+"""How fast this service wants to be, beside what a run reached."""
 
 from collections.abc import Iterator
 from typing import Any, NamedTuple

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from app.models.task import TaskFields, TaskFilter
 from app.services import Connection, task_lists, tasks
+from app.services.task_lists import PAGE_SIZE
 from tests.conftest import TaskFactory
 from tests.services.test_tasks import field_sets, listed, titles, with_db
 
@@ -90,7 +91,7 @@ async def fill(db: Connection, count: int, user_id: str = "user_123") -> None:
     )
 
 
-@pytest.mark.parametrize("count", [499, 500, 501, 1234])
+@pytest.mark.parametrize("count", [PAGE_SIZE - 1, PAGE_SIZE, PAGE_SIZE + 1, 1234])
 async def test_pages_together_are_the_whole_list(db: Connection, count: int) -> None:
     await fill(db, count)
     expected = await db.fetch(
@@ -100,7 +101,7 @@ async def test_pages_together_are_the_whole_list(db: Connection, count: int) -> 
 
 
 async def test_a_task_deleted_or_added_between_two_pages_moves_no_other(db: Connection) -> None:
-    await fill(db, 700)
+    await fill(db, PAGE_SIZE + 200)
     first = await task_lists.fetch_page(db, "user_123", TaskFilter())
     shown = [task["id"] for task in json.loads(f"[{first.tasks}]")]
     await tasks.insert_task(db, "user_123", TaskFields(title="newest"))
