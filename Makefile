@@ -29,7 +29,7 @@ bench: $(VENV)/.test
 	$(BIN)/python -m bench
 
 bench-quick: $(VENV)/.test
-	$(BIN)/python -m bench --quick
+	$(BIN)/python -m bench --quick --check
 
 $(BIN)/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed")'
