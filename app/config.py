@@ -14,13 +14,15 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from app.door_settings import LimitSettings
+
 DEVELOPMENT_ADMIN_KEY = "dev-admin-key-replace-in-production"
 _PLACEHOLDER = re.compile(
     r"^(dev|your|test|demo)[-_]|change|replace|example|placeholder|secret-key"
 )
 _MINIMUM_SECRET_LENGTH = 16
 # Secret for the password in them, which is not ours to judge.
-_URLS = frozenset({"database_url", "migration_database_url"})
+_URLS = frozenset({"database_url", "migration_database_url", "redis_url"})
 DEVELOPMENT_VALUES: dict[str, str] = {}
 """What `python -m app dev` sets, where nothing else does, so that every door is open."""
 _PORT = re.compile(r"(\[[^\]]*\]|[^:\[\]]*)(:\d*)?")
@@ -51,7 +53,7 @@ def _database_url(secret: SecretStr) -> SecretStr:
 DatabaseUrl = Annotated[SecretStr, AfterValidator(_database_url)]
 
 
-class Settings(BaseSettings):
+class Settings(LimitSettings, BaseSettings):
     """Every setting, by its environment variable in lower case."""
 
     model_config = SettingsConfigDict(
@@ -152,6 +154,12 @@ class Settings(BaseSettings):
     def doors(self) -> list[str]:
         """The names of the open doors; main.py has their routers."""
         return ["commands"]
+
+    @property
+    def counts_apart(self) -> bool:
+        """Whether there are rate limits that every worker counts for itself."""
+        limited = self.execute_rate_limit is not None or len(self.doors) > 1
+        return limited and self.web_concurrency > 1 and self.redis_url is None
 
     @property
     def generator_secret(self) -> str | None:

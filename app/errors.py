@@ -87,6 +87,17 @@ class IdempotencyKeyReused(AppError):
     code = "idempotency_key_reused"
 
 
+class TooManyRequests(AppError):
+    """Too many requests"""
+
+    status = 429
+    code = "too_many_requests"
+
+    def __init__(self, retry_after: int) -> None:
+        super().__init__()
+        self.headers = {"Retry-After": str(retry_after)}
+
+
 class Fault(AppError):
     """Internal server error"""
 

@@ -21,6 +21,7 @@ from app.commands.router import router as commands
 from app.config import Settings, load_settings
 from app.database import Database
 from app.errors import AppError
+from app.limits import RateLimiter, execute_limit
 from app.logs import configure_logs, logger
 from app.middleware import CORS, BodyLimit, Faults, RequestLog
 from app.routers import actions, admin, health, metrics, stats
@@ -43,6 +44,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.settings = settings
     app.state.database = Database(settings)
     app.state.service_keys = ServiceKeys(app.state.database, settings)
+    app.state.limiter = RateLimiter(settings)
+    app.state.execute_limit = execute_limit(settings)
     # Not included like the others: FastAPI would wrap the route, and it brings its own wrapping.
     app.router.routes.extend(commands.routes)
     for name in settings.doors:
@@ -92,6 +95,7 @@ def _telemetry() -> TelemetryConfig:
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     settings: Settings = app.state.settings
     database: Database = app.state.database
+    limiter: RateLimiter = app.state.limiter
     logger.info(
         "configuration_loaded",
         environment=settings.environment,
@@ -100,6 +104,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     )
     await database.open()
     yield
+    await limiter.close()
     await database.close()
 
 

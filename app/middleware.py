@@ -49,12 +49,13 @@ def _sane_id(headers: dict[bytes, bytes], name: bytes) -> bytes | None:
 class RequestLog:
     """Gives every request an id, every answer that id, and the log one line about both.
 
-    Whoever handles the request adds what it knows to `scope["log"]`.
+    Whoever handles the request adds what it knows to `scope["log"]`, and what the answer has to
+    say, whatever it is, to `scope["answer_headers"]`.
     """
 
     def __init__(self, app: ASGIApp, *, secure: bool) -> None:
         self.app = app
-        self._headers = [_NOSNIFF, _HSTS] if secure else [_NOSNIFF]
+        self._headers = dict([_NOSNIFF, _HSTS] if secure else [_NOSNIFF])
         self._logger = logger.bind()  # binding at every line would cost as much as the line
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -64,21 +65,21 @@ class RequestLog:
         headers = dict(scope["headers"])
         request_id = _sane_id(headers, b"x-request-id") or b"%032x" % getrandbits(128)
         entry: dict[str, Any] = {"request_id": request_id.decode()}
-        echoed = [(b"x-request-id", request_id), *self._headers]
+        answer_headers = {b"x-request-id": request_id, **self._headers}
         if trace_id := _sane_id(headers, b"x-trace-id"):
             entry["trace_id"] = trace_id.decode()
-            echoed.append((b"x-trace-id", trace_id))
+            answer_headers[b"x-trace-id"] = trace_id
         if traceparent := _sane_id(headers, b"traceparent"):
             entry["traceparent"] = traceparent.decode()
         if scope["path"] in _PAGES:
-            echoed.append(_PAGE_POLICY)
+            answer_headers.update([_PAGE_POLICY])
         entry["method"], entry["path"] = scope["method"], scope["path"]
-        scope["log"] = entry
+        scope["log"], scope["answer_headers"] = entry, answer_headers
 
         async def send_identified(message: Message) -> None:
             if message["type"] == "http.response.start":
                 entry["status"] = message["status"]
-                message["headers"] = [*message.get("headers", ()), *echoed]
+                message["headers"] = [*message.get("headers", ()), *answer_headers.items()]
             await send(message)
 
         try:

@@ -17,6 +17,7 @@ from app.models.caller import Caller
 from app.strict_json import parse_json
 
 Credential = Callable[[Request], Awaitable[Caller]]
+Allowance = Callable[[Request], Awaitable[None]]
 Handle = Callable[[Request], Coroutine[Any, Any, Response]]
 
 
@@ -31,15 +32,20 @@ class ErrorShape(NamedTuple):
     invalid: int | None = None
 
 
-def guarded(credential: Credential | None, shape: ErrorShape | None = None) -> type[APIRoute]:
+def guarded(
+    credential: Credential | None,
+    shape: ErrorShape | None = None,
+    allowance: Allowance | None = None,
+) -> type[APIRoute]:
     """A route class that asks for the credential first and refuses in the door's own shape.
 
-    Without a shape, refusals are the application's: `{"detail": …}`.
+    `allowance` counts the request against its caller's rate limit. Without a shape, refusals are
+    the application's: `{"detail": …}`.
     """
 
     class GuardedRoute(APIRoute):
         def get_route_handler(self) -> Handle:
-            handle = _authenticated(super().get_route_handler(), credential, self)
+            handle = _admitted(super().get_route_handler(), credential, allowance, self)
             return handle if shape is None else _shaped(handle, shape)
 
     return GuardedRoute
@@ -57,15 +63,19 @@ async def authenticate(scope: Scope, looked_up: Awaitable[Caller]) -> Caller:
     return caller
 
 
-def _authenticated(handle: Handle, credential: Credential | None, route: APIRoute) -> Handle:
-    async def authenticate_and_handle(request: Request) -> Response:
+def _admitted(
+    handle: Handle, credential: Credential | None, allowance: Allowance | None, route: APIRoute
+) -> Handle:
+    async def admit_and_handle(request: Request) -> Response:
         if credential is not None:
             request.state.caller = await authenticate(request.scope, credential(request))
+        if allowance is not None:
+            await allowance(request)
         if route.body_field is not None:
             parse_json(await request.body())  # FastAPI's own parser lets more pass
         return await handle(request)
 
-    return authenticate_and_handle
+    return admit_and_handle
 
 
 def _shaped(handle: Handle, shape: ErrorShape) -> Handle:

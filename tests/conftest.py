@@ -29,6 +29,8 @@ from app.main import create_app
 from app.models.task import Task, TaskFields
 from app.services import Connection, tasks
 from app.services.keys import DEVELOPMENT_KEY
+from tests import redis_server as redis
+from tests.redis_server import RedisServer
 
 SERVICE_HEADERS = {"X-Service-Key": DEVELOPMENT_KEY}
 ADMIN_HEADERS = {"X-Admin-Key": DEVELOPMENT_ADMIN_KEY}
@@ -190,6 +192,16 @@ async def live_client(database_url: str) -> AsyncIterator[AsyncClient]:
         AsyncClient(transport=ASGITransport(app), base_url="http://test") as client,
     ):
         yield client
+
+
+@pytest.fixture
+def redis_server() -> Iterator[RedisServer]:
+    """A Redis of the test's own."""
+    if redis.BINARY is None:
+        pytest.skip("REDIS IS NOT INSTALLED: nothing shows that workers count rate limits together")
+    server = RedisServer()
+    yield server
+    server.kill()
 
 
 TaskFactory = Callable[..., Awaitable[Task]]

@@ -60,8 +60,9 @@ def _paragraphs() -> Iterable[str]:
 
 
 RESPONSES = documented(
-    *(400, 401, 403, 404, 409, *BODY_ERRORS),
+    *(400, 401, 403, 404, 409, *BODY_ERRORS, 429),
     status_404="Unknown action, or the thing it names does not exist.",
+    status_429="More commands of this key than EXECUTE_RATE_LIMIT, where it is set.",
 )
 RESPONSES[200] = {
     "headers": {

@@ -68,6 +68,11 @@ _DOCUMENTED: dict[int, dict[str, Any]] = {
     408: {"model": Error, "description": "The body took longer than 10 seconds to arrive."},
     413: {"model": Error, "description": "The body is larger than 1 MiB."},
     422: {"model": RequestError, "description": "The request is malformed; `loc` says where."},
+    429: {
+        "model": Error,
+        "description": "Too many requests within the time that the limit looks back.",
+        "headers": {"Retry-After": _RETRY_AFTER},
+    },
     500: {"model": FaultError, "description": "Our fault; it is logged under the request id."},
     503: {
         "model": FaultError,
