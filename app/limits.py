@@ -8,19 +8,20 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from math import ceil
 from time import monotonic, time
+from typing import TYPE_CHECKING
 
 from limits import RateLimitItem, parse
 from limits.aio.storage import MemoryStorage, RedisStorage, Storage
 from limits.aio.strategies import MovingWindowRateLimiter
 from limits.errors import StorageError
 from starlette.types import Scope
-from redis.asyncio import ConnectionPool
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
 
 from app.config import Settings
 from app.errors import TooManyRequests
 from app.logs import logger
+
+if TYPE_CHECKING:
+    from redis.asyncio import ConnectionPool
 
 _PATIENCE = 0.1
 """Seconds a request waits for Redis."""
@@ -143,7 +144,12 @@ class RateLimiter:
             logger.warning("rate_limits_are_off", reason=reason, remedy="REDIS_URL")
 
 
-def _connect(url: str) -> ConnectionPool:
+def _connect(url: str) -> "ConnectionPool":
+    # A quarter of a second and 23 MB that a worker without Redis does not need.
+    from redis.asyncio import ConnectionPool  # noqa: PLC0415
+    from redis.asyncio.retry import Retry  # noqa: PLC0415
+    from redis.backoff import NoBackoff  # noqa: PLC0415
+
     pool: ConnectionPool = ConnectionPool.from_url(
         url,
         max_connections=2 * _CONNECTIONS,  # those in turn, and those whose turn ended in vain
@@ -154,7 +160,7 @@ def _connect(url: str) -> ConnectionPool:
     return pool
 
 
-def _storage(url: str, pool: ConnectionPool) -> RedisStorage:
+def _storage(url: str, pool: "ConnectionPool") -> RedisStorage:
     return RedisStorage(
         url,
         wrap_exceptions=True,
