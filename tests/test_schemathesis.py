@@ -18,7 +18,7 @@ from schemathesis.engine import StopReason, events, from_schema
 from schemathesis.engine.recorder import ScenarioRecorder
 from schemathesis.openapi.checks import RejectedPositiveData
 
-from app.commands.registry import ACTION_HANDLERS
+from app.commands.registry import commands
 from app.config import DEVELOPMENT_ADMIN_KEY
 from app.services.keys import DEVELOPMENT_KEY
 from tests import service

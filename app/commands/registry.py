@@ -21,6 +21,11 @@ def actions() -> list[Action]:
     return [as_action(name, handler) for name, handler in ACTION_HANDLERS.items()]
 
 
+def commands() -> list[Action]:
+    """The actions that a service key may perform, hence what /execute offers."""
+    return [action for action in actions() if "service" in action.allow]
+
+
 def find_action(name: str) -> Action:
     """The registered action of this name; NotFound when there is none."""
     handler = ACTION_HANDLERS.get(name)

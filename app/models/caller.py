@@ -6,6 +6,10 @@ from typing import Literal
 CallerKind = Literal["service", "admin", "user", "delegate", "partner"]
 """A service key, the administrator, a person, a service in a person's name, or an API key."""
 
+SERVICES: frozenset[CallerKind] = frozenset({"service"})
+PEOPLE: frozenset[CallerKind] = frozenset({"user", "delegate"})
+"""Who acts in the name of one person only."""
+
 
 @dataclass(frozen=True, slots=True)
 class Caller:
