@@ -11,6 +11,7 @@ ACTION_HANDLERS: dict[str, Action | BareHandler] = {
     "list-tasks": tasks.list_tasks,
     "get-task": tasks.get_task,
     "update-task": tasks.update_task,
+    "toggle-task": tasks.toggle_task,
     "delete-task": tasks.delete_task,
     "get-stats": stats.get_stats,
 }

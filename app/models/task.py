@@ -11,6 +11,8 @@ from app.models.text import STORABLE, VISIBLE, UserId
 
 Title = Annotated[str, StringConstraints(max_length=500), VISIBLE]
 Description = Annotated[str, StringConstraints(max_length=100_000), STORABLE]
+Tag = Annotated[str, StringConstraints(max_length=100), VISIBLE]
+Tags = Annotated[list[Tag], Field(max_length=100)]
 Priority = Literal["low", "medium", "high", "urgent"]
 WritableStatus = Literal["pending", "in_progress", "completed"]
 Status = Literal["pending", "in_progress", "completed", "cancelled"]
@@ -25,6 +27,7 @@ class TaskFields(BaseModel):
     status: WritableStatus = "pending"
     priority: Priority | None = None
     due_date: Instant | None = None
+    tags: Tags = []
 
 
 def without_defaults(schema: dict[str, Any]) -> None:
@@ -43,6 +46,7 @@ class TaskChanges(BaseModel):
     status: WritableStatus = "pending"
     priority: Priority | None = None
     due_date: Instant | None = None
+    tags: Tags = []
 
 
 class Task(BaseModel):

@@ -29,8 +29,9 @@ def _task(row: Record | None, task_id: UUID) -> Task:
 
 _INSERT = f"""
 WITH written AS (
-    INSERT INTO tasks (user_id, title, description, status, priority, due_date, completed_at)
-    VALUES ($1, $2, $3, $4::text, $5, $6, {_COMPLETED_AT.format(status="$4::text")})
+    INSERT INTO tasks
+        (user_id, title, description, status, priority, due_date, tags, completed_at)
+    VALUES ($1, $2, $3, $4::text, $5, $6, $7, {_COMPLETED_AT.format(status="$4::text")})
     RETURNING {_COLUMNS}
 ), {recorded("task", "created")}
 SELECT {_COLUMNS} FROM written
@@ -47,6 +48,7 @@ async def insert_task(db: Connection, user_id: str, task: TaskFields) -> Task:
         task.status,
         task.priority,
         task.due_date,
+        task.tags,
     )
     assert row is not None  # noqa: S101 - an insert without a condition returns its row
     return Task.model_construct(**row)
@@ -60,6 +62,18 @@ async def fetch_task(db: Connection, task_id: UUID, owner: str | None) -> Task:
     return _task(await db.fetchrow(_FETCH, task_id, owner), task_id)
 
 
+_FETCH_ALL = f"""
+SELECT {_COLUMNS} FROM tasks
+WHERE user_id = $1 AND deleted_at IS NULL
+ORDER BY created_at DESC, id DESC
+"""  # noqa: S608
+
+
+async def fetch_tasks(db: Connection, user_id: str) -> list[Task]:
+    """One user's tasks, newest first, for doors with a spelling of their own."""
+    return [Task.model_construct(**row) for row in await db.fetch(_FETCH_ALL, user_id)]
+
+
 _UPDATE = f"""
 WITH written AS (
     UPDATE tasks SET
@@ -68,6 +82,7 @@ WITH written AS (
         status = CASE WHEN 'status' = ANY ($3) THEN $6::text ELSE status END,
         priority = CASE WHEN 'priority' = ANY ($3) THEN $7 ELSE priority END,
         due_date = CASE WHEN 'due_date' = ANY ($3) THEN $8 ELSE due_date END,
+        tags = CASE WHEN 'tags' = ANY ($3) THEN $9 ELSE tags END,
         completed_at = CASE WHEN 'status' = ANY ($3)
             THEN {_COMPLETED_AT.format(status="$6::text")} ELSE completed_at END,
         updated_at = now(),
@@ -96,7 +111,28 @@ def _assignments(changes: TaskChanges) -> Sequence[Any]:
         changes.status,
         changes.priority,
         changes.due_date,
+        changes.tags,
     )
+
+
+_TOGGLED = "CASE WHEN status = 'completed' THEN 'pending' ELSE 'completed' END"
+_TOGGLE = f"""
+WITH written AS (
+    UPDATE tasks SET
+        status = {_TOGGLED},
+        completed_at = {_COMPLETED_AT.format(status=_TOGGLED)},
+        updated_at = now(),
+        version = version + 1
+    WHERE {_OWNED}
+    RETURNING {_COLUMNS}
+), {recorded("task", "updated", "'{status}'::text[]")}
+SELECT {_COLUMNS} FROM written
+"""  # noqa: S608
+
+
+async def toggle_task(db: Connection, task_id: UUID, owner: str | None) -> Task:
+    """Completes a task, or reopens a completed one; of two at once the second undoes the first."""
+    return _task(await db.fetchrow(_TOGGLE, task_id, owner), task_id)
 
 
 _DELETE = f"""

@@ -9,6 +9,7 @@ from pydantic_core import PydanticCustomError
 from app.commands.action import Context, action
 from app.commands.models import Json
 from app.errors import NotFound
+from app.models.caller import PEOPLE, SERVICES
 from app.models.task import (
     DeletedTask,
     Task,
@@ -33,6 +34,7 @@ class CreateTask(TaskFields):
     writes=True,
     single_statement=True,
     idempotent=False,
+    allow=PEOPLE | SERVICES,
     examples=(
         {
             "title": "Buy cat food",
@@ -54,7 +56,7 @@ class ListTasks(TaskFilter):
     """Filters; each one that is absent or null lets everything through."""
 
 
-@action(scope="tasks:read", examples=({}, {"status": "pending"}))
+@action(scope="tasks:read", allow=PEOPLE | SERVICES, examples=({}, {"status": "pending"}))
 async def list_tasks(context: Context, payload: ListTasks) -> Json[TaskList]:
     """Returns the user's tasks, newest first, and their count."""
     return await _list_from(context.db, context.user_id, payload)
@@ -83,7 +85,12 @@ class GetTask(BaseModel):
     task_id: TaskId
 
 
-@action(scope="tasks:read", raises=(NotFound,), examples=({"task_id": _EXAMPLE_ID},))
+@action(
+    scope="tasks:read",
+    allow=PEOPLE | SERVICES,
+    raises=(NotFound,),
+    examples=({"task_id": _EXAMPLE_ID},),
+)
 async def get_task(context: Context, payload: GetTask) -> Task:
     """Returns one task.
 
@@ -116,6 +123,7 @@ class UpdateTask(TaskChanges):
     scope="tasks:write",
     writes=True,
     single_statement=True,
+    allow=PEOPLE | SERVICES,
     raises=(NotFound,),
     examples=(
         {"task_id": _EXAMPLE_ID, "status": "completed"},
@@ -131,6 +139,26 @@ async def update_task(context: Context, payload: UpdateTask) -> Task:
     return await tasks.update_task(context.db, payload.task_id, context.owner, payload)
 
 
+class ToggleTask(BaseModel):
+    """Names the task to complete or to reopen."""
+
+    task_id: TaskId
+
+
+@action(
+    scope="tasks:write",
+    writes=True,
+    single_statement=True,
+    idempotent=False,
+    allow=PEOPLE,
+    raises=(NotFound,),
+    examples=({"task_id": _EXAMPLE_ID},),
+)
+async def toggle_task(context: Context, payload: ToggleTask) -> Task:
+    """Completes a task, or reopens a completed one as pending, and returns the whole task."""
+    return await tasks.toggle_task(context.db, payload.task_id, context.owner)
+
+
 class DeleteTask(BaseModel):
     """Names the task to delete."""
 
@@ -142,6 +170,7 @@ class DeleteTask(BaseModel):
     writes=True,
     single_statement=True,
     destructive=True,
+    allow=PEOPLE | SERVICES,
     raises=(NotFound,),
     examples=({"task_id": _EXAMPLE_ID},),
 )
