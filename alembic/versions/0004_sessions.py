@@ -34,7 +34,7 @@ def upgrade() -> None:
             user_id VARCHAR(255) NOT NULL,
             provider VARCHAR(50) NOT NULL,
             encrypted_value BYTEA NOT NULL,
-            mask VARCHAR(20) NOT NULL,
+            masked_key VARCHAR(20) NOT NULL,
             validation_status VARCHAR(20),
             last_validated_at TIMESTAMPTZ,
             created_at TIMESTAMPTZ NOT NULL DEFAULT now(),

@@ -34,7 +34,7 @@ class Context:
         return self.user_id
 
 
-Perform = Callable[[Context, Any], Awaitable[Any]]
+Perform = Callable[[Any, Any], Awaitable[Any]]  # a context, or a larger one, and the payload
 BareHandler = Callable[[str, dict[str, Any], Any], Awaitable[Any]]
 
 

@@ -1,7 +1,7 @@
 """Every action by name. Add one here and it is dispatched, documented and listed."""
 
 from app.commands.action import Action, BareHandler, as_action
-from app.commands.handlers import stats, tasks
+from app.commands.handlers import secrets, stats, tasks
 from app.errors import NotFound
 
 _LONGEST_ECHO = 100
@@ -14,6 +14,10 @@ ACTION_HANDLERS: dict[str, Action | BareHandler] = {
     "toggle-task": tasks.toggle_task,
     "delete-task": tasks.delete_task,
     "get-stats": stats.get_stats,
+    "set-user-secret": secrets.set_user_secret,
+    "get-user-secret": secrets.get_user_secret,
+    "test-user-secret": secrets.test_user_secret,
+    "delete-user-secret": secrets.delete_user_secret,
 }
 
 
