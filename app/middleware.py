@@ -34,6 +34,9 @@ _PAGE_POLICY = (
 _NOSNIFF = (b"x-content-type-options", b"nosniff")
 _HSTS = (b"strict-transport-security", b"max-age=31536000; includeSubDomains")
 
+# What a web client may read of how its user stands with a rate limit.
+_STANDING = ("X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset", "Retry-After")
+
 _SANE_ID = re.compile(rb"[A-Za-z0-9._-]{1,128}")
 
 
@@ -123,13 +126,20 @@ class Faults:
 class _ExactCORS(CORSMiddleware):
     """Allows exactly the listed headers, and refuses in JSON like everything else here."""
 
-    def __init__(self, app: ASGIApp, origins: Sequence[str], methods: str, headers: str) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        origins: Sequence[str],
+        methods: str,
+        headers: str,
+        exposed: Sequence[str] = (),
+    ) -> None:
         super().__init__(
             app,
             allow_origins=origins,
             allow_methods=methods.split(", "),
             allow_credentials=True,
-            expose_headers=("X-Request-ID",),
+            expose_headers=("X-Request-ID", *exposed),
         )
         self.allow_headers = headers.lower().split(", ")
         self.preflight_headers["Access-Control-Allow-Headers"] = headers
@@ -152,7 +162,8 @@ class CORS:
         self.app = app
         methods, headers = "GET, POST, PATCH, DELETE, OPTIONS", "X-Service-Key, Content-Type"
         self._commands = _ExactCORS(app, origins, methods, headers)
-        self._doors = _ExactCORS(app, origins, f"{methods}, PUT", f"{headers}, Authorization")
+        methods, headers = f"{methods}, PUT", f"{headers}, Authorization"
+        self._doors = _ExactCORS(app, origins, methods, headers, _STANDING)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or _header(scope, b"origin") is None:
