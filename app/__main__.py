@@ -20,7 +20,8 @@ import click
 from dotenv import dotenv_values
 from pydantic import BaseModel, ValidationError
 
-from app.config import DEVELOPMENT_VALUES, Settings, load_settings
+from app.config import Settings, load_settings
+from app.door_settings import DEVELOPMENT_VALUES
 from app.errors import AppError
 from app.logs import configure_logs, logger
 from app.services import Connection, keys

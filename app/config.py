@@ -14,7 +14,7 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from app.door_settings import LimitSettings
+from app.door_settings import LimitSettings, SessionSettings
 
 DEVELOPMENT_ADMIN_KEY = "dev-admin-key-replace-in-production"
 _PLACEHOLDER = re.compile(
@@ -23,8 +23,6 @@ _PLACEHOLDER = re.compile(
 _MINIMUM_SECRET_LENGTH = 16
 # Secret for the password in them, which is not ours to judge.
 _URLS = frozenset({"database_url", "migration_database_url", "redis_url"})
-DEVELOPMENT_VALUES: dict[str, str] = {}
-"""What `python -m app dev` sets, where nothing else does, so that every door is open."""
 _PORT = re.compile(r"(\[[^\]]*\]|[^:\[\]]*)(:\d*)?")
 
 
@@ -53,7 +51,7 @@ def _database_url(secret: SecretStr) -> SecretStr:
 DatabaseUrl = Annotated[SecretStr, AfterValidator(_database_url)]
 
 
-class Settings(LimitSettings, BaseSettings):
+class Settings(SessionSettings, LimitSettings, BaseSettings):
     """Every setting, by its environment variable in lower case."""
 
     model_config = SettingsConfigDict(
@@ -153,7 +151,12 @@ class Settings(LimitSettings, BaseSettings):
     @property
     def doors(self) -> list[str]:
         """The names of the open doors; main.py has their routers."""
-        return ["commands"]
+        opened = {
+            "commands": True,
+            "sessions": self.opens_sessions,
+            "user-api-keys": self.opens_user_api_keys,
+        }
+        return [name for name, is_open in opened.items() if is_open]
 
     @property
     def counts_apart(self) -> bool:

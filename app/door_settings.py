@@ -1,12 +1,20 @@
 """Settings of the doors and of what they share, a class each; Settings inherits them all."""
 
+import re
 from typing import Annotated
 
 import limits
-from pydantic import AfterValidator, BaseModel, Field, RedisDsn, SecretStr, TypeAdapter
+from pydantic import AfterValidator, BaseModel, Field, HttpUrl, RedisDsn, SecretStr, TypeAdapter
 from pydantic import ValidationError as InvalidUrl
 
+DEVELOPMENT_VALUES = {
+    "SESSION_HASH_SECRET": "your-secret-key-change-this-in-production",
+    "SERVICE_AUTH_TOKEN": "your-service-auth-token-change-this",
+    "ENCRYPTION_KEY": "dev-encryption-key-replace-in-production-00=",
+}
+"""What `python -m app dev` sets, where nothing else does, so that every door is open."""
 _REDIS = TypeAdapter(RedisDsn)
+_FERNET_KEY = re.compile(r"[A-Za-z0-9_+/-]{43}=")
 
 
 def _redis_url(secret: SecretStr) -> SecretStr:
@@ -37,3 +45,40 @@ class LimitSettings(BaseModel):
         Annotated[str, AfterValidator(_rate)] | None,
         Field(description="Commands of one service key, as `600/minute`; default: no limit."),
     ] = None
+
+
+def _fernet_keys(secret: SecretStr) -> SecretStr:
+    keys = secret.get_secret_value().split(",")
+    if not all(_FERNET_KEY.fullmatch(key) for key in keys):
+        raise ValueError("must be 32 bytes in URL-safe base64, or several such keys and commas")
+    return secret
+
+
+class SessionSettings(BaseModel):
+    """The doors of people with sessions: their tasks and the API keys they keep here."""
+
+    session_hash_secret: Annotated[
+        SecretStr | None,
+        Field(description="Keys the hashes of session tokens, as in the auth server."),
+    ] = None
+    service_auth_token: Annotated[
+        SecretStr | None,
+        Field(description="The `X-Service-Auth` of services that act in a user's name."),
+    ] = None
+    encryption_key: Annotated[
+        Annotated[SecretStr, AfterValidator(_fernet_keys)] | None,
+        Field(description="Fernet keys of users' API keys, comma-separated; the first encrypts."),
+    ] = None
+    gemini_base_url: Annotated[
+        HttpUrl, Field(description="Where users' API keys for Gemini are tested.")
+    ] = HttpUrl("https://generativelanguage.googleapis.com")
+
+    @property
+    def opens_sessions(self) -> bool:
+        """Whether people have a way in."""
+        return self.session_hash_secret is not None or self.service_auth_token is not None
+
+    @property
+    def opens_user_api_keys(self) -> bool:
+        """Whether they may also leave API keys here."""
+        return self.opens_sessions and self.encryption_key is not None

@@ -52,6 +52,12 @@ class Unauthorized(AppError):
     headers: Mapping[str, str] = {"WWW-Authenticate": "ApiKey"}
 
 
+class InvalidSession(Unauthorized):
+    """Invalid or expired session"""
+
+    headers: Mapping[str, str] = {"WWW-Authenticate": "Bearer"}
+
+
 class Forbidden(AppError):
     """Not allowed"""
 

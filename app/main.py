@@ -20,11 +20,13 @@ from app.commands.router import Commands
 from app.commands.router import router as commands
 from app.config import Settings, load_settings
 from app.database import Database
+from app.encryption import Cipher
 from app.errors import AppError
 from app.limits import RateLimiter, execute_limit
 from app.logs import configure_logs, logger
 from app.middleware import CORS, BodyLimit, Faults, RequestLog
-from app.routers import actions, admin, health, metrics, stats
+from app.providers import Gemini
+from app.routers import actions, admin, health, metrics, sessions, stats, user_api_keys
 
 _DESCRIPTION = """The command service behind **Whiskers**, the task manager cat of Cat House.
 
@@ -33,6 +35,8 @@ Press *Authorize*, enter a service key, and try `POST /execute` with one of its 
 
 _DOORS: dict[str, tuple[APIRouter, ...]] = {
     "commands": (stats.router, actions.router, admin.router, health.router, metrics.router),
+    "sessions": (sessions.router,),
+    "user-api-keys": (user_api_keys.router,),
 }
 
 
@@ -46,6 +50,9 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.service_keys = ServiceKeys(app.state.database, settings)
     app.state.limiter = RateLimiter(settings)
     app.state.execute_limit = execute_limit(settings)
+    if settings.encryption_key is not None:
+        app.state.cipher = Cipher(settings.encryption_key.get_secret_value())
+        app.state.checks = {"gemini": Gemini(str(settings.gemini_base_url)).check}
     # Not included like the others: FastAPI would wrap the route, and it brings its own wrapping.
     app.router.routes.extend(commands.routes)
     for name in settings.doors:

@@ -183,14 +183,21 @@ def execute(client: AsyncClient) -> Execute:
     return execute
 
 
-@pytest.fixture
-async def live_client(database_url: str) -> AsyncIterator[AsyncClient]:
-    """Talks to an application with a pool of its own on a clone, without credentials."""
-    app = create_app(Settings(database_url=database_url, log_level="ERROR"))
+@asynccontextmanager
+async def talking_to(database_url: str, **settings: Any) -> AsyncIterator[AsyncClient]:
+    """Talks to an application with a pool of its own, without credentials."""
+    app = create_app(Settings(database_url=database_url, **{"log_level": "ERROR", **settings}))
     async with (
         app.router.lifespan_context(app),
         AsyncClient(transport=ASGITransport(app), base_url="http://test") as client,
     ):
+        yield client
+
+
+@pytest.fixture
+async def live_client(database_url: str) -> AsyncIterator[AsyncClient]:
+    """Talks to an application with a pool of its own on a clone, without credentials."""
+    async with talking_to(database_url) as client:
         yield client
 
 

@@ -10,14 +10,12 @@ from typing import Any
 
 import pytest
 import structlog
-from fastapi import FastAPI
-from httpx import ASGITransport, AsyncClient, Response
+from httpx import AsyncClient, Response
 from structlog.testing import LogCapture
 
 from app.config import Settings
 from app.limits import RateLimiter, execute_limit
-from app.main import create_app
-from tests.conftest import SERVICE_HEADERS, Figure
+from tests.conftest import SERVICE_HEADERS, Figure, talking_to
 from tests.redis_server import RedisServer
 
 UNKNOWN = {"action": "fly", "user_id": "user_123"}
@@ -25,19 +23,11 @@ UNKNOWN = {"action": "fly", "user_id": "user_123"}
 
 
 @asynccontextmanager
-async def talking_to(app: FastAPI) -> AsyncIterator[AsyncClient]:
-    async with (
-        app.router.lifespan_context(app),
-        AsyncClient(transport=ASGITransport(app), base_url="http://test") as client,
-    ):
-        yield client
-
-
-@asynccontextmanager
 async def limited(database_url: str, **settings: Any) -> AsyncIterator[AsyncClient]:
     """A client of an application that lets a service key send 100 commands a minute."""
-    values = {"database_url": database_url, "execute_rate_limit": "100/minute", **settings}
-    async with talking_to(create_app(Settings(**{"log_level": "WARNING", **values}))) as client:
+    async with talking_to(
+        database_url, **{"execute_rate_limit": "100/minute", **settings}
+    ) as client:
         yield client
 
 
@@ -45,7 +35,10 @@ async def limited(database_url: str, **settings: Any) -> AsyncIterator[AsyncClie
 def log(monkeypatch: pytest.MonkeyPatch) -> LogCapture:
     """What the limiter logs."""
     capture = LogCapture()
-    monkeypatch.setattr("app.limits.logger", structlog.wrap_logger(None, processors=[capture]))
+    logger = structlog.wrap_logger(
+        None, [capture], structlog.make_filtering_bound_logger("WARNING")
+    )
+    monkeypatch.setattr("app.limits.logger", logger)
     return capture
 
 

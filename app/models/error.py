@@ -82,7 +82,9 @@ _DOCUMENTED: dict[int, dict[str, Any]] = {
 }
 
 
-def documented(*statuses: int, **descriptions: str) -> dict[int | str, dict[str, Any]]:
+def documented(
+    *statuses: int, fault: type[BaseModel] = FaultError, **descriptions: str
+) -> dict[int | str, dict[str, Any]]:
     """The `responses` of a route that may answer these statuses, besides 500 and 503.
 
     A description is overridden by the keyword `status_<number>`.
@@ -90,6 +92,7 @@ def documented(*statuses: int, **descriptions: str) -> dict[int | str, dict[str,
     return {
         status: {
             **_DOCUMENTED[status],
+            **({"model": fault} if status >= 500 else {}),
             "description": descriptions.get(f"status_{status}", _DOCUMENTED[status]["description"]),
         }
         for status in (*statuses, 500, 503)
