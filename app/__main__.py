@@ -20,8 +20,7 @@ import click
 from dotenv import dotenv_values
 from pydantic import BaseModel, ValidationError
 
-from app.config import Settings, load_settings
-from app.door_settings import DEVELOPMENT_VALUES
+from app.config import DEVELOPMENT_VALUES, Settings, load_settings
 from app.errors import AppError
 from app.logs import configure_logs, logger
 from app.services import Connection, keys

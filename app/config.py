@@ -23,6 +23,12 @@ _PLACEHOLDER = re.compile(
 _MINIMUM_SECRET_LENGTH = 16
 # Secret for the password in them, which is not ours to judge.
 _URLS = frozenset({"database_url", "migration_database_url", "redis_url"})
+DEVELOPMENT_VALUES = {
+    "SESSION_HASH_SECRET": "your-secret-key-change-this-in-production",
+    "SERVICE_AUTH_TOKEN": "your-service-auth-token-change-this",
+    "ENCRYPTION_KEY": "dev-encryption-key-replace-in-production-00=",
+}
+"""What `python -m app dev` sets, where nothing else does, so that every door is open."""
 _PORT = re.compile(r"(\[[^\]]*\]|[^:\[\]]*)(:\d*)?")
 
 

@@ -7,12 +7,6 @@ import limits
 from pydantic import AfterValidator, BaseModel, Field, HttpUrl, RedisDsn, SecretStr, TypeAdapter
 from pydantic import ValidationError as InvalidUrl
 
-DEVELOPMENT_VALUES = {
-    "SESSION_HASH_SECRET": "your-secret-key-change-this-in-production",
-    "SERVICE_AUTH_TOKEN": "your-service-auth-token-change-this",
-    "ENCRYPTION_KEY": "dev-encryption-key-replace-in-production-00=",
-}
-"""What `python -m app dev` sets, where nothing else does, so that every door is open."""
 _REDIS = TypeAdapter(RedisDsn)
 _FERNET_KEY = re.compile(r"[A-Za-z0-9_+/-]{43}=")
 

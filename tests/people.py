@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 from uuid import uuid4
 
-from app.door_settings import DEVELOPMENT_VALUES
+from app.config import DEVELOPMENT_VALUES
 from app.services import Connection
 
 SESSION_SECRET = DEVELOPMENT_VALUES["SESSION_HASH_SECRET"]

@@ -4,8 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from app.config import Settings
-from app.door_settings import DEVELOPMENT_VALUES
+from app.config import DEVELOPMENT_VALUES, Settings
 from app.encryption import Cipher
 
 OLD, NEW = Fernet.generate_key().decode(), Fernet.generate_key().decode()

@@ -16,14 +16,14 @@ class Caller:
     """An authenticated caller.
 
     `scopes` is None where everything is allowed. `enforce_ownership` makes other users' tasks
-    invisible to it. `user_id` is the one person it speaks for, where there is one.
+    invisible to it. `user_id` is the one person it speaks for, empty where it names one each time.
     """
 
     kind: CallerKind
     name: str
     scopes: frozenset[str] | None = None
     enforce_ownership: bool = False
-    user_id: str | None = None
+    user_id: str = ""
 
     def holds(self, *scopes: str) -> bool:
         """Whether any one of the scopes was granted."""

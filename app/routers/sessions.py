@@ -42,7 +42,7 @@ _STANDING: dict[str, Any] = {
 
 async def _count(request: Request) -> None:
     caller: Caller = request.state.caller
-    await count(request.scope, _READS if request.method == "GET" else _WRITES, str(caller.user_id))
+    await count(request.scope, _READS if request.method == "GET" else _WRITES, caller.user_id)
 
 
 def _named_user(
@@ -60,7 +60,7 @@ def person_router(
     """A router that asks for a person, counts what each asks, and refuses in plain sentences."""
 
     def refuse(status: int, message: str) -> dict[str, object]:
-        return {"detail": not_found or message if status == 404 else message}
+        return {"detail": not_found if not_found and status == 404 else message}
 
     return APIRouter(
         prefix=prefix,
@@ -169,7 +169,7 @@ async def list_tasks(request: Request) -> list[ShownTask]:
     caller: Caller = request.state.caller
     actions.list_tasks.authorize(caller)
     async with get_db(request) as db:
-        return [_show(task) for task in await tasks.fetch_tasks(db, str(caller.user_id))]
+        return [_show(task) for task in await tasks.fetch_tasks(db, caller.user_id)]
 
 
 @router.get("/{task_id}", summary="One task", responses=answers(200, 404, 422))
