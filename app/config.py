@@ -116,6 +116,9 @@ class Settings(SessionSettings, LimitSettings, BaseSettings):
             description="Port of `/metrics` without a key, beside the one under `X-Admin-Key`.",
         ),
     ] = None
+    purge_after_days: Annotated[
+        int, Field(ge=1, le=3650, description="Days for which a deleted task can be restored.")
+    ] = 30
     database_pool_size: Annotated[
         int, Field(ge=1, description="Most connections one worker opens.")
     ] = 10

@@ -79,6 +79,12 @@ class Conflict(AppError):
     code = "conflict"
 
 
+class VersionConflict(Conflict):
+    """The task was changed in the meantime"""
+
+    code = "version_conflict"
+
+
 class AlreadyRunning(Conflict):
     """The first command with this idempotency key is still running"""
 

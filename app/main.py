@@ -1,5 +1,6 @@
 """The application: its middleware, its doors, its error answers, its life."""
 
+import asyncio
 import os
 import re
 from collections.abc import AsyncIterator
@@ -26,6 +27,7 @@ from app.limits import RateLimiter, execute_limit
 from app.logs import configure_logs, logger
 from app.middleware import CORS, BodyLimit, Faults, RequestLog
 from app.providers import Gemini
+from app.purge import purge_regularly
 from app.routers import actions, admin, health, metrics, sessions, stats, user_api_keys
 
 _DESCRIPTION = """The command service behind **Whiskers**, the task manager cat of Cat House.
@@ -110,7 +112,9 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         doors=settings.doors,
     )
     await database.open()
+    purging = asyncio.create_task(purge_regularly(database, settings.purge_after_days))
     yield
+    purging.cancel()
     await limiter.close()
     await database.close()
 

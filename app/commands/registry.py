@@ -13,6 +13,7 @@ ACTION_HANDLERS: dict[str, Action | BareHandler] = {
     "update-task": tasks.update_task,
     "toggle-task": tasks.toggle_task,
     "delete-task": tasks.delete_task,
+    "restore-task": tasks.restore_task,
     "get-stats": stats.get_stats,
     "set-user-secret": secrets.set_user_secret,
     "get-user-secret": secrets.get_user_secret,

@@ -68,20 +68,6 @@ class Task(BaseModel):
     deleted_at: datetime | None = Field(exclude=True)
 
 
-class TaskFilter(BaseModel):
-    """Which tasks a list has; what is absent or null lets everything through."""
-
-    status: Annotated[Status | None, Field(description="Only tasks with this status.")] = None
-    priority: Annotated[Priority | None, Field(description="Only tasks of this priority.")] = None
-
-
-class TaskList(BaseModel):
-    """Tasks of one user, newest first."""
-
-    tasks: list[Task]
-    count: Annotated[int, Field(ge=0)]
-
-
 class DeletedTask(BaseModel):
     """Confirms that a task is gone for good."""
 

@@ -1,10 +1,11 @@
 """/api/tasks: people with a session, and services in their name, in the words of a web client."""
 
+from collections.abc import AsyncIterator
 from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Header, Request, Security
+from fastapi import APIRouter, Depends, Header, Request, Response, Security
 from limits import parse
 from pydantic import (
     AfterValidator,
@@ -24,9 +25,11 @@ from app.models.caller import Caller
 from app.models.error import BODY_ERRORS, Error, documented
 from app.models.instant import Instant
 from app.models.task import Description, Tags, Task, without_defaults
+from app.models.task_list import TaskFilter
 from app.models.text import VISIBLE
+from app.routers.listing import listing
 from app.routes import Credential, ErrorShape, guarded, perform
-from app.services import tasks
+from app.services.task_lists import Slice, fetch_rows
 
 _READS = Limit("reads", parse("100/minute"), x_headers)
 _WRITES = Limit("writes", parse("30/minute"), x_headers)
@@ -163,13 +166,23 @@ async def create_task(request: Request, task: NewTask) -> ShownTask:
     return _show(await perform(request, actions.create_task, payload))
 
 
-@router.get("", summary="All tasks", responses=answers(200))
-async def list_tasks(request: Request) -> list[ShownTask]:
+@router.get("", summary="All tasks", responses=answers(200), response_model=list[ShownTask])
+async def list_tasks(request: Request) -> Response:
     """The user's tasks, newest first."""
+    actions.list_tasks.authorize(request.state.caller)
+    return await listing(_all_tasks(request))
+
+
+async def _all_tasks(request: Request) -> AsyncIterator[list[ShownTask]]:
     caller: Caller = request.state.caller
-    actions.list_tasks.authorize(caller)
-    async with get_db(request) as db:
-        return [_show(task) for task in await tasks.fetch_tasks(db, caller.user_id)]
+    part = Slice()
+    while True:
+        async with get_db(request) as db:
+            rows = await fetch_rows(db, caller.user_id, TaskFilter(), part=part)
+        yield [_show(task) for task in rows.tasks]
+        if rows.last is None:
+            return
+        part = Slice(after=rows.last)
 
 
 @router.get("/{task_id}", summary="One task", responses=answers(200, 404, 422))

@@ -222,7 +222,7 @@ async def test_only_a_key_that_enforces_ownership_hides_foreign_tasks(
     ("scopes", "permitted"),
     [
         (["tasks:read"], {"list-tasks", "get-task"}),
-        (["tasks:write"], {"create-task", "update-task", "delete-task"}),
+        (["tasks:write"], {"create-task", "update-task", "delete-task", "restore-task"}),
         (["stats:read", "get-task"], {"get-stats", "get-task"}),
         (["*"], {action.name for action in commands()}),
         (None, {action.name for action in commands()}),

@@ -71,8 +71,12 @@ async def count_tasks(client: AsyncClient) -> int:
     return count
 
 
-async def test_a_list_that_breaks_off_is_no_complete_answer(filled_url: str) -> None:
-    with running("serve", DATABASE_URL=filled_url, SHUTDOWN_DELAY="0") as (url, _):
+async def test_a_list_that_breaks_off_is_no_complete_answer(database_url: str) -> None:
+    db = await asyncpg.connect(database_url)
+    await fill(db, 2000)
+    # More than the sockets between hold, so that the end is fetched only while the client reads.
+    await db.execute("UPDATE tasks SET description = repeat('meow ', 4000)")
+    with running("serve", DATABASE_URL=database_url, SHUTDOWN_DELAY="0") as (url, _):
         async with (
             httpx.AsyncClient(base_url=url, headers=SERVICE_HEADERS, timeout=30) as client,
             client.stream("POST", "/execute", json=LISTING) as answer,
@@ -80,10 +84,9 @@ async def test_a_list_that_breaks_off_is_no_complete_answer(filled_url: str) -> 
             assert answer.status_code == 200
             parts = answer.aiter_raw(16_384)
             await anext(parts)
-            db = await asyncpg.connect(filled_url)
             await db.execute("ALTER TABLE tasks RENAME TO gone")
             with pytest.raises(httpx.RemoteProtocolError):
                 async for _ in parts:
                     pass
-            await db.close()
         assert httpx.get(f"{url}/health/live").status_code == 200
+    await db.close()

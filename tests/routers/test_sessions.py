@@ -12,6 +12,7 @@ from app.config import Settings
 from app.services import Connection
 from tests.conftest import MISSING_ID, Execute, TaskFactory, talking_to
 from tests.people import OPENED, Headers, acting_for, start_session
+from tests.services.test_task_lists import fill
 
 NEW = {
     "title": "Buy groceries",
@@ -276,3 +277,14 @@ async def test_an_absent_database_is_503_in_the_shape_of_the_door() -> None:
         answer = await client.get("/api/tasks", headers=acting_for("user_123"))
     assert (answer.status_code, list(answer.json())) == (503, ["detail"])
     assert answer.headers["retry-after"] == "1"
+
+
+async def test_a_long_list_is_one_array_newest_first(
+    client: AsyncClient, ann: Headers, db: Connection
+) -> None:
+    await fill(db, 1234)
+    listed = (await client.get("/api/tasks", headers=ann)).json()
+    assert len({task["id"] for task in listed}) == len(listed) == 1234
+    assert [task["createdAt"] for task in listed] == sorted(
+        (task["createdAt"] for task in listed), reverse=True
+    )

@@ -10,8 +10,10 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from app.errors import NotFound
-from app.models.task import Task, TaskChanges, TaskFields, TaskFilter
+from app.models.task import Task, TaskChanges, TaskFields
+from app.models.task_list import TaskFilter
 from app.services import Connection, task_lists, tasks
+from app.services.task_lists import Slice
 from tests.conftest import MISSING_ID, TaskFactory
 
 with_db = hypothesis_settings(
@@ -50,7 +52,9 @@ async def listed(db: Connection, user_id: str = "user_123", **filters: Any) -> l
     found: list[dict[str, Any]] = json.loads(f"[{page.tasks}]")
     assert page.size == len(found)
     while page.last is not None:
-        page = await task_lists.fetch_page(db, user_id, TaskFilter(**filters), page.last)
+        page = await task_lists.fetch_page(
+            db, user_id, TaskFilter(**filters), part=Slice(after=page.last)
+        )
         found += json.loads(f"[{page.tasks}]")
     return found
 

@@ -1,4 +1,4 @@
-"""Completing and reopening a task in one statement, and all of a user's tasks as rows."""
+"""Completing and reopening a task in one statement."""
 
 import asyncio
 
@@ -61,13 +61,3 @@ async def test_of_twenty_toggles_at_once_none_reads_an_old_state(database_url: s
     await database.close()
     assert [version for version, _ in states] == list(range(2, 22))
     assert [status for _, status in states] == ["completed", "pending"] * 10
-
-
-async def test_all_tasks_of_a_user_are_fetched_newest_first(
-    db: Connection, make_task: TaskFactory
-) -> None:
-    made = [await make_task(title=str(number), tags=["home"]) for number in range(3)]
-    await make_task(user_id="another")
-    deleted = await make_task()
-    await db.execute("UPDATE tasks SET deleted_at = now() WHERE id = $1", deleted.id)
-    assert await tasks.fetch_tasks(db, "user_123") == made[::-1]
