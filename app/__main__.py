@@ -147,6 +147,8 @@ def serve() -> None:
     configure_logs(settings)
     if settings.environment == "development":
         logger.warning("published_development_keys_are_accepted", remedy="ENVIRONMENT=production")
+    if settings.counts_apart:
+        logger.warning("each_worker_counts_rate_limits_for_itself", remedy="REDIS_URL")
     if settings.metrics_port:
         try:
             metrics.serve_on(settings.metrics_port)

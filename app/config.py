@@ -14,14 +14,20 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from app.door_settings import LimitSettings, SessionSettings
+
 DEVELOPMENT_ADMIN_KEY = "dev-admin-key-replace-in-production"
 _PLACEHOLDER = re.compile(
     r"^(dev|your|test|demo)[-_]|change|replace|example|placeholder|secret-key"
 )
 _MINIMUM_SECRET_LENGTH = 16
 # Secret for the password in them, which is not ours to judge.
-_URLS = frozenset({"database_url", "migration_database_url"})
-DEVELOPMENT_VALUES: dict[str, str] = {}
+_URLS = frozenset({"database_url", "migration_database_url", "redis_url"})
+DEVELOPMENT_VALUES = {
+    "SESSION_HASH_SECRET": "your-secret-key-change-this-in-production",
+    "SERVICE_AUTH_TOKEN": "your-service-auth-token-change-this",
+    "ENCRYPTION_KEY": "dev-encryption-key-replace-in-production-00=",
+}
 """What `python -m app dev` sets, where nothing else does, so that every door is open."""
 _PORT = re.compile(r"(\[[^\]]*\]|[^:\[\]]*)(:\d*)?")
 
@@ -51,7 +57,7 @@ def _database_url(secret: SecretStr) -> SecretStr:
 DatabaseUrl = Annotated[SecretStr, AfterValidator(_database_url)]
 
 
-class Settings(BaseSettings):
+class Settings(SessionSettings, LimitSettings, BaseSettings):
     """Every setting, by its environment variable in lower case."""
 
     model_config = SettingsConfigDict(
@@ -110,6 +116,9 @@ class Settings(BaseSettings):
             description="Port of `/metrics` without a key, beside the one under `X-Admin-Key`.",
         ),
     ] = None
+    purge_after_days: Annotated[
+        int, Field(ge=1, le=3650, description="Days for which a deleted task can be restored.")
+    ] = 30
     database_pool_size: Annotated[
         int, Field(ge=1, description="Most connections one worker opens.")
     ] = 10
@@ -151,7 +160,18 @@ class Settings(BaseSettings):
     @property
     def doors(self) -> list[str]:
         """The names of the open doors; main.py has their routers."""
-        return ["commands"]
+        opened = {
+            "commands": True,
+            "sessions": self.opens_sessions,
+            "user-api-keys": self.opens_user_api_keys,
+        }
+        return [name for name, is_open in opened.items() if is_open]
+
+    @property
+    def counts_apart(self) -> bool:
+        """Whether there are rate limits that every worker counts for itself."""
+        limited = self.execute_rate_limit is not None or len(self.doors) > 1
+        return limited and self.web_concurrency > 1 and self.redis_url is None
 
     @property
     def generator_secret(self) -> str | None:

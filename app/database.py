@@ -94,6 +94,21 @@ class Database:
             return False
 
 
+class Statements:
+    """Lends a connection to each statement by itself.
+
+    For actions that wait for somebody else between their statements.
+    """
+
+    def __init__(self, request: Request) -> None:
+        self._request = request
+
+    async def fetchrow(self, query: str, *arguments: object) -> asyncpg.Record | None:
+        """The first row, as of a connection."""
+        async with get_db(self._request) as connection:
+            return await connection.fetchrow(query, *arguments)
+
+
 def get_db(
     request: Request, *, transaction: bool = False
 ) -> AbstractAsyncContextManager[Connection]:

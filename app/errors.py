@@ -52,6 +52,12 @@ class Unauthorized(AppError):
     headers: Mapping[str, str] = {"WWW-Authenticate": "ApiKey"}
 
 
+class InvalidSession(Unauthorized):
+    """Invalid or expired session"""
+
+    headers: Mapping[str, str] = {"WWW-Authenticate": "Bearer"}
+
+
 class Forbidden(AppError):
     """Not allowed"""
 
@@ -73,6 +79,12 @@ class Conflict(AppError):
     code = "conflict"
 
 
+class VersionConflict(Conflict):
+    """The task was changed in the meantime"""
+
+    code = "version_conflict"
+
+
 class AlreadyRunning(Conflict):
     """The first command with this idempotency key is still running"""
 
@@ -85,6 +97,17 @@ class IdempotencyKeyReused(AppError):
 
     status = 422
     code = "idempotency_key_reused"
+
+
+class TooManyRequests(AppError):
+    """Too many requests"""
+
+    status = 429
+    code = "too_many_requests"
+
+    def __init__(self, retry_after: int) -> None:
+        super().__init__()
+        self.headers = {"Retry-After": str(retry_after)}
 
 
 class Fault(AppError):

@@ -1,5 +1,6 @@
 """The application: its middleware, its doors, its error answers, its life."""
 
+import asyncio
 import os
 import re
 from collections.abc import AsyncIterator
@@ -20,10 +21,14 @@ from app.commands.router import Commands
 from app.commands.router import router as commands
 from app.config import Settings, load_settings
 from app.database import Database
+from app.encryption import Cipher
 from app.errors import AppError
+from app.limits import RateLimiter, execute_limit
 from app.logs import configure_logs, logger
 from app.middleware import CORS, BodyLimit, Faults, RequestLog
-from app.routers import actions, admin, health, metrics, stats
+from app.providers import Gemini
+from app.purge import purge_regularly
+from app.routers import actions, admin, health, metrics, sessions, stats, user_api_keys
 
 _DESCRIPTION = """The command service behind **Whiskers**, the task manager cat of Cat House.
 
@@ -32,6 +37,8 @@ Press *Authorize*, enter a service key, and try `POST /execute` with one of its 
 
 _DOORS: dict[str, tuple[APIRouter, ...]] = {
     "commands": (stats.router, actions.router, admin.router, health.router, metrics.router),
+    "sessions": (sessions.router,),
+    "user-api-keys": (user_api_keys.router,),
 }
 
 
@@ -43,6 +50,11 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.settings = settings
     app.state.database = Database(settings)
     app.state.service_keys = ServiceKeys(app.state.database, settings)
+    app.state.limiter = RateLimiter(settings)
+    app.state.execute_limit = execute_limit(settings)
+    if settings.encryption_key is not None:
+        app.state.cipher = Cipher(settings.encryption_key.get_secret_value())
+        app.state.checks = {"gemini": Gemini(str(settings.gemini_base_url)).check}
     # Not included like the others: FastAPI would wrap the route, and it brings its own wrapping.
     app.router.routes.extend(commands.routes)
     for name in settings.doors:
@@ -92,6 +104,7 @@ def _telemetry() -> TelemetryConfig:
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     settings: Settings = app.state.settings
     database: Database = app.state.database
+    limiter: RateLimiter = app.state.limiter
     logger.info(
         "configuration_loaded",
         environment=settings.environment,
@@ -99,7 +112,10 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         doors=settings.doors,
     )
     await database.open()
+    purging = asyncio.create_task(purge_regularly(database, settings.purge_after_days))
     yield
+    purging.cancel()
+    await limiter.close()
     await database.close()
 
 

@@ -34,6 +34,9 @@ _PAGE_POLICY = (
 _NOSNIFF = (b"x-content-type-options", b"nosniff")
 _HSTS = (b"strict-transport-security", b"max-age=31536000; includeSubDomains")
 
+# What a web client may read of how its user stands with a rate limit.
+_STANDING = ("X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset", "Retry-After")
+
 _SANE_ID = re.compile(rb"[A-Za-z0-9._-]{1,128}")
 
 
@@ -49,12 +52,13 @@ def _sane_id(headers: dict[bytes, bytes], name: bytes) -> bytes | None:
 class RequestLog:
     """Gives every request an id, every answer that id, and the log one line about both.
 
-    Whoever handles the request adds what it knows to `scope["log"]`.
+    Whoever handles the request adds what it knows to `scope["log"]`, and what the answer has to
+    say, whatever it is, to `scope["answer_headers"]`.
     """
 
     def __init__(self, app: ASGIApp, *, secure: bool) -> None:
         self.app = app
-        self._headers = [_NOSNIFF, _HSTS] if secure else [_NOSNIFF]
+        self._headers = dict([_NOSNIFF, _HSTS] if secure else [_NOSNIFF])
         self._logger = logger.bind()  # binding at every line would cost as much as the line
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -64,21 +68,21 @@ class RequestLog:
         headers = dict(scope["headers"])
         request_id = _sane_id(headers, b"x-request-id") or b"%032x" % getrandbits(128)
         entry: dict[str, Any] = {"request_id": request_id.decode()}
-        echoed = [(b"x-request-id", request_id), *self._headers]
+        answer_headers = {b"x-request-id": request_id, **self._headers}
         if trace_id := _sane_id(headers, b"x-trace-id"):
             entry["trace_id"] = trace_id.decode()
-            echoed.append((b"x-trace-id", trace_id))
+            answer_headers[b"x-trace-id"] = trace_id
         if traceparent := _sane_id(headers, b"traceparent"):
             entry["traceparent"] = traceparent.decode()
         if scope["path"] in _PAGES:
-            echoed.append(_PAGE_POLICY)
+            answer_headers.update([_PAGE_POLICY])
         entry["method"], entry["path"] = scope["method"], scope["path"]
-        scope["log"] = entry
+        scope["log"], scope["answer_headers"] = entry, answer_headers
 
         async def send_identified(message: Message) -> None:
             if message["type"] == "http.response.start":
                 entry["status"] = message["status"]
-                message["headers"] = [*message.get("headers", ()), *echoed]
+                message["headers"] = [*message.get("headers", ()), *answer_headers.items()]
             await send(message)
 
         try:
@@ -122,13 +126,20 @@ class Faults:
 class _ExactCORS(CORSMiddleware):
     """Allows exactly the listed headers, and refuses in JSON like everything else here."""
 
-    def __init__(self, app: ASGIApp, origins: Sequence[str], methods: str, headers: str) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        origins: Sequence[str],
+        methods: str,
+        headers: str,
+        exposed: Sequence[str] = (),
+    ) -> None:
         super().__init__(
             app,
             allow_origins=origins,
             allow_methods=methods.split(", "),
             allow_credentials=True,
-            expose_headers=("X-Request-ID",),
+            expose_headers=("X-Request-ID", *exposed),
         )
         self.allow_headers = headers.lower().split(", ")
         self.preflight_headers["Access-Control-Allow-Headers"] = headers
@@ -151,7 +162,8 @@ class CORS:
         self.app = app
         methods, headers = "GET, POST, PATCH, DELETE, OPTIONS", "X-Service-Key, Content-Type"
         self._commands = _ExactCORS(app, origins, methods, headers)
-        self._doors = _ExactCORS(app, origins, f"{methods}, PUT", f"{headers}, Authorization")
+        methods, headers = f"{methods}, PUT", f"{headers}, Authorization"
+        self._doors = _ExactCORS(app, origins, methods, headers, _STANDING)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or _header(scope, b"origin") is None:

@@ -8,15 +8,19 @@ from fastapi import Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute
+from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 from starlette.types import Scope
 
+from app.commands.action import Action, Context
+from app.database import get_db
 from app.errors import AppError, Fault
 from app.logs import log_unexpected, note_cause
 from app.models.caller import Caller
 from app.strict_json import parse_json
 
 Credential = Callable[[Request], Awaitable[Caller]]
+Allowance = Callable[[Request], Awaitable[None]]
 Handle = Callable[[Request], Coroutine[Any, Any, Response]]
 
 
@@ -31,15 +35,20 @@ class ErrorShape(NamedTuple):
     invalid: int | None = None
 
 
-def guarded(credential: Credential | None, shape: ErrorShape | None = None) -> type[APIRoute]:
+def guarded(
+    credential: Credential | None,
+    shape: ErrorShape | None = None,
+    allowance: Allowance | None = None,
+) -> type[APIRoute]:
     """A route class that asks for the credential first and refuses in the door's own shape.
 
-    Without a shape, refusals are the application's: `{"detail": …}`.
+    `allowance` counts the request against its caller's rate limit. Without a shape, refusals are
+    the application's: `{"detail": …}`.
     """
 
     class GuardedRoute(APIRoute):
         def get_route_handler(self) -> Handle:
-            handle = _authenticated(super().get_route_handler(), credential, self)
+            handle = _admitted(super().get_route_handler(), credential, allowance, self)
             return handle if shape is None else _shaped(handle, shape)
 
     return GuardedRoute
@@ -54,18 +63,31 @@ async def authenticate(scope: Scope, looked_up: Awaitable[Caller]) -> Caller:
     caller = await looked_up
     scope["waited"] = monotonic() - started
     scope["log"]["key_name"] = caller.name
+    if caller.user_id:
+        scope["log"]["user_id"] = caller.user_id
     return caller
 
 
-def _authenticated(handle: Handle, credential: Credential | None, route: APIRoute) -> Handle:
-    async def authenticate_and_handle(request: Request) -> Response:
+async def perform(request: Request, action: Action, payload: BaseModel) -> Any:
+    """What the action returns to the caller, who speaks for one person."""
+    caller: Caller = request.state.caller
+    async with get_db(request) as db:
+        return await action.run(Context(db, caller.user_id, caller), payload)
+
+
+def _admitted(
+    handle: Handle, credential: Credential | None, allowance: Allowance | None, route: APIRoute
+) -> Handle:
+    async def admit_and_handle(request: Request) -> Response:
         if credential is not None:
             request.state.caller = await authenticate(request.scope, credential(request))
+        if allowance is not None:
+            await allowance(request)
         if route.body_field is not None:
             parse_json(await request.body())  # FastAPI's own parser lets more pass
         return await handle(request)
 
-    return authenticate_and_handle
+    return admit_and_handle
 
 
 def _shaped(handle: Handle, shape: ErrorShape) -> Handle:

@@ -58,6 +58,7 @@ async def _create_task(db: Any, user_id: str, payload: Command) -> bytes:
             get("status", "pending"),
             get("priority"),
             _due(payload),
+            get("tags", []),
         )
     )
 
@@ -75,6 +76,7 @@ async def _update_task(db: Any, _: str, payload: Command) -> bytes:
             get("status"),
             get("priority"),
             _due(payload),
+            get("tags", []),
         )
     )
 
@@ -82,7 +84,7 @@ async def _update_task(db: Any, _: str, payload: Command) -> bytes:
 async def _list_tasks(db: Any, user_id: str, payload: Command) -> bytes:
     statement = page_statement(tuple(payload))
     row = await db.fetchrow(statement, user_id, PAGE_SIZE, *payload.values())
-    return f'{{"tasks":[{row["tasks"]}],"count":{row["count"]}}}'.encode()
+    return f'{{"tasks":[{row["tasks"]}],"count":{row["size"]}}}'.encode()
 
 
 async def _get_stats(db: Any, user_id: str, _: Command) -> bytes:

@@ -29,6 +29,8 @@ from app.main import create_app
 from app.models.task import Task, TaskFields
 from app.services import Connection, tasks
 from app.services.keys import DEVELOPMENT_KEY
+from tests import redis_server as redis
+from tests.redis_server import RedisServer
 
 SERVICE_HEADERS = {"X-Service-Key": DEVELOPMENT_KEY}
 ADMIN_HEADERS = {"X-Admin-Key": DEVELOPMENT_ADMIN_KEY}
@@ -181,15 +183,32 @@ def execute(client: AsyncClient) -> Execute:
     return execute
 
 
-@pytest.fixture
-async def live_client(database_url: str) -> AsyncIterator[AsyncClient]:
-    """Talks to an application with a pool of its own on a clone, without credentials."""
-    app = create_app(Settings(database_url=database_url, log_level="ERROR"))
+@asynccontextmanager
+async def talking_to(database_url: str, **settings: Any) -> AsyncIterator[AsyncClient]:
+    """Talks to an application with a pool of its own, without credentials."""
+    app = create_app(Settings(database_url=database_url, **{"log_level": "ERROR", **settings}))
     async with (
         app.router.lifespan_context(app),
         AsyncClient(transport=ASGITransport(app), base_url="http://test") as client,
     ):
         yield client
+
+
+@pytest.fixture
+async def live_client(database_url: str) -> AsyncIterator[AsyncClient]:
+    """Talks to an application with a pool of its own on a clone, without credentials."""
+    async with talking_to(database_url) as client:
+        yield client
+
+
+@pytest.fixture
+def redis_server() -> Iterator[RedisServer]:
+    """A Redis of the test's own."""
+    if redis.BINARY is None:
+        pytest.skip("REDIS IS NOT INSTALLED: nothing shows that workers count rate limits together")
+    server = RedisServer()
+    yield server
+    server.kill()
 
 
 TaskFactory = Callable[..., Awaitable[Task]]

@@ -173,6 +173,11 @@ def test_origins_are_separated_by_commas(monkeypatch: pytest.MonkeyPatch) -> Non
         ("WEB_CONCURRENCY", "0"),
         ("DATABASE_POOL_SIZE", "0"),
         ("DOCS_ENABLED", "perhaps"),
+        ("REDIS_URL", "http://localhost:6379"),
+        ("REDIS_URL", "redis://localhost:port"),
+        ("EXECUTE_RATE_LIMIT", "many"),
+        ("EXECUTE_RATE_LIMIT", "0/minute"),
+        ("EXECUTE_RATE_LIMIT", "1/second;10/minute"),
     ],
 )
 def test_unusable_setting_is_named_in_one_line(
@@ -222,6 +227,43 @@ def test_docs_are_closed_in_production_unless_asked_for(
     environment: str, enabled: bool | None, open_: bool
 ) -> None:
     assert production(environment=environment, docs_enabled=enabled).serves_docs is open_
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ("redis://localhost", "redis://localhost:6379/0"),
+        ("redis://:p%40ss@h:6380/2", "redis://:p%40ss@h:6380/2"),
+        ("rediss://u:p@h:6379", "rediss://u:p@h:6379/0"),
+    ],
+)
+def test_redis_url_gets_its_port_and_database(given: str, expected: str) -> None:
+    redis_url = Settings(database_url=URL, redis_url=given).redis_url
+    assert redis_url is not None
+    assert redis_url.get_secret_value() == expected
+
+
+@pytest.mark.parametrize(
+    ("values", "apart"),
+    [
+        ({}, False),
+        ({"web_concurrency": 2}, False),
+        ({"execute_rate_limit": "1/second"}, False),
+        ({"execute_rate_limit": "1/second", "web_concurrency": 2}, True),
+        (
+            {
+                "execute_rate_limit": "1/second",
+                "web_concurrency": 2,
+                "redis_url": "redis://localhost:6379/0",
+            },
+            False,
+        ),
+    ],
+)
+def test_workers_that_count_rate_limits_apart_are_noticed(
+    values: dict[str, Any], apart: bool
+) -> None:
+    assert Settings(database_url=URL, **values).counts_apart is apart
 
 
 @pytest.mark.parametrize("name", [name.upper() for name in Settings.model_fields])

@@ -10,6 +10,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from cryptography.fernet import Fernet
 
 from app.services.keys import DEVELOPMENT_KEY, digest
 from tests.conftest import _execute, _named
@@ -18,6 +19,7 @@ from tests.service import environment
 KEY = "sk_prod_" + "4e" * 32
 WRONG_KEY = "sk_prod_" + "5f" * 32
 ADMIN_KEY = "b7e1c0ffee5f4d6a"
+API_KEY = "AIzaSyD-1234567890abcdefghijklmnopqrstu"
 BODY_TEXT = "Whiskers-wants-salmon"
 SECRETS = (KEY, WRONG_KEY, ADMIN_KEY, BODY_TEXT, digest(KEY), "d41d8cd98f00b204e98009")
 PRODUCTION = {
@@ -214,3 +216,30 @@ def test_development_prints_lines_for_people(logged_database: str) -> None:
     assert text.count("RuntimeError: a fault nobody expected") == 1
     assert DEVELOPMENT_KEY not in text
     assert BODY_TEXT not in text
+
+
+def test_no_line_contains_a_users_api_key_or_credential(logged_database: str) -> None:
+    secrets = {
+        "SESSION_HASH_SECRET": "1f8f2d3a9c7b4e6a8d5c",
+        "SERVICE_AUTH_TOKEN": "7a6b5c4d3e2f1a0b9c8d",
+        "ENCRYPTION_KEY": Fernet.generate_key().decode(),
+    }
+    headers = {"X-Service-Auth": secrets["SERVICE_AUTH_TOKEN"], "X-User-ID": "ann"}
+    session = {"Authorization": "Bearer s3cr3t-t0ken.signature"}
+    new, short = {"api_key": API_KEY}, {"api_key": API_KEY[:15]}
+    requests: list[dict[str, Any]] = [
+        {"method": "POST", "url": "/api/user-api-keys", "headers": headers, "json": new},
+        {"method": "POST", "url": "/api/user-api-keys", "headers": headers, "json": short},
+        {"method": "GET", "url": "/api/user-api-keys/current", "headers": headers},
+        {"method": "POST", "url": "/api/user-api-keys/test", "headers": headers},
+        {"method": "GET", "url": "/api/tasks", "headers": session},
+    ]
+    settings = {"DATABASE_URL": logged_database, "GEMINI_BASE_URL": "http://localhost:1"}
+    lines = lines_of(requests, **{**PRODUCTION, **secrets, **settings, "LOG_LEVEL": "DEBUG"})
+    entries = [json.loads(line) for line in lines]
+    assert [entry["status"] for entry in entries if entry["event"] == "request"] == [
+        *(201, 422, 200, 200, 401)
+    ]
+    assert entries[1]["user_id"] == "ann"
+    for secret in (API_KEY, API_KEY[:15], "s3cr3t-t0ken", *secrets.values()):
+        assert secret not in "\n".join(lines)

@@ -96,6 +96,23 @@ async def test_downgrade_works_on_a_database_with_data(empty_url: str) -> None:
     assert await column(empty_url, _LEFT_BEHIND) == []
 
 
+_FOREIGN = """
+CREATE TABLE user_sessions (
+    id text PRIMARY KEY, user_id uuid, token_hash text, expires_at timestamp, revoked boolean,
+    created_at timestamp, ip_address text
+)
+"""
+
+
+async def test_sessions_table_of_an_auth_server_stays_as_it_is(empty_url: str) -> None:
+    await column(empty_url, _FOREIGN)
+    schema = await column(empty_url, _SCHEMA)
+    await migrate(empty_url, "head")
+    assert set(schema) <= set(await column(empty_url, _SCHEMA))
+    await migrate(empty_url, "base")
+    assert [line for line in await column(empty_url, _SCHEMA) if "user_sessions" in line] == schema
+
+
 async def test_migrating_again_changes_nothing(empty_url: str) -> None:
     await migrate(empty_url, "head")
     schema = await column(empty_url, _SCHEMA)

@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
+from uuid import UUID
 
 import asyncpg
 import pytest
@@ -18,24 +19,35 @@ from schemathesis.engine import StopReason, events, from_schema
 from schemathesis.engine.recorder import ScenarioRecorder
 from schemathesis.openapi.checks import RejectedPositiveData
 
-from app.commands.registry import ACTION_HANDLERS
+from app.commands.registry import commands
 from app.config import DEVELOPMENT_ADMIN_KEY
 from app.services.keys import DEVELOPMENT_KEY
 from tests import service
 from tests.conftest import MISSING_ID
+from tests.people import token_hash
 
 SLOWEST_ANSWER = 2.0
+TOKEN = "t0ken"
+TASKS = [str(UUID(int=number)) for number in range(1, 1000)]
+"""Enough to delete some and find others."""
 CONFIGURATION: dict[str, Any] = {
     "auth": {
         "openapi": {
             "ServiceKey": {"api_key": DEVELOPMENT_KEY},
             "AdminKey": {"api_key": DEVELOPMENT_ADMIN_KEY},
+            "Session": {"bearer": TOKEN},
         }
     },
     "checks": {"enabled": True, "max_response_time": SLOWEST_ANSWER},
     "generation": {"database": "none", "max-examples": 40},
-    "dictionaries": {"actions": {"values": list(ACTION_HANDLERS)}},
-    "parameters": {"path.name": {"dictionary": "actions", "probability": 0.5}},
+    "dictionaries": {
+        "actions": {"values": [action.name for action in commands()]},
+        "tasks": {"values": TASKS},
+    },
+    "parameters": {
+        "path.name": {"dictionary": "actions", "probability": 0.5},
+        "path.task_id": {"dictionary": "tasks", "probability": 0.5},
+    },
     "output": {"sanitization": {"enabled": False}},
     "cache": {"enabled": False},
     "continue-on-failure": True,
@@ -114,7 +126,13 @@ async def furnished_url(database_url: str) -> str:
     """A database that has the task and the service key of the document's examples."""
     connection = await asyncpg.connect(database_url)
     await connection.execute(
-        "INSERT INTO tasks (id, user_id, title) VALUES ($1, 'user_123', 'Feed cat')", MISSING_ID
+        "INSERT INTO tasks (id, user_id, title) SELECT unnest($1::uuid[]), 'user_123', 'Feed cat'",
+        [MISSING_ID, *TASKS],
+    )
+    await connection.execute(
+        "INSERT INTO user_sessions (user_id, token_hash, expires_at) "
+        "VALUES ('user_123', $1, now() + interval '1 hour')",
+        token_hash(TOKEN),
     )
     await connection.execute(
         "INSERT INTO service_api_keys (key_name, api_key) VALUES ('cat-house-prod', $1)", "0" * 64
@@ -126,6 +144,8 @@ async def furnished_url(database_url: str) -> str:
 @pytest.fixture
 def service_url(furnished_url: str) -> Iterator[str]:
     settings = {"DATABASE_URL": furnished_url, "LOG_LEVEL": "ERROR"}
+    # While Redis is away no rate limit refuses what would show something else.
+    settings |= {"REDIS_URL": "redis://localhost:1", "GEMINI_BASE_URL": "http://localhost:1"}
     with service.running("dev", "--no-reload", **settings) as (url, _):
         yield url
 

@@ -9,7 +9,7 @@ from pydantic_core import ErrorDetails, from_json, to_json
 
 from app.commands.models import Answer, Json, envelope, serialize
 from app.errors import AppError, Forbidden, InvalidPayload
-from app.models.caller import Caller, CallerKind
+from app.models.caller import SERVICES, Caller, CallerKind
 from app.models.text import storable
 from app.services import Connection, replays
 from app.services.replays import Claim, StoredAnswer, fingerprint
@@ -34,7 +34,7 @@ class Context:
         return self.user_id
 
 
-Perform = Callable[[Context, Any], Awaitable[Any]]
+Perform = Callable[[Any, Any], Awaitable[Any]]  # a context, or a larger one, and the payload
 BareHandler = Callable[[str, dict[str, Any], Any], Awaitable[Any]]
 
 
@@ -57,7 +57,7 @@ class Action:
     single_statement: bool = False
     destructive: bool = False
     idempotent: bool = True
-    allow: frozenset[CallerKind] = frozenset({"service"})
+    allow: frozenset[CallerKind] = SERVICES
     raises: tuple[type[AppError], ...] = ()
     examples: tuple[dict[str, Any], ...] = field(default=())
 
@@ -77,6 +77,8 @@ class Action:
 
     def authorize(self, caller: Caller) -> None:
         """Forbidden unless the caller is of an allowed kind and holds the scope."""
+        if caller.kind not in self.allow:
+            raise Forbidden("Not for this kind of credential")
         if not self.permits(caller):
             raise Forbidden(f"Missing scope: {self.scope}")
 
@@ -135,7 +137,7 @@ def action(
     single_statement: bool = False,
     destructive: bool = False,
     idempotent: bool = True,
-    allow: frozenset[CallerKind] = frozenset({"service"}),
+    allow: frozenset[CallerKind] = SERVICES,
     raises: tuple[type[AppError], ...] = (),
     examples: tuple[dict[str, Any], ...] = (),
 ) -> Callable[[Perform], Action]:

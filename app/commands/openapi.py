@@ -11,16 +11,16 @@ from pydantic import BaseModel, Field, create_model
 
 from app.commands.action import Action
 from app.commands.models import CommandOptions, CommandResponse, IdempotencyKey
-from app.commands.registry import actions
+from app.commands.registry import commands
 from app.models.error import BODY_ERRORS, documented
 from app.models.text import UserId
 
 
 def command_body() -> Any:
     """The body of POST /execute: one variant an action, told apart by `action`."""
-    variants = [_variant(action) for action in actions()]
+    variants = [_variant(action) for action in commands()]
     examples: dict[str, Example] = {}
-    for action in actions():
+    for action in commands():
         for number, request in enumerate(action.example_requests(), start=1):
             name = action.name if number == 1 else f"{action.name}-{number}"
             examples[name] = {"summary": action.title, "value": request}
@@ -43,7 +43,7 @@ def _variant(action: Action) -> type[BaseModel]:
 
 def command_response() -> Any:
     """The answer of POST /execute, with the result of any action as its data."""
-    results = dict.fromkeys(action.result for action in actions())
+    results = dict.fromkeys(action.result for action in commands())
     return CommandResponse[reduce(or_, results)]  # type: ignore[misc]
 
 
@@ -54,14 +54,15 @@ def describe() -> str:
 
 def _paragraphs() -> Iterable[str]:
     yield "Performs one action for one user. The actions:"
-    for action in actions():
+    for action in commands():
         yield f"**{action.name}** (scope `{action.scope}`): {action.description}"
     yield "The same catalogue, made for programs, is at `GET /actions`."
 
 
 RESPONSES = documented(
-    *(400, 401, 403, 404, 409, *BODY_ERRORS),
+    *(400, 401, 403, 404, 409, *BODY_ERRORS, 429),
     status_404="Unknown action, or the thing it names does not exist.",
+    status_429="More commands of this key than EXECUTE_RATE_LIMIT, where it is set.",
 )
 RESPONSES[200] = {
     "headers": {

@@ -1,7 +1,7 @@
 """Every action by name. Add one here and it is dispatched, documented and listed."""
 
 from app.commands.action import Action, BareHandler, as_action
-from app.commands.handlers import stats, tasks
+from app.commands.handlers import secrets, stats, tasks
 from app.errors import NotFound
 
 _LONGEST_ECHO = 100
@@ -11,14 +11,25 @@ ACTION_HANDLERS: dict[str, Action | BareHandler] = {
     "list-tasks": tasks.list_tasks,
     "get-task": tasks.get_task,
     "update-task": tasks.update_task,
+    "toggle-task": tasks.toggle_task,
     "delete-task": tasks.delete_task,
+    "restore-task": tasks.restore_task,
     "get-stats": stats.get_stats,
+    "set-user-secret": secrets.set_user_secret,
+    "get-user-secret": secrets.get_user_secret,
+    "test-user-secret": secrets.test_user_secret,
+    "delete-user-secret": secrets.delete_user_secret,
 }
 
 
 def actions() -> list[Action]:
     """Every registered action, bare handlers wrapped."""
     return [as_action(name, handler) for name, handler in ACTION_HANDLERS.items()]
+
+
+def commands() -> list[Action]:
+    """The actions that a service key may perform, hence what /execute offers."""
+    return [action for action in actions() if "service" in action.allow]
 
 
 def find_action(name: str) -> Action:

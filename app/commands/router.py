@@ -26,6 +26,7 @@ from app.commands.models import (
 from app.commands.registry import find_action
 from app.database import Database, time_left
 from app.errors import InvalidPayload
+from app.limits import count
 from app.metrics import REPLAYS
 from app.middleware import LimitedBody
 from app.routes import authenticate
@@ -57,6 +58,8 @@ class ExecuteRoute(APIRoute):
 async def _serve(scope: Scope, receive: Receive, send: Send) -> None:
     headers, state, log = _headers(scope), scope["app"].state, scope["log"]
     caller = await authenticate(scope, state.service_keys.find(headers.get("x-service-key")))
+    if (limit := state.execute_limit) is not None:
+        await count(scope, limit, caller.name)
     body = await LimitedBody(scope, receive).read()
     command = parse_command(headers.get("content-type"), body)
     log["action"], log["user_id"] = command.action[:100], command.user_id

@@ -4,10 +4,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from app.commands.registry import actions
+from app.commands.registry import commands
 from app.models.key import NewKey
 
-SCOPES = ("*", *sorted({name for action in actions() for name in (action.scope, action.name)}))
+SCOPES = ("*", *sorted({name for action in commands() for name in (action.scope, action.name)}))
 Scope: Any = Literal[SCOPES]
 
 

@@ -68,6 +68,11 @@ _DOCUMENTED: dict[int, dict[str, Any]] = {
     408: {"model": Error, "description": "The body took longer than 10 seconds to arrive."},
     413: {"model": Error, "description": "The body is larger than 1 MiB."},
     422: {"model": RequestError, "description": "The request is malformed; `loc` says where."},
+    429: {
+        "model": Error,
+        "description": "Too many requests within the time that the limit looks back.",
+        "headers": {"Retry-After": _RETRY_AFTER},
+    },
     500: {"model": FaultError, "description": "Our fault; it is logged under the request id."},
     503: {
         "model": FaultError,
@@ -77,7 +82,9 @@ _DOCUMENTED: dict[int, dict[str, Any]] = {
 }
 
 
-def documented(*statuses: int, **descriptions: str) -> dict[int | str, dict[str, Any]]:
+def documented(
+    *statuses: int, fault: type[BaseModel] = FaultError, **descriptions: str
+) -> dict[int | str, dict[str, Any]]:
     """The `responses` of a route that may answer these statuses, besides 500 and 503.
 
     A description is overridden by the keyword `status_<number>`.
@@ -85,6 +92,7 @@ def documented(*statuses: int, **descriptions: str) -> dict[int | str, dict[str,
     return {
         status: {
             **_DOCUMENTED[status],
+            **({"model": fault} if status >= 500 else {}),
             "description": descriptions.get(f"status_{status}", _DOCUMENTED[status]["description"]),
         }
         for status in (*statuses, 500, 503)

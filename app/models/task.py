@@ -11,6 +11,8 @@ from app.models.text import STORABLE, VISIBLE, UserId
 
 Title = Annotated[str, StringConstraints(max_length=500), VISIBLE]
 Description = Annotated[str, StringConstraints(max_length=100_000), STORABLE]
+Tag = Annotated[str, StringConstraints(max_length=100), VISIBLE]
+Tags = Annotated[list[Tag], Field(max_length=100)]
 Priority = Literal["low", "medium", "high", "urgent"]
 WritableStatus = Literal["pending", "in_progress", "completed"]
 Status = Literal["pending", "in_progress", "completed", "cancelled"]
@@ -25,6 +27,7 @@ class TaskFields(BaseModel):
     status: WritableStatus = "pending"
     priority: Priority | None = None
     due_date: Instant | None = None
+    tags: Tags = []
 
 
 def without_defaults(schema: dict[str, Any]) -> None:
@@ -43,6 +46,7 @@ class TaskChanges(BaseModel):
     status: WritableStatus = "pending"
     priority: Priority | None = None
     due_date: Instant | None = None
+    tags: Tags = []
 
 
 class Task(BaseModel):
@@ -62,20 +66,6 @@ class Task(BaseModel):
     updated_at: datetime = Field(exclude=True)
     version: int = Field(exclude=True)
     deleted_at: datetime | None = Field(exclude=True)
-
-
-class TaskFilter(BaseModel):
-    """Which tasks a list has; what is absent or null lets everything through."""
-
-    status: Annotated[Status | None, Field(description="Only tasks with this status.")] = None
-    priority: Annotated[Priority | None, Field(description="Only tasks of this priority.")] = None
-
-
-class TaskList(BaseModel):
-    """Tasks of one user, newest first."""
-
-    tasks: list[Task]
-    count: Annotated[int, Field(ge=0)]
 
 
 class DeletedTask(BaseModel):

@@ -8,7 +8,7 @@ from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, Field
 
 from app import __version__
-from app.commands.registry import ACTION_HANDLERS
+from app.commands.registry import commands
 from app.database import Database
 
 SERVICE = "task-manager-api"
@@ -60,7 +60,7 @@ async def index(request: Request) -> Index:
         openapi=app.openapi_url,
         health="/health",
         doors=app.state.settings.doors,
-        actions=list(ACTION_HANDLERS),
+        actions=[action.name for action in commands()],
     )
 
 

@@ -6,12 +6,12 @@ from uuid import UUID
 
 from asyncpg import Record
 
-from app.errors import NotFound
+from app.errors import NotFound, VersionConflict
 from app.models.task import Task, TaskChanges, TaskFields
 from app.services import Connection
 from app.services.changes import recorded
 
-_COLUMNS = """id, user_id, title, description, status, priority, created_at, completed_at,
+COLUMNS = """id, user_id, title, description, status, priority, created_at, completed_at,
     due_date, tags, updated_at, version, deleted_at"""
 
 # A write that says completed stamps the instant, any other status clears it.
@@ -29,11 +29,12 @@ def _task(row: Record | None, task_id: UUID) -> Task:
 
 _INSERT = f"""
 WITH written AS (
-    INSERT INTO tasks (user_id, title, description, status, priority, due_date, completed_at)
-    VALUES ($1, $2, $3, $4::text, $5, $6, {_COMPLETED_AT.format(status="$4::text")})
-    RETURNING {_COLUMNS}
+    INSERT INTO tasks
+        (user_id, title, description, status, priority, due_date, tags, completed_at)
+    VALUES ($1, $2, $3, $4::text, $5, $6, $7, {_COMPLETED_AT.format(status="$4::text")})
+    RETURNING {COLUMNS}
 ), {recorded("task", "created")}
-SELECT {_COLUMNS} FROM written
+SELECT {COLUMNS} FROM written
 """  # noqa: S608
 
 
@@ -47,12 +48,13 @@ async def insert_task(db: Connection, user_id: str, task: TaskFields) -> Task:
         task.status,
         task.priority,
         task.due_date,
+        task.tags,
     )
     assert row is not None  # noqa: S101 - an insert without a condition returns its row
     return Task.model_construct(**row)
 
 
-_FETCH = f"SELECT {_COLUMNS} FROM tasks WHERE {_OWNED}"  # noqa: S608
+_FETCH = f"SELECT {COLUMNS} FROM tasks WHERE {_OWNED}"  # noqa: S608
 
 
 async def fetch_task(db: Connection, task_id: UUID, owner: str | None) -> Task:
@@ -68,22 +70,33 @@ WITH written AS (
         status = CASE WHEN 'status' = ANY ($3) THEN $6::text ELSE status END,
         priority = CASE WHEN 'priority' = ANY ($3) THEN $7 ELSE priority END,
         due_date = CASE WHEN 'due_date' = ANY ($3) THEN $8 ELSE due_date END,
+        tags = CASE WHEN 'tags' = ANY ($3) THEN $9 ELSE tags END,
         completed_at = CASE WHEN 'status' = ANY ($3)
             THEN {_COMPLETED_AT.format(status="$6::text")} ELSE completed_at END,
         updated_at = now(),
         version = version + 1
-    WHERE {_OWNED}
-    RETURNING {_COLUMNS}
+    WHERE {_OWNED} AND ($10::int IS NULL OR version = $10)
+    RETURNING {COLUMNS}
 ), {recorded("task", "updated", "$3::text[]")}
-SELECT {_COLUMNS} FROM written
+SELECT {COLUMNS} FROM written
 """  # noqa: S608
 
 
 async def update_task(
-    db: Connection, task_id: UUID, owner: str | None, changes: TaskChanges
+    db: Connection,
+    task_id: UUID,
+    owner: str | None,
+    changes: TaskChanges,
+    expected_version: int | None = None,
 ) -> Task:
-    """Overwrites the fields that are set in `changes` and raises the version by one."""
-    row = await db.fetchrow(_UPDATE, task_id, owner, *_assignments(changes))
+    """Overwrites the fields that are set in `changes` and raises the version by one.
+
+    VersionConflict when the task has another version than the expected one.
+    """
+    row = await db.fetchrow(_UPDATE, task_id, owner, *_assignments(changes), expected_version)
+    if row is None and expected_version is not None:
+        present = await fetch_task(db, task_id, owner)
+        raise VersionConflict(f"The task was changed in the meantime: version {present.version}")
     return _task(row, task_id)
 
 
@@ -96,7 +109,28 @@ def _assignments(changes: TaskChanges) -> Sequence[Any]:
         changes.status,
         changes.priority,
         changes.due_date,
+        changes.tags,
     )
+
+
+_TOGGLED = "CASE WHEN status = 'completed' THEN 'pending' ELSE 'completed' END"
+_TOGGLE = f"""
+WITH written AS (
+    UPDATE tasks SET
+        status = {_TOGGLED},
+        completed_at = {_COMPLETED_AT.format(status=_TOGGLED)},
+        updated_at = now(),
+        version = version + 1
+    WHERE {_OWNED}
+    RETURNING {COLUMNS}
+), {recorded("task", "updated", "'{status}'::text[]")}
+SELECT {COLUMNS} FROM written
+"""  # noqa: S608
+
+
+async def toggle_task(db: Connection, task_id: UUID, owner: str | None) -> Task:
+    """Completes a task, or reopens a completed one; of two at once the second undoes the first."""
+    return _task(await db.fetchrow(_TOGGLE, task_id, owner), task_id)
 
 
 _DELETE = f"""
@@ -111,3 +145,49 @@ async def delete_task(db: Connection, task_id: UUID, owner: str | None) -> None:
     """Removes a task for good."""
     if await db.fetchval(_DELETE, task_id, owner) is None:
         raise NotFound(f"Task not found: {task_id}")
+
+
+_WITHDRAW = f"""
+WITH written AS (
+    UPDATE tasks SET deleted_at = now(), updated_at = now(), version = version + 1
+    WHERE {_OWNED}
+    RETURNING id, user_id
+), {recorded("task", "deleted")}
+SELECT id FROM written
+"""  # noqa: S608
+
+
+async def withdraw_task(db: Connection, task_id: UUID, owner: str | None) -> None:
+    """Deletes a task so that restore_task can bring it back, until it is purged."""
+    if await db.fetchval(_WITHDRAW, task_id, owner) is None:
+        raise NotFound(f"Task not found: {task_id}")
+
+
+_RESTORE = f"""
+WITH written AS (
+    UPDATE tasks SET deleted_at = NULL, updated_at = now(), version = version + 1
+    WHERE id = $1 AND ($2::text IS NULL OR user_id = $2) AND deleted_at IS NOT NULL
+    RETURNING {COLUMNS}
+), {recorded("task", "restored")}
+SELECT {COLUMNS} FROM written
+"""  # noqa: S608
+
+
+async def restore_task(db: Connection, task_id: UUID, owner: str | None) -> Task:
+    """Brings back a withdrawn task; NotFound when there is none."""
+    return _task(await db.fetchrow(_RESTORE, task_id, owner), task_id)
+
+
+# The log has said that they are deleted when they were withdrawn.
+_PURGE = """
+DELETE FROM tasks WHERE id IN (
+    SELECT id FROM tasks WHERE deleted_at < now() - make_interval(days => $1)
+    ORDER BY deleted_at LIMIT 1000 FOR UPDATE SKIP LOCKED
+)
+"""
+
+
+async def purge_tasks(db: Connection, days: int) -> int:
+    """Removes up to 1,000 tasks withdrawn more than so many days ago; how many they were."""
+    status: str = await db.execute(_PURGE, days)
+    return int(status.rpartition(" ")[2])

@@ -6,7 +6,7 @@ from uuid import uuid4
 import pytest
 from httpx import AsyncClient, Response
 
-from app.commands.registry import ACTION_HANDLERS
+from app.commands.registry import ACTION_HANDLERS, commands
 from app.models.key import NewKey
 from app.services import Connection, keys
 from tests.conftest import MISSING_ID, SERVICE_HEADERS, Execute, TaskFactory
@@ -222,10 +222,10 @@ async def test_only_a_key_that_enforces_ownership_hides_foreign_tasks(
     ("scopes", "permitted"),
     [
         (["tasks:read"], {"list-tasks", "get-task"}),
-        (["tasks:write"], {"create-task", "update-task", "delete-task"}),
+        (["tasks:write"], {"create-task", "update-task", "delete-task", "restore-task"}),
         (["stats:read", "get-task"], {"get-stats", "get-task"}),
-        (["*"], set(ACTION_HANDLERS)),
-        (None, set(ACTION_HANDLERS)),
+        (["*"], {action.name for action in commands()}),
+        (None, {action.name for action in commands()}),
     ],
 )
 async def test_scopes_permit_exactly_their_actions(

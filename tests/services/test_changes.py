@@ -6,7 +6,8 @@ import asyncpg
 import pytest
 
 from app.errors import NotFound
-from app.models.task import TaskChanges, TaskFields, TaskFilter
+from app.models.task import TaskChanges, TaskFields
+from app.models.task_list import TaskFilter
 from app.services import Connection, task_lists, tasks
 from tests.conftest import MISSING_ID, TaskFactory
 

@@ -3,14 +3,15 @@
 import json
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, get_args
 from uuid import uuid4
 
 import asyncpg
 import pytest
 
+from app.models.task_list import TaskSort
 from app.services import Connection, stats
-from app.services.task_lists import page_statement
+from app.services.task_lists import _count_statement, page_statement
 from tests.conftest import MISSING_ID, _named
 
 _FILL = """
@@ -22,20 +23,37 @@ SELECT 'user_' || n % 1000, 'Task ' || n,
 FROM generate_series(1, 100000) AS n
 """
 
-STATEMENTS = {
-    "list": (page_statement(), ("user_7", 500)),
-    "list by status": (page_statement(("status",)), ("user_7", 500, "pending")),
-    "list by status and priority": (
-        page_statement(("status", "priority")),
-        ("user_7", 500, "pending", "low"),
-    ),
-    "list from the 50th on": (
-        page_statement(following=True),
-        ("user_7", 500, datetime.now(UTC) - timedelta(days=35), MISSING_ID),
-    ),
-    "stats": (stats._COUNT, ("user_7",)),
-    "list of nobody": (page_statement(), ("nobody", 500)),
+USER, SIZE = "user_7", 100
+MONTH_AGO = datetime.now(UTC) - timedelta(days=35)
+FILTERS = {
+    "status": "pending",
+    "priority": "low",
+    "tags": ["home"],
+    "due_from": MONTH_AGO,
+    "due_to": datetime.now(UTC),
+    "search": "%task%",
+}
+POSITIONS: dict[str, Any] = {"priority": 2, "title": "task 5"}
+STATEMENTS: dict[str, tuple[str, tuple[Any, ...]]] = {
+    "list of nobody": (page_statement(), ("nobody", SIZE)),
+    "stats": (stats._COUNT, (USER,)),
     "stats of nobody": (stats._COUNT, ("nobody",)),
+    "total": (_count_statement(tuple(FILTERS)), (USER, *FILTERS.values())),
+    **{
+        f"list by {', '.join(names) or 'nothing'}": (
+            page_statement(names),
+            (USER, SIZE, *(FILTERS[name] for name in names)),
+        )
+        for names in [(), *((name,) for name in FILTERS), tuple(FILTERS)]
+    },
+    **{
+        f"list sorted by {sort}, next page": (
+            page_statement(sort=sort, following=True),
+            (USER, SIZE, POSITIONS.get(sort.strip("-"), MONTH_AGO), MISSING_ID),
+        )
+        for sort in get_args(TaskSort)
+    },
+    "list, page by number": (page_statement(skipping=True), (USER, SIZE, 20)),
 }
 each_statement = pytest.mark.parametrize(
     ("statement", "arguments"), STATEMENTS.values(), ids=STATEMENTS.keys()
@@ -76,9 +94,13 @@ def assert_reads_tasks_through_an_index(explained: str) -> None:
     assert read <= 100
 
 
+def _literal(value: object) -> str:
+    return "'{home}'" if isinstance(value, list) else f"'{value}'"
+
+
 @each_statement
 async def test_plan_for_the_arguments_at_hand_uses_an_index(
-    filled: Connection, statement: str, arguments: tuple[str | None, ...]
+    filled: Connection, statement: str, arguments: tuple[Any, ...]
 ) -> None:
     explained = await filled.fetchval(f"EXPLAIN (ANALYZE, FORMAT JSON) {statement}", *arguments)
     assert_reads_tasks_through_an_index(explained)
@@ -86,9 +108,9 @@ async def test_plan_for_the_arguments_at_hand_uses_an_index(
 
 @each_statement
 async def test_generic_plan_uses_an_index(
-    filled: Connection, statement: str, arguments: tuple[str | None, ...]
+    filled: Connection, statement: str, arguments: tuple[Any, ...]
 ) -> None:
-    given = ", ".join("NULL" if value is None else f"'{value}'" for value in arguments)
+    given = ", ".join(map(_literal, arguments))
     async with filled.transaction():
         await filled.execute("SET LOCAL plan_cache_mode = force_generic_plan")
         await filled.execute(f"PREPARE planned AS {statement}")

@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.models.task import TaskFields, TaskFilter
+from app.models.task import TaskFields
+from app.models.task_list import TaskFilter
 from app.services import Connection, task_lists, tasks
-from app.services.task_lists import PAGE_SIZE
+from app.services.task_lists import PAGE_SIZE, Slice
 from tests.conftest import TaskFactory
 from tests.services.test_tasks import field_sets, listed, titles, with_db
 
@@ -106,7 +107,7 @@ async def test_a_task_deleted_or_added_between_two_pages_moves_no_other(db: Conn
     shown = [task["id"] for task in json.loads(f"[{first.tasks}]")]
     await tasks.insert_task(db, "user_123", TaskFields(title="newest"))
     await db.execute("DELETE FROM tasks WHERE id = $1", shown[-1])
-    second = await task_lists.fetch_page(db, "user_123", TaskFilter(), first.last)
+    second = await task_lists.fetch_page(db, "user_123", TaskFilter(), part=Slice(after=first.last))
     following = {task["id"] for task in json.loads(f"[{second.tasks}]")}
     assert len(following) == 200
     assert following.isdisjoint(shown)

@@ -1,24 +1,24 @@
 """What can be done with tasks."""
 
 from functools import partial
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from app.commands.action import Context, action
 from app.commands.models import Json
-from app.errors import NotFound
+from app.errors import NotFound, VersionConflict
+from app.models.caller import PEOPLE, SERVICES
 from app.models.task import (
     DeletedTask,
     Task,
     TaskChanges,
     TaskFields,
-    TaskFilter,
     TaskId,
-    TaskList,
     without_defaults,
 )
+from app.models.task_list import NEWEST_FIRST, Position, TaskFilter, TaskList, TaskSort
 from app.services import Connection, task_lists, tasks
 
 _EXAMPLE_ID = "550e8400-e29b-41d4-a716-446655440000"
@@ -33,6 +33,7 @@ class CreateTask(TaskFields):
     writes=True,
     single_statement=True,
     idempotent=False,
+    allow=PEOPLE | SERVICES,
     examples=(
         {
             "title": "Buy cat food",
@@ -50,30 +51,93 @@ async def create_task(context: Context, payload: CreateTask) -> Task:
     return await tasks.insert_task(context.db, context.user_id, payload)
 
 
+_PAGE_SIZE = 20
+
+
 class ListTasks(TaskFilter):
-    """Filters; each one that is absent or null lets everything through."""
+    """Filters, which let everything through where absent or null; order; and which page."""
+
+    sort: Annotated[TaskSort, Field(description="With `-` the greatest first.")] = NEWEST_FIRST
+    limit: Annotated[
+        int | None,
+        Field(ge=1, le=100, description="Tasks a page; default 20 where there are pages."),
+    ] = None
+    page: Annotated[
+        int | None, Field(ge=1, le=1_000_000, description="The number of the page, from 1.")
+    ] = None
+    cursor: Annotated[
+        str | None,
+        Field(
+            max_length=4000,
+            description="`next_cursor` of the page before: no task is skipped "
+            "or repeated while others are written.",
+        ),
+    ] = None
+
+    @model_validator(mode="after")
+    def _one_way_to_page(self) -> "ListTasks":
+        if self.page is not None and self.cursor is not None:
+            raise PydanticCustomError("pages", "page and cursor exclude each other")
+        return self
+
+    @field_validator("cursor")
+    @classmethod
+    def _ours(cls, cursor: str | None, known: ValidationInfo) -> str | None:
+        if cursor is not None and "sort" in known.data:
+            try:
+                Position.of_cursor(cursor, known.data["sort"])
+            except ValueError as error:
+                raise PydanticCustomError("cursor", str(error)) from None
+        return cursor
+
+    @property
+    def part(self) -> task_lists.Slice | None:
+        """The page; None where the whole list is asked for."""
+        if self.limit is None and self.page is None and self.cursor is None:
+            return None
+        size = self.limit or _PAGE_SIZE
+        after = None if self.cursor is None else Position.of_cursor(self.cursor, self.sort)
+        return task_lists.Slice(size, after, size * ((self.page or 1) - 1))
 
 
-@action(scope="tasks:read", examples=({}, {"status": "pending"}))
+@action(
+    scope="tasks:read",
+    allow=PEOPLE | SERVICES,
+    examples=({}, {"status": "pending"}, {"sort": "due_date", "limit": 20}),
+)
 async def list_tasks(context: Context, payload: ListTasks) -> Json[TaskList]:
-    """Returns the user's tasks, newest first, and their count."""
-    return await _list_from(context.db, context.user_id, payload)
+    """Returns the user's tasks, newest first unless sorted otherwise, and their count.
+
+    With limit, page or cursor it returns one page, and next_cursor for the one that follows;
+    with page also the total. Without them it returns all tasks.
+    """
+    part = payload.part
+    if part is None:
+        return await _list_from(context.db, context.user_id, payload)
+    page = await task_lists.fetch_page(context.db, context.user_id, payload, payload.sort, part)
+    members = f'"count":{page.size}'
+    if payload.page is not None:
+        total = await task_lists.count_tasks(context.db, context.user_id, payload)
+        members += f',"total":{total}'
+    cursor = f'"{page.last.cursor(payload.sort)}"' if page.last else "null"
+    return Json(f'{{"tasks":[{page.tasks}],{members},"next_cursor":{cursor}}}'.encode())
 
 
 async def _list_from(
     db: Connection,
     user_id: str,
-    filters: ListTasks,
+    payload: ListTasks,
     count: int = 0,
-    after: task_lists.Position | None = None,
+    after: Position | None = None,
 ) -> Json[TaskList]:
-    """The list from a position on, after so many tasks; a long one goes on page by page."""
-    page = await task_lists.fetch_page(db, user_id, filters, after)
+    """The list from a position on, after so many tasks; a long one goes on part by part."""
+    part = task_lists.Slice(after=after)
+    page = await task_lists.fetch_page(db, user_id, payload, payload.sort, part)
     count += page.size
     opening = '{"tasks":[' if after is None else "," if page.size else ""
     if page.last is None:
         return Json(f'{opening}{page.tasks}],"count":{count}}}'.encode())
-    rest = partial(_list_from, user_id=user_id, filters=filters, count=count, after=page.last)
+    rest = partial(_list_from, user_id=user_id, payload=payload, count=count, after=page.last)
     return Json(f"{opening}{page.tasks}".encode(), rest)
 
 
@@ -83,7 +147,12 @@ class GetTask(BaseModel):
     task_id: TaskId
 
 
-@action(scope="tasks:read", raises=(NotFound,), examples=({"task_id": _EXAMPLE_ID},))
+@action(
+    scope="tasks:read",
+    allow=PEOPLE | SERVICES,
+    raises=(NotFound,),
+    examples=({"task_id": _EXAMPLE_ID},),
+)
 async def get_task(context: Context, payload: GetTask) -> Task:
     """Returns one task.
 
@@ -104,6 +173,10 @@ class UpdateTask(TaskChanges):
     model_config = ConfigDict(json_schema_extra=_at_least_one_field)
 
     task_id: TaskId
+    expected_version: Annotated[
+        int | None,
+        Field(ge=1, le=2**31 - 1, description="Refuse with 409 unless the task has this version."),
+    ] = None
 
     @model_validator(mode="after")
     def _some_field(self) -> "UpdateTask":
@@ -116,7 +189,8 @@ class UpdateTask(TaskChanges):
     scope="tasks:write",
     writes=True,
     single_statement=True,
-    raises=(NotFound,),
+    allow=PEOPLE | SERVICES,
+    raises=(NotFound, VersionConflict),
     examples=(
         {"task_id": _EXAMPLE_ID, "status": "completed"},
         {"task_id": _EXAMPLE_ID, "title": "Buy cat food and litter", "priority": "low"},
@@ -128,11 +202,13 @@ async def update_task(context: Context, payload: UpdateTask) -> Task:
     Status completed stamps the completion time, any other status clears it; without a status
     it stays as it is.
     """
-    return await tasks.update_task(context.db, payload.task_id, context.owner, payload)
+    return await tasks.update_task(
+        context.db, payload.task_id, context.owner, payload, payload.expected_version
+    )
 
 
-class DeleteTask(BaseModel):
-    """Names the task to delete."""
+class ToggleTask(BaseModel):
+    """Names the task to complete or to reopen."""
 
     task_id: TaskId
 
@@ -141,11 +217,55 @@ class DeleteTask(BaseModel):
     scope="tasks:write",
     writes=True,
     single_statement=True,
+    idempotent=False,
+    allow=PEOPLE,
+    raises=(NotFound,),
+    examples=({"task_id": _EXAMPLE_ID},),
+)
+async def toggle_task(context: Context, payload: ToggleTask) -> Task:
+    """Completes a task, or reopens a completed one as pending, and returns the whole task."""
+    return await tasks.toggle_task(context.db, payload.task_id, context.owner)
+
+
+class DeleteTask(BaseModel):
+    """Names the task to delete."""
+
+    task_id: TaskId
+    permanent: Annotated[
+        bool, Field(strict=True, description="False: keep it for restore-task, for some weeks.")
+    ] = True
+
+
+@action(
+    scope="tasks:write",
+    writes=True,
+    single_statement=True,
     destructive=True,
+    allow=PEOPLE | SERVICES,
     raises=(NotFound,),
     examples=({"task_id": _EXAMPLE_ID},),
 )
 async def delete_task(context: Context, payload: DeleteTask) -> DeletedTask:
-    """Deletes a task for good. A second deletion is not found."""
-    await tasks.delete_task(context.db, payload.task_id, context.owner)
+    """Deletes a task, for good unless told otherwise. A second deletion is not found."""
+    delete = tasks.delete_task if payload.permanent else tasks.withdraw_task
+    await delete(context.db, payload.task_id, context.owner)
     return DeletedTask(deleted_id=payload.task_id)
+
+
+class RestoreTask(BaseModel):
+    """Names the deleted task to bring back."""
+
+    task_id: TaskId
+
+
+@action(
+    scope="tasks:write",
+    writes=True,
+    single_statement=True,
+    allow=PEOPLE | SERVICES,
+    raises=(NotFound,),
+    examples=({"task_id": _EXAMPLE_ID},),
+)
+async def restore_task(context: Context, payload: RestoreTask) -> Task:
+    """Brings back a task that was deleted with permanent false, as it was, and returns it."""
+    return await tasks.restore_task(context.db, payload.task_id, context.owner)

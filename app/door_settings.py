@@ -1,0 +1,78 @@
+"""Settings of the doors and of what they share, a class each; Settings inherits them all."""
+
+import re
+from typing import Annotated
+
+import limits
+from pydantic import AfterValidator, BaseModel, Field, HttpUrl, RedisDsn, SecretStr, TypeAdapter
+from pydantic import ValidationError as InvalidUrl
+
+_REDIS = TypeAdapter(RedisDsn)
+_FERNET_KEY = re.compile(r"[A-Za-z0-9_+/-]{43}=")
+
+
+def _redis_url(secret: SecretStr) -> SecretStr:
+    try:
+        return SecretStr(str(_REDIS.validate_python(secret.get_secret_value())))
+    except InvalidUrl:
+        raise ValueError("must be a redis:// or rediss:// URL") from None
+
+
+def _rate(text: str) -> str:
+    try:
+        (rate,) = limits.parse_many(text)
+    except ValueError:
+        raise ValueError("must be like 600/minute") from None
+    if rate.amount < 1:
+        raise ValueError("must let something through")
+    return text
+
+
+class LimitSettings(BaseModel):
+    """How rate limits are counted, and the one of the commands door."""
+
+    redis_url: Annotated[
+        Annotated[SecretStr, AfterValidator(_redis_url)] | None,
+        Field(description="Redis that counts rate limits for all workers together."),
+    ] = None
+    execute_rate_limit: Annotated[
+        Annotated[str, AfterValidator(_rate)] | None,
+        Field(description="Commands of one service key, as `600/minute`; default: no limit."),
+    ] = None
+
+
+def _fernet_keys(secret: SecretStr) -> SecretStr:
+    keys = secret.get_secret_value().split(",")
+    if not all(_FERNET_KEY.fullmatch(key) for key in keys):
+        raise ValueError("must be 32 bytes in URL-safe base64, or several such keys and commas")
+    return secret
+
+
+class SessionSettings(BaseModel):
+    """The doors of people with sessions: their tasks and the API keys they keep here."""
+
+    session_hash_secret: Annotated[
+        SecretStr | None,
+        Field(description="Keys the hashes of session tokens, as in the auth server."),
+    ] = None
+    service_auth_token: Annotated[
+        SecretStr | None,
+        Field(description="The `X-Service-Auth` of services that act in a user's name."),
+    ] = None
+    encryption_key: Annotated[
+        Annotated[SecretStr, AfterValidator(_fernet_keys)] | None,
+        Field(description="Fernet keys of users' API keys, comma-separated; the first encrypts."),
+    ] = None
+    gemini_base_url: Annotated[
+        HttpUrl, Field(description="Where users' API keys for Gemini are tested.")
+    ] = HttpUrl("https://generativelanguage.googleapis.com")
+
+    @property
+    def opens_sessions(self) -> bool:
+        """Whether people have a way in."""
+        return self.session_hash_secret is not None or self.service_auth_token is not None
+
+    @property
+    def opens_user_api_keys(self) -> bool:
+        """Whether they may also leave API keys here."""
+        return self.opens_sessions and self.encryption_key is not None

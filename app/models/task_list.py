@@ -1,0 +1,91 @@
+"""Lists of tasks: which tasks, in which order, and where a page goes on."""
+
+import json
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from datetime import datetime
+from typing import Annotated, Any, Literal, NamedTuple, Self
+from uuid import UUID
+
+from pydantic import BaseModel, Field, StringConstraints, TypeAdapter, ValidationError
+
+from app.models.instant import Instant
+from app.models.task import Priority, Status, Tag, Task
+from app.models.text import STORABLE, VISIBLE
+
+TaskSort = Literal[
+    "created_at",
+    "-created_at",
+    "updated_at",
+    "-updated_at",
+    "due_date",
+    "-due_date",
+    "priority",
+    "-priority",
+    "title",
+    "-title",
+]
+NEWEST_FIRST: TaskSort = "-created_at"
+
+
+class TaskFilter(BaseModel):
+    """Which tasks a list has; what is absent or null lets everything through."""
+
+    status: Annotated[Status | None, Field(description="Only tasks with this status.")] = None
+    priority: Annotated[Priority | None, Field(description="Only tasks of this priority.")] = None
+    tags: Annotated[
+        list[Tag] | None, Field(max_length=100, description="Only tasks with all of these tags.")
+    ] = None
+    due_from: Annotated[Instant | None, Field(description="Only tasks due then or later.")] = None
+    due_to: Annotated[Instant | None, Field(description="Only tasks due then or earlier.")] = None
+    search: Annotated[
+        Annotated[str, StringConstraints(max_length=200), VISIBLE] | None,
+        Field(description="Only tasks with this text in title or description, in any case."),
+    ] = None
+
+
+class Position(NamedTuple):
+    """Where a page ends: what its last task is sorted by, and its id."""
+
+    key: datetime | int | str
+    id: UUID
+
+    def cursor(self, sort: TaskSort) -> str:
+        """The same, opaque, for the client to hand in for the next page."""
+        key = self.key.isoformat() if isinstance(self.key, datetime) else self.key
+        return urlsafe_b64encode(json.dumps([sort, key, str(self.id)]).encode()).decode()
+
+    @classmethod
+    def of_cursor(cls, cursor: str, sort: TaskSort) -> Self:
+        """ValueError when it is none of ours, or belongs to another order."""
+        try:
+            given_sort, key, task_id = json.loads(urlsafe_b64decode(cursor))
+            position = cls(*_POSITIONS[sort.removeprefix("-")].validate_python((key, task_id)))
+        except (ValidationError, ValueError, TypeError, RecursionError):
+            raise ValueError("is none that a list has given") from None
+        if given_sort != sort:
+            raise ValueError("belongs to another sort")
+        return position
+
+
+_INSTANT_POSITION: TypeAdapter[Any] = TypeAdapter(tuple[Instant, UUID])
+_POSITIONS: dict[str, TypeAdapter[Any]] = {
+    "created_at": _INSTANT_POSITION,
+    "updated_at": _INSTANT_POSITION,
+    "due_date": _INSTANT_POSITION,
+    "priority": TypeAdapter(tuple[Annotated[int, Field(ge=0, le=4)], UUID]),
+    "title": TypeAdapter(tuple[Annotated[str, STORABLE], UUID]),
+}
+
+
+class TaskList(BaseModel):
+    """Tasks of one user in the order asked for, newest first unless another was."""
+
+    tasks: list[Task]
+    count: Annotated[int, Field(ge=0, description="Tasks in this answer.")]
+    total: Annotated[
+        int, Field(ge=0, description="Tasks on all pages; only where a page was asked for.")
+    ] = 0
+    next_cursor: Annotated[
+        str | None,
+        Field(description="For the next page; null on the last. Only where there are pages."),
+    ] = None
