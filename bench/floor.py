@@ -76,7 +76,8 @@ async def _update_task(db: Any, _: str, payload: Command) -> bytes:
             get("status"),
             get("priority"),
             _due(payload),
-            get("tags", []),
+            get("tags"),
+            None,  # whatever its version
         )
     )
 
