@@ -1,31 +1,41 @@
-# syntax=docker/dockerfile:1
 FROM python:3.13-slim AS build
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
-RUN python -m venv /opt/venv
+# hadolint ignore=DL3008 # any release of it strips
+RUN apt-get update \
+    && apt-get install -y --no-install-recommends binutils \
+    && rm -rf /var/lib/apt/lists/*
+WORKDIR /srv
 ENV PATH="/opt/venv/bin:$PATH"
-COPY requirements.txt .
-RUN pip install --require-hashes -r requirements.txt
+COPY requirements.txt ./
+# pip stays behind, and so do the debug symbols, half of what the wheels weigh.
+RUN python -m venv --without-pip /opt/venv \
+    && pip --python /opt/venv/bin/python install --require-hashes -r requirements.txt \
+    && find /opt/venv -name '*.so' -exec strip --strip-unneeded {} +
 
 FROM build AS dev
-WORKDIR /srv
-COPY requirements-dev.txt .
-RUN pip install --require-hashes -r requirements-dev.txt
+COPY requirements-dev.txt ./
+RUN pip --python /opt/venv/bin/python install --require-hashes -r requirements-dev.txt
 COPY . .
 CMD ["python", "-m", "app", "dev", "--host", "0.0.0.0", "--port", "8000"]
 
 FROM python:3.13-slim AS production
 RUN useradd --system --no-create-home --uid 10001 app
 WORKDIR /srv
+# Nothing is written but to TMPDIR, so the root file system may be read-only.
 ENV PATH="/opt/venv/bin:$PATH" \
     PYTHONUNBUFFERED=1 \
     PYTHONDONTWRITEBYTECODE=1 \
+    TMPDIR=/dev/shm \
     ENVIRONMENT=production
 COPY --from=build /opt/venv /opt/venv
 COPY alembic.ini ./
 COPY alembic ./alembic
 COPY app ./app
-USER app
+RUN python -m compileall -q app alembic
+# By number: Kubernetes cannot tell whether a name is root's.
+USER 10001
 EXPOSE 8000
 HEALTHCHECK --interval=10s --timeout=3s --start-period=10s \
     CMD ["python", "-c", "import os, urllib.request; urllib.request.urlopen(f\"http://localhost:{os.environ.get('PORT', '8000')}/health/live\", timeout=2)"]
+# The exec form: gunicorn's master is process 1 and hears SIGTERM.
 CMD ["python", "-m", "app", "serve"]

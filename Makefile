@@ -2,14 +2,18 @@
 PYTHON ?= python3
 VENV ?= $(if $(filter python3,$(PYTHON)),.venv,.venv-$(notdir $(PYTHON)))
 BIN := $(VENV)/bin
+INFRA := $(VENV)/infra/bin
 UV := $(shell command -v uv 2>/dev/null)
 ifdef UV
-INSTALL := $(UV) pip install --quiet --python $(BIN)/python --require-hashes
+INSTALL = $(UV) pip install --quiet --python $(1)/python --require-hashes
+VENV_IN = $(UV) venv --quiet --python "$$($(PYTHON) -c 'import sys; print(sys.executable)')" $(1)
 else
-INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
+INSTALL = $(1)/python -m pip install --quiet --disable-pip-version-check --require-hashes
+VENV_IN = $(PYTHON) -m venv $(1) || { rm -rf $(1); exit 1; }
 endif
+MANIFESTS := $(filter-out %/kustomization.yaml,$(wildcard deploy/k8s/*.yaml deploy/k8s/*/*.yaml))
 
-.PHONY: run test lint bench bench-quick locks clean
+.PHONY: run test lint lint-infra bench bench-quick locks clean
 
 run: $(VENV)/.run
 	@exec $(BIN)/python -m app dev
@@ -19,11 +23,21 @@ test: lint
 	@$(BIN)/coverage report --include='app/auth.py,app/commands/*' --fail-under=95 \
 		--precision=1 --skip-covered
 
-lint: $(VENV)/.test
+lint: lint-infra $(VENV)/.test
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+# Images, clusters, clouds and workflows; none of it asks the network.
+lint-infra: $(VENV)/.infra
+	$(INFRA)/hadolint Dockerfile
+	$(INFRA)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.dev.yml
+	$(INFRA)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	$(INFRA)/check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
+	$(INFRA)/zizmor --offline --quiet .github
+	$(INFRA)/kubernetes-validate --strict --quiet $(MANIFESTS)
+	$(INFRA)/checkov
 
 bench: $(VENV)/.test
 	$(BIN)/python -m bench
@@ -33,21 +47,23 @@ bench-quick: $(VENV)/.test
 
 $(BIN)/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed")'
-ifdef UV
-	$(UV) venv --quiet --python "$$($(PYTHON) -c 'import sys; print(sys.executable)')" $(VENV)
-else
-	$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); exit 1; }
-endif
+	$(call VENV_IN,$(VENV))
 
 $(VENV)/.run: requirements.txt requirements-local.txt | $(BIN)/python
 	@echo "Installing into $(VENV) …"
-	@$(INSTALL) -r requirements-local.txt
+	@$(call INSTALL,$(BIN)) -r requirements-local.txt
 	@touch $@
 
 $(VENV)/.test: requirements-dev.txt | $(BIN)/python
 	@echo "Installing into $(VENV) …"
-	@$(INSTALL) -r requirements-dev.txt
+	@$(call INSTALL,$(BIN)) -r requirements-dev.txt
 	@touch $@ $(VENV)/.run
+
+$(VENV)/.infra: requirements-infra.txt | $(BIN)/python
+	@echo "Installing into $(VENV)/infra …"
+	@test -x $(INFRA)/python || $(call VENV_IN,$(VENV)/infra)
+	@$(call INSTALL,$(INFRA)) -r requirements-infra.txt
+	@touch $@
 
 locks:
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header \
@@ -55,6 +71,8 @@ locks:
 	for extra in local dev; do uv pip compile -q --universal --python-version 3.11 \
 		--generate-hashes --no-header --extra $$extra -c requirements.txt \
 		pyproject.toml -o requirements-$$extra.txt; done
+	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header \
+		--group infra -o requirements-infra.txt
 
 clean:
 	rm -rf $(VENV) .data .mypy_cache .ruff_cache .pytest_cache .coverage*

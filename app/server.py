@@ -1,6 +1,7 @@
 """gunicorn with uvicorn workers, for production."""
 
 import asyncio
+import signal
 import socket
 import sys
 import time
@@ -19,6 +20,9 @@ from app import metrics
 from app.config import Settings
 from app.protocol import BoundedProtocol
 
+MOST_REQUESTS = 1_000_000
+"""After so many a worker is replaced, which bounds what a library may leak."""
+
 _LAST_CALL, _LEAST_LAST_CALLS, _MOST_LAST_CALLS = 0.05, 6, 40
 _CLOSE = (b"connection", b"close")
 
@@ -31,6 +35,7 @@ class LameDuckServer(uvicorn.Server):
     """
 
     seconds = 0.0
+    most_requests = sys.maxsize
     _leaves_at: float | None = None
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
@@ -43,7 +48,9 @@ class LameDuckServer(uvicorn.Server):
         self.server_state.default_headers = [*self.server_state.default_headers, _CLOSE]
 
     async def on_tick(self, counter: int) -> bool:
-        """Ends the main loop when the time to leave has come."""
+        """Ends the main loop when the time to leave has come; enough requests bring it on."""
+        if self._leaves_at is None and self.server_state.total_requests >= self.most_requests:
+            self.handle_exit(signal.SIGTERM, None)
         if self._leaves_at is not None and time.monotonic() >= self._leaves_at:
             self.should_exit = True
         return await super().on_tick(counter)
@@ -96,12 +103,15 @@ class Worker(UvicornWorker):
         "access_log": False,
         "server_header": False,
         "ws": "none",
+        # uvicorn would leave at once and cut the connections that are kept alive.
+        "limit_max_requests": None,
     }
 
     async def _serve(self) -> None:
         self.config.app = self.wsgi
         server = LameDuckServer(self.config)
         server.seconds = self.app.settings.shutdown_delay
+        server.most_requests = self.max_requests
         self._install_sigquit_handler()
         await server.serve(sockets=self.sockets)
         if not server.started:
@@ -131,13 +141,18 @@ class Server(BaseApplication):
     def _options(self) -> dict[str, Any]:
         return {
             "bind": f"0.0.0.0:{self.settings.port}",
+            # One for each CPU: a worker is one thread that never waits for the network.
             "workers": self.settings.web_concurrency,
             "worker_class": "app.server.Worker",
             # Longer than the load balancer's 60 s, so that it never meets a closing connection.
             "keepalive": 75,
             # Shorter than the orchestrator's 30 s before it kills.
             "graceful_timeout": 20,
+            # Between two heartbeats of a worker; the master kills one that hangs.
             "timeout": 30,
+            "max_requests": MOST_REQUESTS,
+            # Or workers that started together would leave together.
+            "max_requests_jitter": MOST_REQUESTS // 10,
             "logger_class": "app.server.Logger",
             "child_exit": lambda _, worker: metrics.forget_worker(worker.pid),
             # Nobody asks for it, and a read-only file system has no place for it.

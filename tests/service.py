@@ -6,7 +6,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from urllib.error import URLError
@@ -29,11 +29,13 @@ def environment(**settings: str) -> dict[str, str]:
 
 
 @contextmanager
-def running(*arguments: str, **settings: str) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
+def running(
+    *arguments: str, command: Sequence[str] = (sys.executable, "-m", "app"), **settings: str
+) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
     """`python -m app <arguments>` on a free port, once it answers; its URL and process."""
     port = free_port()
     process = subprocess.Popen(
-        [sys.executable, "-m", "app", *arguments],
+        [*command, *arguments],
         env=environment(PORT=str(port), **settings),
         cwd=ROOT,
         stdout=subprocess.DEVNULL,

@@ -2,8 +2,10 @@
 
 import asyncio
 import signal
+import sys
 
 import asyncpg
+import psutil
 import pytest
 
 from tests.conftest import Figure
@@ -36,3 +38,35 @@ async def test_sigterm_under_load_loses_and_resets_nothing(
     await connection.close()
     assert sorted(stored) == sorted(tally.acknowledged)
     figure(f"{len(stored)} writes acknowledged, 0 lost, 0 doubled, 0 resets")
+
+
+_SHORT_LIVED = """
+import app.server
+app.server.MOST_REQUESTS = 500
+from app.__main__ import cli
+cli()
+"""
+
+
+async def test_replacing_workers_under_load_resets_nothing(
+    database_url: str, figure: Figure
+) -> None:
+    tally = Tally()
+    settings = {"WEB_CONCURRENCY": "2", "SHUTDOWN_DELAY": "0.5", "LOG_LEVEL": "ERROR"}
+    command = (sys.executable, "-c", _SHORT_LIVED)
+    with running("serve", command=command, DATABASE_URL=database_url, **settings) as started:
+        url, process = started
+        first = set(psutil.Process(process.pid).children())
+        clients = [asyncio.create_task(create_tasks(url, number, tally)) for number in range(8)]
+        async with asyncio.timeout(60):
+            while not first.isdisjoint(psutil.Process(process.pid).children()):
+                await asyncio.sleep(0.1)
+            by_the_first = len(tally.acknowledged)
+            while len(tally.acknowledged) < by_the_first + 100:
+                await asyncio.sleep(0.1)
+        process.send_signal(signal.SIGTERM)
+        await asyncio.gather(*clients)
+
+    assert tally.resets == 0
+    assert tally.statuses.keys() == {200}
+    figure(f"two workers replaced during {by_the_first} writes, 0 resets")

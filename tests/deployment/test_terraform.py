@@ -1,0 +1,98 @@
+"""Terraform says what fits the service; that it is safe and well formed, `make lint` says."""
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+from annotated_types import Le
+
+from app.__main__ import cli
+from app.config import Settings
+from app.database import DEADLINE
+from app.middleware import BODY_SECONDS
+from app.protocol import HEAD_SECONDS
+from app.server import Server
+from tests.deployment.hcl import FOLDER, blocks, parsed, resource
+from tests.service import ROOT
+
+FILES = sorted(
+    path
+    for path in FOLDER.rglob("*")
+    if path.suffix in {".tf", ".tfvars", ".tfbackend"} and ".terraform" not in path.parts
+)
+# Read by uvicorn, by AWS' libraries, and by the door that the worker belongs to.
+FOREIGN = {"FORWARDED_ALLOW_IPS", "AWS_REGION", "AWS_S3_BUCKET"}
+
+
+@pytest.fixture
+def gunicorn(settings: Settings) -> Any:
+    return Server(settings).cfg
+
+
+@pytest.mark.parametrize("path", FILES, ids=str)
+def test_every_file_parses(path: Path) -> None:
+    assert parsed(path)
+
+
+def test_it_is_formatted() -> None:
+    if shutil.which("terraform") is None:
+        pytest.skip("NO TERRAFORM FOUND: install it to check the format")
+    subprocess.run(["terraform", "fmt", "-check", "-recursive", FOLDER], check=True)
+
+
+def test_the_balancer_closes_an_idle_connection_before_a_worker_does(gunicorn: Any) -> None:
+    assert resource("aws_lb.this")["idle_timeout"] < gunicorn.keepalive
+
+
+def test_a_target_drains_for_longer_than_the_slowest_request() -> None:
+    slowest = HEAD_SECONDS + BODY_SECONDS + DEADLINE
+    assert resource("aws_lb_target_group.api")["deregistration_delay"] > slowest
+
+
+def test_nobody_is_killed_who_leaves_in_time(gunicorn: Any) -> None:
+    bounds = Settings.model_fields["shutdown_delay"].metadata
+    longest_delay = next(each.le for each in bounds if isinstance(each, Le))
+    stop_timeout = blocks("locals")["stop_timeout"]
+    assert stop_timeout > gunicorn.graceful_timeout > longest_delay
+
+
+async def test_the_balancer_asks_for_liveness(client: Any) -> None:
+    (check,) = resource("aws_lb_target_group.api")["health_check"]
+    answer = await client.get(check["path"])
+    assert str(answer.status_code) == check["matcher"]
+
+
+def test_containers_get_settings_that_exist() -> None:
+    given = set(re.findall(r"\b[A-Z][A-Z_]+(?= =)", blocks("locals")["settings"]))
+    for environment in ("staging", "production"):
+        given |= parsed(FOLDER / f"environments/{environment}.tfvars")["settings"].keys()
+    assert given <= {name.upper() for name in Settings.model_fields} | FOREIGN
+
+
+def test_the_secret_holds_all_that_production_insists_on() -> None:
+    names = blocks("variable")["secrets"]["default"]
+    values = {name: "postgresql://host/db" if name.endswith("_URL") else "f" * 32 for name in names}
+    given = {name.lower(): value for name, value in values.items()}
+    assert given.keys() <= Settings.model_fields.keys()
+    Settings.model_validate({"environment": "production", **given})
+
+
+def test_tasks_run_commands_that_exist() -> None:
+    commands = re.findall(r'"-m", "app", "(\w+)"', blocks("locals")["commands"])
+    # The worker is off until its command is there.
+    assert set(commands) - {"worker"} <= cli.commands.keys()
+    assert "worker" in cli.commands or blocks("variable")["worker_enabled"]["default"] is False
+
+
+def test_every_alarm_has_a_runbook() -> None:
+    runbook = (ROOT / "docs/operations.md").read_text()
+    for name in blocks("locals")["alarms"]:
+        assert f"\n### {name}\n" in runbook
+
+
+@pytest.mark.parametrize("path", sorted(FOLDER.glob("environments/*.tfvars")), ids=str)
+def test_environments_assign_variables_that_exist(path: Path) -> None:
+    assert parsed(path).keys() <= blocks("variable").keys()
