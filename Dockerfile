@@ -9,7 +9,7 @@ ENV PATH="/opt/venv/bin:$PATH"
 COPY requirements.txt ./
 # pip stays behind, and so do the debug symbols, half of what the wheels weigh.
 RUN python -m venv --without-pip /opt/venv \
-    && pip --python /opt/venv/bin/python install --require-hashes -r requirements.txt \
+    && pip --python /opt/venv/bin/python install --no-compile --require-hashes -r requirements.txt \
     && find /opt/venv -name '*.so' -exec strip --strip-unneeded {} +
 
 FROM build AS dev
@@ -31,7 +31,8 @@ COPY --from=build /opt/venv /opt/venv
 COPY alembic.ini ./
 COPY alembic ./alembic
 COPY app ./app
-RUN python -m compileall -q app alembic
+# What serving imports is compiled, and nothing else: the migrations' libraries would weigh as much.
+RUN PYTHONDONTWRITEBYTECODE= python -c "import app.main, app.server"
 # By number: Kubernetes cannot tell whether a name is root's.
 USER 10001
 EXPOSE 8000
