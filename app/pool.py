@@ -164,9 +164,10 @@ class Pool:
             self._dismiss(connection)
 
     async def close(self) -> None:
-        """Ends all connections, waiting for those still lent."""
+        """Ends all connections, waiting for those still lent; nobody is lent one afterwards."""
         for _ in range(self._size):
             await self._turns.acquire()
+        self._size = 0
         if self._reaper is not None:
             self._reaper.cancel()
         self._dismiss_all()

@@ -67,6 +67,9 @@ UNDESCRIBABLE = {
     ("POST /admin/service-keys", 400, "Key name already exists"),
     ("POST /execute", 422, "The idempotency key was used for another command"),
     ("POST /execute", 400, "idempotency_key: the header and the option differ"),
+    ("POST /execute", 400, "cursor: is none that a list has given"),
+    ("POST /execute", 400, "cursor: belongs to another sort"),
+    ("POST /execute", 400, "page and cursor exclude each other"),
 }
 
 

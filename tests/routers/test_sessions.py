@@ -1,4 +1,4 @@
-"""The door of seed 001: its requests as the document prints them, its spelling, its refusals."""
+"""The sessions door: its requests as its document prints them, its spelling, its refusals."""
 
 import asyncio
 from typing import Any
