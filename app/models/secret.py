@@ -22,7 +22,11 @@ def _header_safe(secret: SecretStr) -> SecretStr:
 
 
 SecretValue = Annotated[
-    SecretStr, AfterValidator(_header_safe), Field(json_schema_extra={"pattern": _PATTERN})
+    SecretStr,
+    AfterValidator(_header_safe),
+    Field(
+        examples=["example-key-of-20-characters-or-more"], json_schema_extra={"pattern": _PATTERN}
+    ),
 ]
 
 

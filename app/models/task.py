@@ -12,7 +12,7 @@ from app.models.text import STORABLE, VISIBLE, UserId
 Title = Annotated[str, StringConstraints(max_length=500), VISIBLE]
 Description = Annotated[str, StringConstraints(max_length=100_000), STORABLE]
 Tag = Annotated[str, StringConstraints(max_length=100), VISIBLE]
-Tags = Annotated[list[Tag], Field(max_length=100)]
+Tags = Annotated[list[Tag], Field(max_length=100, examples=[["shopping", "personal"]])]
 Priority = Literal["low", "medium", "high", "urgent"]
 WritableStatus = Literal["pending", "in_progress", "completed"]
 Status = Literal["pending", "in_progress", "completed", "cancelled"]

@@ -99,9 +99,16 @@ def _shown(word: str) -> str:
     return _SHOWN.get(word, word.upper())
 
 
-ShortTitle = Annotated[str, StringConstraints(max_length=200), VISIBLE]
+ShortTitle = Annotated[
+    str, StringConstraints(max_length=200), VISIBLE, Field(examples=["Buy groceries"])
+]
+Text = Annotated[Description, Field(examples=["Milk, eggs, bread"])]
 Status = Annotated[Literal["TODO", "IN_PROGRESS", "COMPLETED"], AfterValidator(_canonical)]
-Priority = Annotated[Literal["URGENT", "HIGH", "MEDIUM", "LOW"], AfterValidator(_canonical)]
+Priority = Annotated[
+    Literal["URGENT", "HIGH", "MEDIUM", "LOW"],
+    AfterValidator(_canonical),
+    Field(examples=["MEDIUM"]),
+]
 ShownStatus = Annotated[
     str, Field(json_schema_extra={"enum": ["TODO", "IN_PROGRESS", "COMPLETED", "CANCELLED"]})
 ]
@@ -116,7 +123,7 @@ class NewTask(BaseModel):
     model_config = ConfigDict(alias_generator=to_camel)
 
     title: ShortTitle
-    description: Description | None = None
+    description: Text | None = None
     priority: Priority | None = None
     due_date: Instant | None = None
     tags: Tags = []
@@ -128,7 +135,7 @@ class TaskPatch(BaseModel):
     model_config = ConfigDict(alias_generator=to_camel, json_schema_extra=without_defaults)
 
     title: ShortTitle = ""
-    description: Description | None = None
+    description: Text | None = None
     status: Status = "TODO"
     priority: Priority | None = None
     due_date: Instant | None = None
