@@ -32,7 +32,7 @@ COPY alembic.ini ./
 COPY alembic ./alembic
 COPY app ./app
 # What serving imports is compiled, and nothing else: the migrations' libraries would weigh as much.
-RUN PYTHONDONTWRITEBYTECODE= python -c "import app.main, app.server"
+RUN PYTHONDONTWRITEBYTECODE='' python -c "import app.main, app.server"
 # By number: Kubernetes cannot tell whether a name is root's.
 USER 10001
 EXPOSE 8000
