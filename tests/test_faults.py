@@ -141,6 +141,31 @@ async def test_a_frozen_database_is_503_within_the_deadline(server: Server, figu
         assert await connections(server.url) <= 11
 
 
+async def test_a_frozen_database_ends_keyed_writes_within_the_deadline_too(
+    server: Server, figure: Figure
+) -> None:
+    async def create(client: AsyncClient, number: int) -> tuple[int, float]:
+        command = {"action": "create-task", "user_id": "frozen", "payload": {"title": "x"}}
+        headers = {**SERVICE_HEADERS, "Idempotency-Key": f"frozen-{number}"}
+        started = time.monotonic()
+        answer = await client.post("/execute", json=command, headers=headers)
+        return answer.status_code, time.monotonic() - started
+
+    async with service(server.url) as client:
+        assert await send_many(client) == {200: 20}
+        server.signal(signal.SIGSTOP)
+        try:
+            answers = await asyncio.gather(*(create(client, number) for number in range(5)))
+        finally:
+            server.signal(signal.SIGCONT)
+        assert {status for status, _ in answers} == {503}
+        slowest = max(seconds for _, seconds in answers)
+        figure(f"slowest after {slowest:.2f} s")
+        assert slowest < DEADLINE + 1
+        await assert_recovers(client, figure)
+        assert {(await create(client, number))[0] for number in range(5)} == {200}
+
+
 async def test_a_connection_cut_in_the_middle_is_503_and_the_next_request_works(
     server: Server, figure: Figure, monkeypatch: pytest.MonkeyPatch
 ) -> None:
