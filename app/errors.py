@@ -44,12 +44,24 @@ class AlreadyExists(AppError):
     code = "already_exists"
 
 
+class AlreadyAssigned(InvalidPayload):
+    """The task has this category already"""
+
+    code = "already_assigned"
+
+
 class Unauthorized(AppError):
     """Not authenticated"""
 
     status = 401
     code = "unauthorized"
     headers: Mapping[str, str] = {"WWW-Authenticate": "ApiKey"}
+
+
+class BearerUnauthorized(Unauthorized):
+    """Invalid or expired token"""
+
+    headers: Mapping[str, str] = {"WWW-Authenticate": "Bearer"}
 
 
 class Forbidden(AppError):
@@ -66,11 +78,22 @@ class NotFound(AppError):
     code = "not_found"
 
 
+# It exists, but belongs to somebody else: only a door whose contract says 403 lets on.
+class Foreign(NotFound):
+    """Not found"""
+
+
 class Conflict(AppError):
     """In conflict with the present state"""
 
     status = 409
     code = "conflict"
+
+
+class Taken(Conflict):
+    """The name is taken"""
+
+    code = "taken"
 
 
 class AlreadyRunning(Conflict):
@@ -87,6 +110,17 @@ class IdempotencyKeyReused(AppError):
     code = "idempotency_key_reused"
 
 
+class Locked(AppError):
+    """The account is locked after too many failed logins"""
+
+    status = 423
+    code = "locked"
+
+    def __init__(self, seconds: int) -> None:
+        super().__init__()
+        self.headers = {"Retry-After": str(seconds)}
+
+
 class Fault(AppError):
     """Internal server error"""
 
@@ -101,3 +135,9 @@ class Unavailable(Fault):
     status = 503
     code = "unavailable"
     headers: Mapping[str, str] = {"Retry-After": "1"}
+
+
+class Busy(Unavailable):
+    """Too many passwords to check, try again shortly"""
+
+    code = "busy"
