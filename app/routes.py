@@ -10,7 +10,7 @@ from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 
-from app.errors import AppError, Fault
+from app.errors import AppError, Fault, Forbidden, Foreign
 from app.logs import log_unexpected, note_cause
 from app.models.caller import Caller
 from app.strict_json import parse_json
@@ -23,11 +23,13 @@ class ErrorShape(NamedTuple):
     """How a door words its refusals.
 
     `body` makes the answer of a status and a sentence. `invalid` is the status of a request that
-    FastAPI found wrong; None leaves those answers to FastAPI's own shape and 422.
+    FastAPI found wrong; None leaves those answers to FastAPI's own shape and 422. `foreign` is the
+    sentence of the 403 for what belongs to somebody else; without it, that does not exist.
     """
 
     body: Callable[[int, str], dict[str, object]]
     invalid: int | None = None
+    foreign: str | None = None
 
 
 def guarded(credential: Credential | None, shape: ErrorShape | None = None) -> type[APIRoute]:
@@ -89,6 +91,8 @@ def _shaped(handle: Handle, shape: ErrorShape) -> Handle:
 
 
 def _refusal(error: AppError, shape: ErrorShape) -> Response:
+    if isinstance(error, Foreign) and shape.foreign is not None:
+        error = Forbidden(shape.foreign)
     return JSONResponse(shape.body(error.status, error.message), error.status, error.headers)
 
 

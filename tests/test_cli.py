@@ -23,7 +23,7 @@ import pytest
 from app.config import Settings
 from app.main import create_app
 from app.services.keys import DEVELOPMENT_KEY
-from tests.conftest import MISSING_ID, _execute, _named
+from tests.conftest import ACTIONS, MISSING_ID, _execute, _named
 from tests.service import environment, free_port
 
 UNREACHABLE = "postgresql://postgres@127.0.0.1:1/x"
@@ -140,9 +140,7 @@ async def test_keys_are_created_listed_rotated_and_revoked(folder: Path, databas
 
 def test_actions_prints_the_catalogue_without_a_database(folder: Path) -> None:
     tools = json.loads(result_of("actions", folder=folder))["tools"]
-    assert [tool["name"] for tool in tools] == [
-        *("create-task", "list-tasks", "get-task", "update-task", "delete-task", "get-stats"),
-    ]
+    assert [tool["name"] for tool in tools] == ACTIONS
 
 
 @pytest.mark.parametrize(

@@ -62,6 +62,7 @@ def _paragraphs() -> Iterable[str]:
 RESPONSES = documented(
     *(400, 401, 403, 404, 409, *BODY_ERRORS),
     status_404="Unknown action, or the thing it names does not exist.",
+    status_409="The name is taken, or the first command with this idempotency key still runs.",
 )
 RESPONSES[200] = {
     "headers": {

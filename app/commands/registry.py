@@ -1,7 +1,7 @@
 """Every action by name. Add one here and it is dispatched, documented and listed."""
 
 from app.commands.action import Action, BareHandler, as_action
-from app.commands.handlers import stats, tasks
+from app.commands.handlers import categories, stats, tasks
 from app.errors import NotFound
 
 _LONGEST_ECHO = 100
@@ -13,6 +13,11 @@ ACTION_HANDLERS: dict[str, Action | BareHandler] = {
     "update-task": tasks.update_task,
     "delete-task": tasks.delete_task,
     "get-stats": stats.get_stats,
+    "create-category": categories.create_category,
+    "list-categories": categories.list_categories,
+    "delete-category": categories.delete_category,
+    "assign-category": categories.assign_category,
+    "unassign-category": categories.unassign_category,
 }
 
 

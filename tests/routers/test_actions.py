@@ -6,9 +6,7 @@ from jsonschema import Draft202012Validator
 
 from app.models.key import NewKey
 from app.services import Connection, keys
-from tests.conftest import SERVICE_HEADERS, Execute
-
-ALL = ["create-task", "list-tasks", "get-task", "update-task", "delete-task", "get-stats"]
+from tests.conftest import ACTIONS, SERVICE_HEADERS, Execute
 
 
 async def tools_of(client: AsyncClient, headers: dict[str, str]) -> list[dict[str, Any]]:
@@ -29,7 +27,7 @@ async def reader(db: Connection) -> dict[str, str]:
 
 async def test_lists_all_actions_in_the_names_of_mcp(client: AsyncClient) -> None:
     tools = await tools_of(client, SERVICE_HEADERS)
-    assert [tool["name"] for tool in tools] == ALL
+    assert [tool["name"] for tool in tools] == ACTIONS
     for tool in tools:
         assert tool["title"]
         assert tool["description"]
@@ -114,7 +112,7 @@ async def test_known_etag_is_304_without_a_body(client: AsyncClient, path: str, 
 async def test_other_etag_gets_the_catalogue(client: AsyncClient, tag: str) -> None:
     answer = await client.get("/actions", headers={**SERVICE_HEADERS, "If-None-Match": tag})
     assert answer.status_code == 200
-    assert len(answer.json()["tools"]) == len(ALL)
+    assert len(answer.json()["tools"]) == len(ACTIONS)
 
 
 async def test_etag_differs_where_the_key_may_do_less(
