@@ -14,14 +14,16 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from app.door_settings import AccountSettings
+
 DEVELOPMENT_ADMIN_KEY = "dev-admin-key-replace-in-production"
 _PLACEHOLDER = re.compile(
     r"^(dev|your|test|demo)[-_]|change|replace|example|placeholder|secret-key"
 )
 _MINIMUM_SECRET_LENGTH = 16
-# Secret for the password in them, which is not ours to judge.
-_URLS = frozenset({"database_url", "migration_database_url"})
-DEVELOPMENT_VALUES: dict[str, str] = {}
+# Passwords of other services, which are not ours to judge.
+_OF_OTHERS = frozenset({"database_url", "migration_database_url", "smtp_password"})
+DEVELOPMENT_VALUES: dict[str, str] = {"JWT_SECRET": "dev-jwt-secret-replace-in-production"}
 """What `python -m app dev` sets, where nothing else does, so that every door is open."""
 _PORT = re.compile(r"(\[[^\]]*\]|[^:\[\]]*)(:\d*)?")
 
@@ -51,8 +53,8 @@ def _database_url(secret: SecretStr) -> SecretStr:
 DatabaseUrl = Annotated[SecretStr, AfterValidator(_database_url)]
 
 
-class Settings(BaseSettings):
-    """Every setting, by its environment variable in lower case."""
+class ServiceSettings(BaseSettings):
+    """What the service needs whichever doors are open."""
 
     model_config = SettingsConfigDict(
         env_file=".env", extra="ignore", hide_input_in_errors=True, env_ignore_empty=True
@@ -139,7 +141,7 @@ class Settings(BaseSettings):
         secrets = {name: value for name, value in self if isinstance(value, SecretStr)}
         required = {name: secrets.get(name) for name in ("admin_api_key", "api_key_secret")}
         for name, secret in (required | secrets).items():
-            if name in _URLS:
+            if name in _OF_OTHERS:
                 continue
             if secret is None or _is_placeholder(secret.get_secret_value()):
                 raise ValueError(
@@ -147,11 +149,6 @@ class Settings(BaseSettings):
                     "characters outside development"
                 )
         return self
-
-    @property
-    def doors(self) -> list[str]:
-        """The names of the open doors; main.py has their routers."""
-        return ["commands"]
 
     @property
     def generator_secret(self) -> str | None:
@@ -164,6 +161,16 @@ class Settings(BaseSettings):
         if self.docs_enabled is None:
             return self.environment != "production"
         return self.docs_enabled
+
+
+class Settings(AccountSettings, ServiceSettings):
+    """Every setting, by its environment variable in lower case."""
+
+    @property
+    def doors(self) -> list[str]:
+        """The names of the open doors; main.py has their routers."""
+        secrets = {"accounts": self.jwt_secret}
+        return ["commands", *(door for door, secret in secrets.items() if secret is not None)]
 
 
 def _is_placeholder(secret: str) -> bool:
