@@ -4,16 +4,18 @@ import asyncio
 import hmac
 from time import monotonic
 from typing import Annotated
+from uuid import UUID
 
 from fastapi import Depends, Request, Security
-from fastapi.security import APIKeyHeader
+from fastapi.security import APIKeyHeader, HTTPBearer
 
+from app import tokens
 from app.config import Settings
-from app.database import Database
-from app.errors import Unauthorized
+from app.database import Database, get_db
+from app.errors import BearerUnauthorized, Forbidden, Unauthorized
 from app.metrics import KEY_HITS, KEY_MISSES
 from app.models.caller import Caller
-from app.services import keys
+from app.services import accounts, keys
 
 _LIFETIME = 0.9
 _CAPACITY = 1024
@@ -21,6 +23,7 @@ _LONGEST_KEY = 255
 
 SERVICE_KEY = APIKeyHeader(name="X-Service-Key", scheme_name="ServiceKey", auto_error=False)
 ADMIN_KEY = APIKeyHeader(name="X-Admin-Key", scheme_name="AdminKey", auto_error=False)
+ACCOUNT_TOKEN = HTTPBearer(scheme_name="AccountToken", bearerFormat="JWT", auto_error=False)
 
 
 class ServiceKeys:
@@ -103,6 +106,35 @@ async def admin_key(request: Request) -> Caller:
     if not hmac.compare_digest(given, expected):
         raise Unauthorized("Invalid admin key")
     return Caller("admin", "admin")
+
+
+async def account_token(request: Request) -> Caller:
+    """The account whose access token is the bearer token; its name is the user id."""
+    settings: Settings = request.app.state.settings
+    assert settings.jwt_secret is not None, "the door is closed"  # noqa: S101
+    secret = settings.jwt_secret.get_secret_value()
+    subject = tokens.verify(secret, bearer_token(request), tokens.ISSUED_CLAIMS)
+    try:
+        account_id = UUID(subject)
+    except ValueError:
+        raise BearerUnauthorized from None
+    if settings.require_verified_email:
+        await _require_verified(request, account_id)
+    return Caller("user", str(account_id))
+
+
+def bearer_token(request: Request) -> str:
+    """The token of `Authorization: Bearer`; BearerUnauthorized without one."""
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not token.strip():
+        raise BearerUnauthorized
+    return token.strip()
+
+
+async def _require_verified(request: Request, account_id: UUID) -> None:
+    async with get_db(request) as db:
+        if not await accounts.is_active(db, account_id):
+            raise Forbidden("Email address not verified")
 
 
 def _authenticated(request: Request) -> Caller:

@@ -22,8 +22,10 @@ from app.config import Settings, load_settings
 from app.database import Database
 from app.errors import AppError
 from app.logs import configure_logs, logger, note_cause
+from app.mail import Mailer
 from app.middleware import CORS, BodyLimit, Faults, RequestLog, error_response
-from app.routers import actions, admin, health, metrics, stats
+from app.passwords import Passwords
+from app.routers import account_categories, accounts, actions, admin, health, metrics, stats
 
 _DESCRIPTION = """The command service behind **Whiskers**, the task manager cat of Cat House.
 
@@ -32,6 +34,7 @@ Press *Authorize*, enter a service key, and try `POST /execute` with one of its 
 
 _DOORS: dict[str, tuple[APIRouter, ...]] = {
     "commands": (stats.router, actions.router, admin.router, health.router, metrics.router),
+    "accounts": (accounts.router, account_categories.router),
 }
 
 
@@ -43,6 +46,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.settings = settings
     app.state.database = Database(settings)
     app.state.service_keys = ServiceKeys(app.state.database, settings)
+    app.state.passwords, app.state.mailer = Passwords(), Mailer(settings)
     # Not included like the others: FastAPI would wrap the route, and it brings its own wrapping.
     app.router.routes.extend(commands.routes)
     for name in settings.doors:
@@ -94,6 +98,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     )
     await database.open()
     yield
+    await app.state.mailer.close()
     await database.close()
 
 

@@ -67,6 +67,11 @@ _DOCUMENTED: dict[int, dict[str, Any]] = {
     },
     408: {"model": Error, "description": "The body took longer than 10 seconds to arrive."},
     413: {"model": Error, "description": "The body is larger than 1 MiB."},
+    423: {
+        "model": Error,
+        "description": "Five failures locked the account, for 15 minutes.",
+        "headers": {"Retry-After": _RETRY_AFTER},
+    },
     422: {"model": RequestError, "description": "The request is malformed; `loc` says where."},
     500: {"model": FaultError, "description": "Our fault; it is logged under the request id."},
     503: {
@@ -88,6 +93,14 @@ def documented(*statuses: int, **descriptions: str) -> dict[int | str, dict[str,
             "description": descriptions.get(f"status_{status}", _DOCUMENTED[status]["description"]),
         }
         for status in (*statuses, 500, 503)
+    }
+
+
+def refusals(*statuses: int, **descriptions: str) -> dict[int | str, dict[str, Any]]:
+    """The same for a door whose every refusal is `{"detail": …}`."""
+    return {
+        status: {**response, "model": Error}
+        for status, response in documented(*statuses, **descriptions).items()
     }
 
 

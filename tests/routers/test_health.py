@@ -13,7 +13,7 @@ from httpx import ASGITransport, AsyncClient
 from app import __version__
 from app.config import Settings
 from app.main import create_app
-from tests.conftest import _named
+from tests.conftest import ACTIONS, _named
 
 UNHEALTHY = {"status": "unhealthy", "database": "disconnected"}
 SERVICE = {"status": "healthy", "service": "task-manager-api", "version": __version__}
@@ -46,10 +46,8 @@ async def test_index_tells_what_can_be_done(client: AsyncClient) -> None:
         "docs": "/docs",
         "openapi": "/openapi.json",
         "health": "/health",
-        "doors": ["commands"],
-        "actions": [
-            *("create-task", "list-tasks", "get-task", "update-task", "delete-task", "get-stats"),
-        ],
+        "doors": ["commands", "accounts"],
+        "actions": ACTIONS,
     }
 
 
