@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -52,6 +52,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     for name in settings.doors:
         for router in _DOORS[name]:
             app.include_router(router)
+    app.openapi = _openapi(app)  # type: ignore[method-assign]
     app.add_exception_handler(AppError, _answer_error)
     app.add_exception_handler(HTTPException, _answer_http_error)
     app.add_exception_handler(RequestValidationError, _answer_validation_error)
@@ -77,6 +78,23 @@ def _documented_app(settings: Settings) -> FastAPI:
     if settings.serves_docs:
         return FastAPIOffline(**options)
     return FastAPI(**options, openapi_url=None, docs_url=None, redoc_url=None)
+
+
+def _openapi(app: FastAPI) -> Callable[[], dict[str, Any]]:
+    """FastAPI documents 422 wherever it validates; some doors answer another status instead."""
+    generate = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        document = generate()
+        for route in iter_route_contexts(app.routes):
+            if getattr(route.original_route, "invalid", 422) != 422:
+                for method in route.methods or ():
+                    document["paths"][route.path_format][method.lower()]["responses"].pop(
+                        "422", None
+                    )
+        return document
+
+    return openapi
 
 
 def _telemetry() -> TelemetryConfig:

@@ -39,6 +39,8 @@ def guarded(credential: Credential | None, shape: ErrorShape | None = None) -> t
     """
 
     class GuardedRoute(APIRoute):
+        invalid = (shape and shape.invalid) or 422
+
         def get_route_handler(self) -> Handle:
             handle = _authenticated(super().get_route_handler(), credential, self)
             return handle if shape is None else _shaped(handle, shape)

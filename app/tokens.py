@@ -5,7 +5,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
-import jwt
 from pydantic import TypeAdapter, ValidationError
 
 from app.errors import BearerUnauthorized
@@ -21,6 +20,8 @@ _UNCHECKED = {"verify_iat": False, "verify_aud": False}
 
 def issue(secret: str, subject: str, email: str) -> str:
     """A token that says for an hour who its bearer is."""
+    import jwt  # noqa: PLC0415 - see verify
+
     now = datetime.now(UTC)
     claims = {
         "sub": subject,
@@ -34,6 +35,8 @@ def issue(secret: str, subject: str, email: str) -> str:
 
 def verify(secret: str, token: str, required: Sequence[str] = ("sub", "exp")) -> str:
     """The subject; BearerUnauthorized unless the token is signed, in time and has these claims."""
+    import jwt  # noqa: PLC0415 - it loads cryptography where that is installed: 11 MB
+
     options: Any = {"require": [*required], **_UNCHECKED}
     try:
         claims = jwt.decode(token, secret, [_ALGORITHM], options)

@@ -9,10 +9,10 @@ from pydantic_core import PydanticCustomError
 
 from app.models.text import STORABLE, VISIBLE, Check
 
+_ATOM = "[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
 _LABEL = "[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
-# What browsers take in <input type=email>, with a dot in the domain: no space, no control
-# character, nothing that could end a header.
-_ADDRESS = rf"^[A-Za-z0-9.!#$%&'*+/=?^_`{{|}}~-]{{1,64}}@{_LABEL}(?:\.{_LABEL})+$"
+# RFC 5321 without quoting: no space, no control character, nothing that could end a header.
+_ADDRESS = rf"^(?=[^@]{{1,64}}@){_ATOM}(?:\.{_ATOM})*@{_LABEL}(?:\.{_LABEL})+$"
 _STRONG = r"^(?=[^a-z]*[a-z])(?=[^A-Z]*[A-Z])(?=[^0-9]*[0-9])(?=[A-Za-z0-9]*[^A-Za-z0-9])[^\x00]*$"
 
 
@@ -82,7 +82,9 @@ class Credentials(BaseModel):
 class RefreshRequest(BaseModel):
     """The refresh token to exchange."""
 
-    refresh_token: Annotated[str, StringConstraints(max_length=255), STORABLE]
+    refresh_token: Annotated[
+        str, StringConstraints(max_length=255), STORABLE, Field(examples=["0199d1a8" + "5e" * 44])
+    ]
 
 
 class Account(BaseModel):

@@ -121,7 +121,14 @@ async def refresh(request: Request, given: RefreshRequest) -> LoggedIn:
 )
 async def verify(
     request: Request,
-    token: Annotated[str, StringConstraints(max_length=255), STORABLE, Query()],
+    token: Annotated[
+        str,
+        StringConstraints(max_length=255),
+        STORABLE,
+        Query(
+            description="From the mail.", examples=["XYdhPBDJUtw4zz-qwmqEZHLa93NwamH3zQzFNcMQ91c"]
+        ),
+    ],
 ) -> Account:
     """Where the link in the mail leads: the account becomes active. Works for a day."""
     async with get_db(request) as db:

@@ -166,3 +166,17 @@ async def test_door_is_closed_without_its_secret(database_url: str) -> None:
         assert (await list_categories(client, "x")).status_code == 404
         assert "/api/v1/auth/login" not in (await client.get("/openapi.json")).json()["paths"]
         assert "accounts" not in (await client.get("/")).json()["doors"]
+
+
+async def test_document_promises_400_and_never_422(client: AsyncClient) -> None:
+    document = (await client.get("/openapi.json")).json()
+    operations = [
+        operation
+        for path, methods in document["paths"].items()
+        if path.startswith("/api/v1/")
+        for operation in methods.values()
+    ]
+    assert len(operations) >= 9
+    for operation in operations:
+        assert "422" not in operation["responses"]
+        assert ("400" in operation["responses"]) == (operation["summary"] != "List categories")
