@@ -97,10 +97,11 @@ def documented(*statuses: int, **descriptions: str) -> dict[int | str, dict[str,
 
 
 def refusals(*statuses: int, **descriptions: str) -> dict[int | str, dict[str, Any]]:
-    """The same for a door whose every refusal is `{"detail": …}`."""
+    """The same for a door without idempotency keys whose every refusal is `{"detail": …}`."""
+    unavailable = {"status_503": "The database did not answer in time; try again."}
     return {
         status: {**response, "model": Error}
-        for status, response in documented(*statuses, **descriptions).items()
+        for status, response in documented(*statuses, **(unavailable | descriptions)).items()
     }
 
 

@@ -41,7 +41,7 @@ _UNAUTHORIZED = "The token is missing, invalid or expired."
 _UNVERIFIED = "The address is not verified."
 _REFUSALS = refusals(
     *(400, 401, 403, 404),
-    status_400="An id is malformed, or the task has this category.",
+    status_400="An id is malformed, or the task to be assigned has the category.",
     status_401=_UNAUTHORIZED,
     status_403="It belongs to somebody else, or the address is not verified.",
 )

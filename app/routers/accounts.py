@@ -81,11 +81,11 @@ async def log_in(request: Request, given: Credentials) -> LoggedIn:
 
     An account that is not verified yet gets another mail, once an hour at most.
     """
-    with _on_the_clock(request):
-        login = await _authenticate(request, given)
-        account, outdated = login.account, is_outdated(login.password_hash)
-        upgraded = await _passwords(request).hash(given.password) if outdated else None
-    verification = None
+    account, stored = await _authenticate(request, given)
+    upgraded = verification = None
+    if is_outdated(stored):
+        with _on_the_clock(request):
+            upgraded = await _passwords(request).hash(given.password)
     async with get_db(request, transaction=True) as db:
         await accounts.admit(db, account.id, upgraded)
         refresh_token = await refresh_tokens.insert_family(db, account.id)
@@ -138,15 +138,17 @@ async def verify(
     return account
 
 
-async def _authenticate(request: Request, given: Credentials) -> accounts.Login:
-    """The account whose password it is; counts a failure before it is told."""
-    async with get_db(request) as db:
-        login = await accounts.find_login(db, given.email)
-    if login is not None and login.locked_for:
-        raise Locked(login.locked_for)
-    stored = None if login is None else login.password_hash
-    if await _passwords(request).verify(given.password, stored) and login is not None:
-        return login
+async def _authenticate(request: Request, given: Credentials) -> tuple[Account, str]:
+    """The account whose password it is, and its hash; counts a failure before it is told."""
+    with _on_the_clock(request):
+        async with get_db(request) as db:
+            login = await accounts.find_login(db, given.email)
+        if login is not None and login.locked_for:
+            raise Locked(login.locked_for)
+        stored = None if login is None else login.password_hash
+        matches = await _passwords(request).verify(given.password, stored)
+    if login is not None and matches:
+        return login.account, login.password_hash
     async with get_db(request) as db:
         counted = await accounts.count_failure(db, given.email)
     if login is not None and not counted:
@@ -181,7 +183,7 @@ def _passwords(request: Request) -> Passwords:
 
 @contextmanager
 def _on_the_clock(request: Request) -> Iterator[None]:
-    """One deadline for the request: what this takes is not left for the database."""
+    """One deadline for the request: what this takes is not left for what follows."""
     started = monotonic()
     yield
-    request.scope["waited"] = monotonic() - started
+    request.scope["waited"] = request.scope.get("waited", 0.0) + monotonic() - started

@@ -52,8 +52,7 @@ async def find_login(db: Connection, email: str) -> Login | None:
     row = await db.fetchrow(_FIND, email)
     if row is None:
         return None
-    *_, password_hash, locked_for = row.values()
-    return Login(Account.model_construct(**row), password_hash, locked_for or 0)
+    return Login(Account.model_construct(**row), row["password_hash"], row["locked_for"])
 
 
 # A locked account neither counts nor lets in. Attempts made side by side take turns on the row,
