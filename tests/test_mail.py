@@ -8,6 +8,7 @@ import subprocess
 from collections.abc import Iterator
 from email.policy import default
 from pathlib import Path
+from string import ascii_letters, digits
 from time import monotonic
 from typing import Any
 
@@ -240,15 +241,21 @@ def test_without_a_server_the_link_is_never_logged_elsewhere(
 
 
 ADDRESSES = TypeAdapter(Email)
+atoms = st.text(f"{ascii_letters}{digits}!#$%&'*+/=?^_`{{|}}~-", min_size=1, max_size=20)
+labels = st.from_regex("[A-Za-z0-9]([A-Za-z0-9-]{0,20}[A-Za-z0-9])?", fullmatch=True)
 
 
-@given(address=st.from_regex(ADDRESSES.json_schema()["pattern"], fullmatch=True))
+@given(
+    local=st.lists(atoms, min_size=1, max_size=3).map(".".join),
+    domain=st.lists(labels, min_size=2, max_size=4).map(".".join),
+)
 @settings(deadline=None)
-def test_no_valid_address_makes_a_second_recipient_or_header(address: str) -> None:
-    message = mailer()._message(ADDRESSES.validate_python(address[:254]), "Subject", "Text")
+def test_no_valid_address_makes_a_second_recipient_or_header(local: str, domain: str) -> None:
+    address = ADDRESSES.validate_python(f"{local}@{domain}")
+    message = mailer()._message(address, "Subject", "Text")
     parsed = email.message_from_bytes(message.as_bytes(), policy=default)
     assert parsed.keys() == message.keys()
-    assert [one.addr_spec for one in parsed["To"].addresses] == [address.lower()]
+    assert [one.addr_spec for one in parsed["To"].addresses] == [address]
 
 
 @pytest.mark.parametrize(

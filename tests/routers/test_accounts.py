@@ -160,6 +160,22 @@ async def test_database_that_is_away_is_503_in_the_door_s_shape() -> None:
             assert answer.headers["Retry-After"] == "1"
 
 
+async def test_body_over_a_mebibyte_is_413_in_the_door_s_shape(client: AsyncClient) -> None:
+    answer = await register(client, full_name="x" * 2**20)
+    detail = "The request body is larger than 1048576 bytes"
+    assert_refused(answer, 413, {"detail": detail})
+
+
+async def test_fault_is_a_plain_500_in_the_door_s_shape(
+    client: AsyncClient, app: FastAPI, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fail(password: str) -> str:
+        raise RuntimeError(password)
+
+    monkeypatch.setattr(app.state.passwords, "hash", fail)
+    assert_refused(await register(client), 500, {"detail": "Internal server error"})
+
+
 async def test_door_is_closed_without_its_secret(database_url: str) -> None:
     async with serving(database_url, jwt_secret=None) as client:
         assert (await register(client)).status_code == 404
