@@ -17,8 +17,8 @@ from pydantic import (
 )
 from pydantic.alias_generators import to_camel
 
-from app.auth import SERVICE_AUTH, SESSION, person
 from app.commands.handlers import tasks as actions
+from app.credentials import SERVICE_AUTH, SESSION, person
 from app.database import get_db
 from app.limits import Limit, count, x_headers
 from app.models.caller import Caller
