@@ -104,11 +104,13 @@ def documented(
     }
 
 
-def refusals(*statuses: int, **descriptions: str) -> dict[int | str, dict[str, Any]]:
-    """The same for a door without idempotency keys whose every refusal is `{"detail": …}`."""
+def refusals(
+    *statuses: int, model: type[BaseModel] = Error, **descriptions: str
+) -> dict[int | str, dict[str, Any]]:
+    """The same for a door without idempotency keys, whose every refusal is of one model."""
     unavailable = {"status_503": "The database did not answer in time; try again."}
-    responses = documented(*statuses, fault=Error, **(unavailable | descriptions))
-    return {status: {**response, "model": Error} for status, response in responses.items()}
+    responses = documented(*statuses, fault=model, **(unavailable | descriptions))
+    return {status: {**response, "model": model} for status, response in responses.items()}
 
 
 BODY_ERRORS = (408, 413, 422)

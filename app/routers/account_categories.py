@@ -1,45 +1,40 @@
 """/api/v1/categories, and the categories of a task."""
 
-from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Path, Request, Security
+from fastapi import Path, Request
 from pydantic import BaseModel, Field
 
 from app.commands.handlers import categories
 from app.commands.handlers.categories import (
     EXAMPLE_ID,
-    EXAMPLE_TASK_ID,
     AssignCategory,
     CreateCategory,
     DeleteCategory,
     ListCategories,
     UnassignCategory,
 )
-from app.credentials import ACCOUNT_TOKEN, account_token
-from app.models.category import CategorizedTask, Category, CategoryLabel, CategoryList
+from app.models.category import Category, CategoryList
 from app.models.error import refusals
-from app.models.task import Priority, Status
-from app.routers.accounts import SHAPE
-from app.routes import guarded, perform
-
-router = APIRouter(
-    prefix="/api/v1",
-    route_class=guarded(account_token, SHAPE),
-    dependencies=[Security(ACCOUNT_TOKEN)],
-    tags=["categories"],
+from app.routers.account_tasks import (
+    UNAUTHORIZED,
+    UNVERIFIED,
+    AccountTask,
+    TaskPath,
+    account_router,
+    shown,
 )
+from app.routes import perform
 
-TaskPath = Annotated[UUID, Path(description="The task's id.", examples=[EXAMPLE_TASK_ID])]
+router = account_router("categories")
+
 CategoryPath = Annotated[UUID, Path(description="The category's id.", examples=[EXAMPLE_ID])]
 
-_UNAUTHORIZED = "The token is missing, invalid or expired."
-_UNVERIFIED = "The address is not verified."
 _REFUSALS = refusals(
     *(400, 401, 403, 404),
     status_400="An id is malformed, or the task to be assigned has the category.",
-    status_401=_UNAUTHORIZED,
+    status_401=UNAUTHORIZED,
     status_403="It belongs to somebody else, or the address is not verified.",
 )
 
@@ -51,34 +46,14 @@ class CategoryPage(BaseModel):
     total: Annotated[int, Field(ge=0)]
 
 
-class AccountTask(BaseModel):
-    """A task as this door shows it."""
-
-    id: UUID
-    title: str
-    description: str | None
-    due_date: datetime | None
-    priority: Priority | None
-    status: Status
-    created_at: datetime
-    updated_at: datetime
-    version: int
-    categories: list[CategoryLabel]
-
-
-def account_task(task: CategorizedTask) -> AccountTask:
-    """The task in this door's shape."""
-    return AccountTask.model_construct(**vars(task))
-
-
 @router.post(
     "/categories",
     status_code=201,
     summary="Create a category",
     responses=refusals(
         *(400, 401, 403, 408, 409, 413),
-        status_401=_UNAUTHORIZED,
-        status_403=_UNVERIFIED,
+        status_401=UNAUTHORIZED,
+        status_403=UNVERIFIED,
         status_409="The account has a category of this name.",
     ),
 )
@@ -91,7 +66,7 @@ async def create_category(request: Request, new: CreateCategory) -> Category:
 @router.get(
     "/categories",
     summary="List categories",
-    responses=refusals(401, 403, status_401=_UNAUTHORIZED, status_403=_UNVERIFIED),
+    responses=refusals(401, 403, status_401=UNAUTHORIZED, status_403=UNVERIFIED),
 )
 async def list_categories(request: Request) -> CategoryPage:
     """All categories of the account, by name."""
@@ -107,7 +82,7 @@ async def list_categories(request: Request) -> CategoryPage:
 async def assign_category(request: Request, task_id: TaskPath, cat_id: CategoryPath) -> AccountTask:
     """Puts the task into the category and returns it with all its categories."""
     payload = AssignCategory(task_id=task_id, category_id=cat_id)
-    return account_task(await perform(request, categories.assign_category, payload))
+    return shown(await perform(request, categories.assign_category, payload))
 
 
 @router.delete(

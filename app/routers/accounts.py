@@ -6,12 +6,14 @@ from time import monotonic
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request, Response
+from limits import parse
 from pydantic import StringConstraints
 
 from app import tokens
 from app.config import Settings
 from app.database import get_db
 from app.errors import BearerUnauthorized, InvalidPayload, Locked
+from app.limits import Limit, count, standard_headers
 from app.mail import Mailer
 from app.models.account import (
     Account,
@@ -32,7 +34,17 @@ SHAPE = ErrorShape(
     invalid=400,
     foreign="You don't have permission to access this",
 )
+_LIMITS = {
+    f"/api/v1/auth/{path}": Limit(name, parse("100/minute"), standard_headers)
+    for path, name in (("login", "logins"), ("register", "registrations"))
+}
 _BUSY = "The database, or the hashing of passwords, is too busy; try again."
+
+
+async def _count(request: Request) -> None:
+    """Counts what is worth guessing or repeating, by the address that it comes from."""
+    if limit := _LIMITS.get(request.url.path):
+        await count(request.scope, limit, request.client.host if request.client else "")
 
 
 async def _no_store(response: Response) -> None:
@@ -41,7 +53,7 @@ async def _no_store(response: Response) -> None:
 
 router = APIRouter(
     prefix="/api/v1/auth",
-    route_class=guarded(None, SHAPE),
+    route_class=guarded(None, SHAPE, _count),
     dependencies=[Depends(_no_store)],
     tags=["accounts"],
 )
@@ -52,7 +64,7 @@ router = APIRouter(
     status_code=201,
     summary="Register",
     responses=refusals(
-        *(400, 408, 409, 413), status_409="The address has an account.", status_503=_BUSY
+        *(400, 408, 409, 413, 429), status_409="The address has an account.", status_503=_BUSY
     ),
 )
 async def register(request: Request, new: NewAccount) -> Registered:
@@ -73,7 +85,9 @@ async def register(request: Request, new: NewAccount) -> Registered:
     "/login",
     summary="Log in",
     responses=refusals(
-        *(400, 401, 408, 413, 423), status_401="Address or password is wrong.", status_503=_BUSY
+        *(400, 401, 408, 413, 423, 429),
+        status_401="Address or password is wrong.",
+        status_503=_BUSY,
     ),
 )
 async def log_in(request: Request, given: Credentials) -> LoggedIn:
