@@ -14,7 +14,7 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from app.door_settings import AccountSettings, LimitSettings, SessionSettings
+from app.door_settings import AccountSettings, LimitSettings, SessionSettings, UserTaskSettings
 
 DEVELOPMENT_ADMIN_KEY = "dev-admin-key-replace-in-production"
 _PLACEHOLDER = re.compile(
@@ -28,6 +28,7 @@ DEVELOPMENT_VALUES = {
     "SERVICE_AUTH_TOKEN": "your-service-auth-token-change-this",
     "ENCRYPTION_KEY": "dev-encryption-key-replace-in-production-00=",
     "JWT_SECRET": "dev-jwt-secret-replace-in-production",
+    "BETTER_AUTH_SECRET": "your-secret-key-minimum-32-characters-long-random-string",
 }
 """What `python -m app dev` sets, where nothing else does, so that every door is open."""
 _PORT = re.compile(r"(\[[^\]]*\]|[^:\[\]]*)(:\d*)?")
@@ -171,7 +172,7 @@ class ServiceSettings(BaseSettings):
         return self.docs_enabled
 
 
-class Settings(AccountSettings, SessionSettings, LimitSettings, ServiceSettings):
+class Settings(UserTaskSettings, AccountSettings, SessionSettings, LimitSettings, ServiceSettings):
     """Every setting, by its environment variable in lower case."""
 
     @property
@@ -182,6 +183,7 @@ class Settings(AccountSettings, SessionSettings, LimitSettings, ServiceSettings)
             "sessions": self.opens_sessions,
             "user-api-keys": self.opens_user_api_keys,
             "accounts": self.jwt_secret is not None,
+            "user-tasks": self.better_auth_secret is not None,
         }
         return [name for name, is_open in opened.items() if is_open]
 

@@ -23,6 +23,7 @@ SERVICE_AUTH = APIKeyHeader(
     auto_error=False,
 )
 ACCOUNT_TOKEN = HTTPBearer(scheme_name="AccountToken", bearerFormat="JWT", auto_error=False)
+USER_TOKEN = HTTPBearer(scheme_name="UserToken", bearerFormat="JWT", auto_error=False)
 _USER_ID = TypeAdapter(UserId)
 
 
@@ -87,6 +88,17 @@ async def account_token(request: Request) -> Caller:
     if settings.require_verified_email:
         await _require_verified(request, account_id)
     return Caller("user", "account", user_id=str(account_id))
+
+
+async def user_token(request: Request) -> Caller:
+    """The user whom both an external token and the path name."""
+    settings: Settings = request.app.state.settings
+    assert settings.better_auth_secret is not None, "the door is closed"  # noqa: S101
+    secret = settings.better_auth_secret.get_secret_value()
+    user_id = tokens.verify(secret, _bearer_token(request) or "")
+    if user_id != request.path_params["user_id"]:
+        raise Forbidden("The token is another user's")
+    return Caller("user", "user-token", user_id=user_id)
 
 
 async def _require_verified(request: Request, account_id: UUID) -> None:

@@ -100,6 +100,15 @@ SigningKey = Annotated[SecretStr, AfterValidator(_long_enough)]
 """A key of HS256, which is to be no shorter than the hash."""
 
 
+class UserTaskSettings(BaseModel):
+    """The door of people whom another service signs in."""
+
+    better_auth_secret: Annotated[
+        SigningKey | None,
+        Field(description="Opens the user tasks door: verifies its tokens; 32 characters or more."),
+    ] = None
+
+
 class AccountSettings(BaseModel):
     """What the accounts door needs: its key, and a mail server for verification mail."""
 

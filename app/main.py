@@ -32,6 +32,7 @@ from app.providers import Gemini
 from app.purge import purge_regularly
 from app.routers import (
     account_categories,
+    account_tasks,
     accounts,
     actions,
     admin,
@@ -40,6 +41,7 @@ from app.routers import (
     sessions,
     stats,
     user_api_keys,
+    user_tasks,
 )
 
 _DESCRIPTION = """The command service behind **Whiskers**, the task manager cat of Cat House.
@@ -51,7 +53,8 @@ _DOORS: dict[str, tuple[APIRouter, ...]] = {
     "commands": (stats.router, actions.router, admin.router, health.router, metrics.router),
     "sessions": (sessions.router,),
     "user-api-keys": (user_api_keys.router,),
-    "accounts": (accounts.router, account_categories.router),
+    "accounts": (accounts.router, account_tasks.router, account_categories.router),
+    "user-tasks": (user_tasks.router,),
 }
 
 

@@ -185,6 +185,7 @@ def test_origins_are_separated_by_commas(monkeypatch: pytest.MonkeyPatch) -> Non
         ("EXECUTE_RATE_LIMIT", "0/minute"),
         ("EXECUTE_RATE_LIMIT", "1/second;10/minute"),
         ("JWT_SECRET", "31-characters-are-one-too-few-x"),
+        ("BETTER_AUTH_SECRET", "31-characters-are-one-too-few-x"),
         ("PUBLIC_URL", "tasks.example.com"),
         ("PUBLIC_URL", "https://tasks.example.com/"),
         ("SMTP_SECURITY", "ssl"),

@@ -30,6 +30,7 @@ from tests import service
 from tests.accounts import EMAIL, PASSWORD, SECRET
 from tests.conftest import MISSING_ID
 from tests.people import token_hash
+from tests.routers.test_user_tasks import bearer_token
 
 SLOWEST_ANSWER = 2.0
 TOKEN = "t0ken"
@@ -45,6 +46,7 @@ CONFIGURATION: dict[str, Any] = {
             "AdminKey": {"api_key": DEVELOPMENT_ADMIN_KEY},
             "Session": {"bearer": TOKEN},
             "AccountToken": {"bearer": tokens.issue(SECRET, HOLDER, EMAIL)},
+            "UserToken": {"bearer": bearer_token(HOLDER)},
         }
     },
     "checks": {"enabled": True, "max_response_time": SLOWEST_ANSWER},
@@ -52,10 +54,12 @@ CONFIGURATION: dict[str, Any] = {
     "dictionaries": {
         "actions": {"values": [action.name for action in commands()]},
         "tasks": {"values": TASKS},
+        "people": {"values": [HOLDER]},
     },
     "parameters": {
         "path.name": {"dictionary": "actions", "probability": 0.5},
         "path.task_id": {"dictionary": "tasks", "probability": 0.5},
+        "path.user_id": {"dictionary": "people", "probability": 0.9},
     },
     "output": {"sanitization": {"enabled": False}},
     "cache": {"enabled": False},
@@ -79,6 +83,8 @@ UNDESCRIBABLE = {
     ("POST /execute", 400, "The task has this category already"),
     ("POST /api/v1/auth/login", 423, "The account is locked after too many failed logins"),
     ("GET /api/v1/auth/verify", 400, "Invalid or expired verification token"),
+    ("POST /api/v1/tasks", 400, "due_date: must lie in the future"),
+    ("PATCH /api/v1/tasks/{task_id}", 400, "due_date: must lie in the future"),
     (
         "POST /api/v1/tasks/{task_id}/categories/{cat_id}",
         400,
