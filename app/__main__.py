@@ -59,7 +59,7 @@ def dev(port: int, host: str, reload: bool) -> None:
         signal.signal(number, lambda *_: sys.exit(0))
     _require_free_port(host, port)
     os.environ.setdefault("ENVIRONMENT", "development")
-    _open_doors()
+    _open_doors(port)
     _require_database()
     settings = load_settings()
     _migrate(settings)
@@ -81,10 +81,11 @@ def dev(port: int, host: str, reload: bool) -> None:
     click.echo("Stopped.")
 
 
-def _open_doors() -> None:
+def _open_doors(port: int) -> None:
     """Gives the doors that nobody configured their development values."""
     configured = dotenv_values(".env")
-    for name, value in DEVELOPMENT_VALUES.items():
+    values = {**DEVELOPMENT_VALUES, "PUBLIC_URL": f"http://localhost:{port}"}
+    for name, value in values.items():
         if name not in configured:
             os.environ.setdefault(name, value)
 

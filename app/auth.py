@@ -1,4 +1,4 @@
-"""Credentials: one function each, which turns a request into a Caller or refuses it."""
+"""Keys: one function each, which turns a request into a Caller or refuses it."""
 
 import asyncio
 import hmac
@@ -6,16 +6,14 @@ from time import monotonic
 from typing import Annotated
 
 from fastapi import Depends, Request, Security
-from fastapi.security import APIKeyHeader, HTTPBearer
-from pydantic import TypeAdapter, ValidationError
+from fastapi.security import APIKeyHeader
 
 from app.config import Settings
 from app.database import Database
-from app.errors import InvalidSession, Unauthorized
+from app.errors import Unauthorized
 from app.metrics import KEY_HITS, KEY_MISSES
 from app.models.caller import Caller
-from app.models.text import UserId
-from app.services import keys, sessions
+from app.services import keys
 
 _LIFETIME = 0.8
 _CAPACITY = 1024
@@ -23,14 +21,6 @@ _LONGEST_KEY = 255
 
 SERVICE_KEY = APIKeyHeader(name="X-Service-Key", scheme_name="ServiceKey", auto_error=False)
 ADMIN_KEY = APIKeyHeader(name="X-Admin-Key", scheme_name="AdminKey", auto_error=False)
-SESSION = HTTPBearer(scheme_name="Session", auto_error=False)
-SERVICE_AUTH = APIKeyHeader(
-    name="X-Service-Auth",
-    scheme_name="ServiceAuth",
-    description="A service that acts for the user whom X-User-ID names.",
-    auto_error=False,
-)
-_USER_ID = TypeAdapter(UserId)
 
 
 class ServiceKeys:
@@ -113,48 +103,6 @@ async def admin_key(request: Request) -> Caller:
     if not hmac.compare_digest(given, expected):
         raise Unauthorized("Invalid admin key")
     return Caller("admin", "admin")
-
-
-async def person(request: Request) -> Caller:
-    """Whoever holds the session of a bearer token, else a service in a user's name."""
-    scheme, _, token = request.headers.get("authorization", "").partition(" ")
-    if scheme.lower() == "bearer":
-        return Caller("user", "session", user_id=await _session_user(request, token.strip()))
-    return Caller("delegate", "service-auth", user_id=_represented_user(request))
-
-
-async def _session_user(request: Request, token: str) -> str:
-    """Behind the first dot stands a signature, which is the auth server's concern."""
-    settings: Settings = request.app.state.settings
-    database: Database = request.app.state.database
-    token = token.partition(".")[0]
-    if settings.session_hash_secret is None or not token:
-        raise InvalidSession
-    secret = settings.session_hash_secret.get_secret_value().encode()
-    digest = hmac.digest(secret, token.encode("latin-1"), "sha256").hex()
-    async with database.connection() as db:
-        user_id = await sessions.find_user(db, digest)
-    return _usable(user_id)
-
-
-def _represented_user(request: Request) -> str:
-    settings: Settings = request.app.state.settings
-    token, given = settings.service_auth_token, request.headers.get("x-service-auth", "")
-    expected = b"" if token is None else token.get_secret_value().encode()
-    if not expected or not hmac.compare_digest(given.encode("latin-1"), expected):
-        raise InvalidSession("Not authenticated")
-    try:
-        user_id = request.headers.get("x-user-id", "").encode("latin-1").decode()
-    except UnicodeDecodeError:
-        user_id = None
-    return _usable(user_id, "X-User-ID must name a user")
-
-
-def _usable(user_id: str | None, complaint: str | None = None) -> str:
-    try:
-        return _USER_ID.validate_python(user_id)
-    except ValidationError:
-        raise InvalidSession(complaint) from None
 
 
 def _authenticated(request: Request) -> Caller:

@@ -14,19 +14,21 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from app.door_settings import LimitSettings, SessionSettings
+from app.door_settings import AccountSettings, LimitSettings, SessionSettings, UserTaskSettings
 
 DEVELOPMENT_ADMIN_KEY = "dev-admin-key-replace-in-production"
 _PLACEHOLDER = re.compile(
     r"^(dev|your|test|demo)[-_]|change|replace|example|placeholder|secret-key"
 )
 _MINIMUM_SECRET_LENGTH = 16
-# Secret for the password in them, which is not ours to judge.
-_URLS = frozenset({"database_url", "migration_database_url", "redis_url"})
+# Secret for the passwords of other services in them, which are not ours to judge.
+_OF_OTHERS = frozenset({"database_url", "migration_database_url", "redis_url", "smtp_password"})
 DEVELOPMENT_VALUES = {
     "SESSION_HASH_SECRET": "your-secret-key-change-this-in-production",
     "SERVICE_AUTH_TOKEN": "your-service-auth-token-change-this",
     "ENCRYPTION_KEY": "dev-encryption-key-replace-in-production-00=",
+    "JWT_SECRET": "dev-jwt-secret-replace-in-production",
+    "BETTER_AUTH_SECRET": "your-secret-key-minimum-32-characters-long-random-string",
 }
 """What `python -m app dev` sets, where nothing else does, so that every door is open."""
 _PORT = re.compile(r"(\[[^\]]*\]|[^:\[\]]*)(:\d*)?")
@@ -57,8 +59,8 @@ def _database_url(secret: SecretStr) -> SecretStr:
 DatabaseUrl = Annotated[SecretStr, AfterValidator(_database_url)]
 
 
-class Settings(SessionSettings, LimitSettings, BaseSettings):
-    """Every setting, by its environment variable in lower case."""
+class ServiceSettings(BaseSettings):
+    """What the service needs whichever doors are open."""
 
     model_config = SettingsConfigDict(
         env_file=".env", extra="ignore", hide_input_in_errors=True, env_ignore_empty=True
@@ -148,7 +150,7 @@ class Settings(SessionSettings, LimitSettings, BaseSettings):
         secrets = {name: value for name, value in self if isinstance(value, SecretStr)}
         required = {name: secrets.get(name) for name in ("admin_api_key", "api_key_secret")}
         for name, secret in (required | secrets).items():
-            if name in _URLS:
+            if name in _OF_OTHERS:
                 continue
             if secret is None or _is_placeholder(secret.get_secret_value()):
                 raise ValueError(
@@ -156,22 +158,6 @@ class Settings(SessionSettings, LimitSettings, BaseSettings):
                     "characters outside development"
                 )
         return self
-
-    @property
-    def doors(self) -> list[str]:
-        """The names of the open doors; main.py has their routers."""
-        opened = {
-            "commands": True,
-            "sessions": self.opens_sessions,
-            "user-api-keys": self.opens_user_api_keys,
-        }
-        return [name for name, is_open in opened.items() if is_open]
-
-    @property
-    def counts_apart(self) -> bool:
-        """Whether there are rate limits that every worker counts for itself."""
-        limited = self.execute_rate_limit is not None or len(self.doors) > 1
-        return limited and self.web_concurrency > 1 and self.redis_url is None
 
     @property
     def generator_secret(self) -> str | None:
@@ -184,6 +170,28 @@ class Settings(SessionSettings, LimitSettings, BaseSettings):
         if self.docs_enabled is None:
             return self.environment != "production"
         return self.docs_enabled
+
+
+class Settings(UserTaskSettings, AccountSettings, SessionSettings, LimitSettings, ServiceSettings):
+    """Every setting, by its environment variable in lower case."""
+
+    @property
+    def doors(self) -> list[str]:
+        """The names of the open doors; main.py has their routers."""
+        opened = {
+            "commands": True,
+            "sessions": self.opens_sessions,
+            "user-api-keys": self.opens_user_api_keys,
+            "accounts": self.jwt_secret is not None,
+            "user-tasks": self.better_auth_secret is not None,
+        }
+        return [name for name, is_open in opened.items() if is_open]
+
+    @property
+    def counts_apart(self) -> bool:
+        """Whether there are rate limits that every worker counts for itself."""
+        limited = self.execute_rate_limit is not None or len(self.doors) > 1
+        return limited and self.web_concurrency > 1 and self.redis_url is None
 
 
 def _is_placeholder(secret: str) -> bool:

@@ -1,14 +1,26 @@
 """Settings of the doors and of what they share, a class each; Settings inherits them all."""
 
 import re
-from typing import Annotated
+from typing import Annotated, Literal
 
 import limits
-from pydantic import AfterValidator, BaseModel, Field, HttpUrl, RedisDsn, SecretStr, TypeAdapter
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    Field,
+    HttpUrl,
+    RedisDsn,
+    SecretStr,
+    StringConstraints,
+    TypeAdapter,
+)
 from pydantic import ValidationError as InvalidUrl
+
+from app.models.account import Email
 
 _REDIS = TypeAdapter(RedisDsn)
 _FERNET_KEY = re.compile(r"[A-Za-z0-9_+/-]{43}=")
+_MINIMUM_KEY_LENGTH = 32
 
 
 def _redis_url(secret: SecretStr) -> SecretStr:
@@ -76,3 +88,52 @@ class SessionSettings(BaseModel):
     def opens_user_api_keys(self) -> bool:
         """Whether they may also leave API keys here."""
         return self.opens_sessions and self.encryption_key is not None
+
+
+def _long_enough(secret: SecretStr) -> SecretStr:
+    if len(secret) < _MINIMUM_KEY_LENGTH:
+        raise ValueError(f"must have {_MINIMUM_KEY_LENGTH} or more characters")
+    return secret
+
+
+SigningKey = Annotated[SecretStr, AfterValidator(_long_enough)]
+"""A key of HS256, which is to be no shorter than the hash."""
+
+
+class UserTaskSettings(BaseModel):
+    """The door of people whom another service signs in."""
+
+    better_auth_secret: Annotated[
+        SigningKey | None,
+        Field(description="Opens the user tasks door: verifies its tokens; 32 characters or more."),
+    ] = None
+
+
+class AccountSettings(BaseModel):
+    """What the accounts door needs: its key, and a mail server for verification mail."""
+
+    jwt_secret: Annotated[
+        SigningKey | None,
+        Field(description="Opens the accounts door: signs its tokens; 32 characters or more."),
+    ] = None
+    require_verified_email: Annotated[
+        bool, Field(description="Whether tokens work only once the address is verified.")
+    ] = False
+    public_url: Annotated[
+        str,
+        StringConstraints(pattern=r"^https?://[^\s?#]*[^\s?#/]$"),
+        Field(description="Where clients reach this service; the links in mail begin with it."),
+    ] = "http://localhost:8888"
+    smtp_host: Annotated[
+        str | None, Field(description="The mail server; without one no mail is sent.")
+    ] = None
+    smtp_port: Annotated[int, Field(ge=1, le=65535, description="Its port.")] = 587
+    smtp_security: Annotated[
+        Literal["starttls", "tls", "none"],
+        Field(description="How the connection to it is secured: `starttls`, `tls` or `none`."),
+    ] = "starttls"
+    smtp_username: Annotated[
+        str | None, Field(description="Who logs in there; without it nobody does.")
+    ] = None
+    smtp_password: Annotated[SecretStr | None, Field(description="And with which password.")] = None
+    mail_from: Annotated[Email, Field(description="The sender of mail.")] = "no-reply@example.com"

@@ -44,6 +44,12 @@ class AlreadyExists(AppError):
     code = "already_exists"
 
 
+class AlreadyAssigned(InvalidPayload):
+    """The task has this category already"""
+
+    code = "already_assigned"
+
+
 class Unauthorized(AppError):
     """Not authenticated"""
 
@@ -52,10 +58,14 @@ class Unauthorized(AppError):
     headers: Mapping[str, str] = {"WWW-Authenticate": "ApiKey"}
 
 
-class InvalidSession(Unauthorized):
-    """Invalid or expired session"""
+class BearerUnauthorized(Unauthorized):
+    """Invalid or expired token"""
 
     headers: Mapping[str, str] = {"WWW-Authenticate": "Bearer"}
+
+
+class InvalidSession(BearerUnauthorized):
+    """Invalid or expired session"""
 
 
 class Forbidden(AppError):
@@ -72,6 +82,11 @@ class NotFound(AppError):
     code = "not_found"
 
 
+# It exists, but belongs to somebody else: only a door whose contract says 403 lets on.
+class Foreign(NotFound):
+    """Not found"""
+
+
 class Conflict(AppError):
     """In conflict with the present state"""
 
@@ -83,6 +98,12 @@ class VersionConflict(Conflict):
     """The task was changed in the meantime"""
 
     code = "version_conflict"
+
+
+class Taken(Conflict):
+    """The name is taken"""
+
+    code = "taken"
 
 
 class AlreadyRunning(Conflict):
@@ -110,6 +131,17 @@ class TooManyRequests(AppError):
         self.headers = {"Retry-After": str(retry_after)}
 
 
+class Locked(AppError):
+    """The account is locked after too many failed logins"""
+
+    status = 423
+    code = "locked"
+
+    def __init__(self, seconds: int) -> None:
+        super().__init__()
+        self.headers = {"Retry-After": str(seconds)}
+
+
 class Fault(AppError):
     """Internal server error"""
 
@@ -124,3 +156,9 @@ class Unavailable(Fault):
     status = 503
     code = "unavailable"
     headers: Mapping[str, str] = {"Retry-After": "1"}
+
+
+class Busy(Unavailable):
+    """Too many passwords to check, try again shortly"""
+
+    code = "busy"

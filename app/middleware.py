@@ -35,7 +35,10 @@ _NOSNIFF = (b"x-content-type-options", b"nosniff")
 _HSTS = (b"strict-transport-security", b"max-age=31536000; includeSubDomains")
 
 # What a web client may read of how its user stands with a rate limit.
-_STANDING = ("X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset", "Retry-After")
+_STANDING = (
+    *("X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset"),
+    *("RateLimit", "RateLimit-Policy", "Retry-After"),
+)
 
 _SANE_ID = re.compile(rb"[A-Za-z0-9._-]{1,128}")
 

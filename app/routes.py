@@ -14,7 +14,7 @@ from starlette.types import Scope
 
 from app.commands.action import Action, Context
 from app.database import get_db
-from app.errors import AppError, Fault
+from app.errors import AppError, Fault, Forbidden, Foreign
 from app.logs import log_unexpected, note_cause
 from app.models.caller import Caller
 from app.strict_json import parse_json
@@ -28,11 +28,13 @@ class ErrorShape(NamedTuple):
     """How a door words its refusals.
 
     `body` makes the answer of a status and a sentence. `invalid` is the status of a request that
-    FastAPI found wrong; None leaves those answers to FastAPI's own shape and 422.
+    FastAPI found wrong; None leaves those answers to FastAPI's own shape and 422. `foreign` is the
+    sentence of the 403 for what belongs to somebody else; without it, that does not exist.
     """
 
     body: Callable[[int, str], dict[str, object]]
     invalid: int | None = None
+    foreign: str | None = None
 
 
 def guarded(
@@ -47,6 +49,8 @@ def guarded(
     """
 
     class GuardedRoute(APIRoute):
+        invalid = (shape and shape.invalid) or 422
+
         def get_route_handler(self) -> Handle:
             handle = _admitted(super().get_route_handler(), credential, allowance, self)
             return handle if shape is None else _shaped(handle, shape)
@@ -112,6 +116,8 @@ def _shaped(handle: Handle, shape: ErrorShape) -> Handle:
 
 
 def _refusal(error: AppError, shape: ErrorShape) -> Response:
+    if isinstance(error, Foreign) and shape.foreign is not None:
+        error = Forbidden(shape.foreign)
     return JSONResponse(shape.body(error.status, error.message), error.status, error.headers)
 
 

@@ -23,7 +23,12 @@ from httpx import ASGITransport, AsyncClient, Response
 
 from app import embedded, migrations
 from app.auth import ServiceKeys
-from app.config import DEVELOPMENT_ADMIN_KEY, Settings, normalize_database_url
+from app.config import (
+    DEVELOPMENT_ADMIN_KEY,
+    DEVELOPMENT_VALUES,
+    Settings,
+    normalize_database_url,
+)
 from app.database import DEADLINE, Database
 from app.main import create_app
 from app.models.task import Task, TaskFields
@@ -34,6 +39,7 @@ from tests.redis_server import RedisServer
 
 SERVICE_HEADERS = {"X-Service-Key": DEVELOPMENT_KEY}
 ADMIN_HEADERS = {"X-Admin-Key": DEVELOPMENT_ADMIN_KEY}
+OPEN_DOORS: dict[str, Any] = {name.lower(): value for name, value in DEVELOPMENT_VALUES.items()}
 
 Execute = Callable[..., Awaitable[Response]]
 
@@ -128,6 +134,15 @@ async def database_url(server_url: str, template: str) -> AsyncIterator[str]:
     await admin.close()
 
 
+@pytest.fixture
+async def crowd(database_url: str) -> AsyncIterator[list[Connection]]:
+    """Eight connections to a database of the test's own."""
+    connections: list[Connection] = [await asyncpg.connect(database_url) for _ in range(8)]
+    yield connections
+    for connection in connections:
+        await connection.close()
+
+
 class SharedConnection(Database):
     """Lends the test's connection, each time in a savepoint, so that all is rolled back."""
 
@@ -152,8 +167,8 @@ class SharedConnection(Database):
 
 @pytest.fixture
 def settings(shared_url: str) -> Settings:
-    """Settings of a development service on the shared database."""
-    return Settings(database_url=shared_url, log_level="ERROR")
+    """Settings of a development service on the shared database, with every door open."""
+    return Settings(database_url=shared_url, log_level="ERROR", **OPEN_DOORS)
 
 
 @pytest.fixture
@@ -170,6 +185,7 @@ async def client(app: FastAPI) -> AsyncIterator[AsyncClient]:
     """Talks to the application, without credentials."""
     async with AsyncClient(transport=ASGITransport(app), base_url="http://test") as client:
         yield client
+    await app.state.mailer.close()
 
 
 @pytest.fixture
@@ -185,7 +201,7 @@ def execute(client: AsyncClient) -> Execute:
 
 @asynccontextmanager
 async def talking_to(database_url: str, **settings: Any) -> AsyncIterator[AsyncClient]:
-    """Talks to an application with a pool of its own, without credentials."""
+    """Talks to an application with a pool of its own and these settings, without credentials."""
     app = create_app(Settings(database_url=database_url, **{"log_level": "ERROR", **settings}))
     async with (
         app.router.lifespan_context(app),
@@ -197,7 +213,7 @@ async def talking_to(database_url: str, **settings: Any) -> AsyncIterator[AsyncC
 @pytest.fixture
 async def live_client(database_url: str) -> AsyncIterator[AsyncClient]:
     """Talks to an application with a pool of its own on a clone, without credentials."""
-    async with talking_to(database_url) as client:
+    async with talking_to(database_url, **OPEN_DOORS) as client:
         yield client
 
 

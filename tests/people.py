@@ -2,7 +2,6 @@
 
 import hmac
 from collections.abc import Awaitable, Callable
-from typing import Any
 from uuid import uuid4
 
 from app.config import DEVELOPMENT_VALUES
@@ -10,8 +9,6 @@ from app.services import Connection
 
 SESSION_SECRET = DEVELOPMENT_VALUES["SESSION_HASH_SECRET"]
 SERVICE_TOKEN = DEVELOPMENT_VALUES["SERVICE_AUTH_TOKEN"]
-OPENED: dict[str, Any] = {name.lower(): value for name, value in DEVELOPMENT_VALUES.items()}
-"""The settings that open the doors of people."""
 
 Headers = dict[str, str]
 SignIn = Callable[..., Awaitable[Headers]]

@@ -6,7 +6,13 @@ import pytest
 from asyncpg import connect_utils
 from pydantic import ValidationError
 
-from app.config import DEVELOPMENT_ADMIN_KEY, Settings, load_settings, normalize_database_url
+from app.config import (
+    DEVELOPMENT_ADMIN_KEY,
+    DEVELOPMENT_VALUES,
+    Settings,
+    load_settings,
+    normalize_database_url,
+)
 
 ROOT = Path(__file__).parent.parent
 ADMIN = "5f0c4c1d9be84a7fa3e1"
@@ -178,6 +184,12 @@ def test_origins_are_separated_by_commas(monkeypatch: pytest.MonkeyPatch) -> Non
         ("EXECUTE_RATE_LIMIT", "many"),
         ("EXECUTE_RATE_LIMIT", "0/minute"),
         ("EXECUTE_RATE_LIMIT", "1/second;10/minute"),
+        ("JWT_SECRET", "31-characters-are-one-too-few-x"),
+        ("BETTER_AUTH_SECRET", "31-characters-are-one-too-few-x"),
+        ("PUBLIC_URL", "tasks.example.com"),
+        ("PUBLIC_URL", "https://tasks.example.com/"),
+        ("SMTP_SECURITY", "ssl"),
+        ("MAIL_FROM", "Whiskers <whiskers@example.com>"),
     ],
 )
 def test_unusable_setting_is_named_in_one_line(
@@ -264,6 +276,22 @@ def test_workers_that_count_rate_limits_apart_are_noticed(
     values: dict[str, Any], apart: bool
 ) -> None:
     assert Settings(database_url=URL, **values).counts_apart is apart
+
+
+def test_accounts_door_is_open_exactly_when_its_secret_is_set() -> None:
+    assert Settings(database_url=URL).doors == ["commands"]
+    assert Settings(database_url=URL, jwt_secret=SECRET).doors == ["commands", "accounts"]
+
+
+def test_placeholder_of_a_door_is_refused_outside_development() -> None:
+    with pytest.raises(ValidationError, match="JWT_SECRET"):
+        production(jwt_secret=DEVELOPMENT_VALUES["JWT_SECRET"])
+
+
+def test_password_of_the_mail_server_is_not_ours_to_judge() -> None:
+    password = production(smtp_password="changeme").smtp_password
+    assert password is not None
+    assert password.get_secret_value() == "changeme"
 
 
 @pytest.mark.parametrize("name", [name.upper() for name in Settings.model_fields])

@@ -209,11 +209,7 @@ def test_every_curl_line_of_the_readme_succeeds(service: str, command: str) -> N
 def configuration_table() -> str:
     """The README's table of settings, as the settings describe themselves."""
     rows = ["| variable | default | meaning |", "|---|---|---|"]
-    # Inherited fields come first in Settings; a reader wants its own first.
-    for name in sorted(
-        Settings.model_fields, key=lambda name: name not in Settings.__annotations__
-    ):
-        field = Settings.model_fields[name]
+    for name, field in Settings.model_fields.items():
         default = field.default
         if default is PydanticUndefined:
             shown = "required"

@@ -19,23 +19,34 @@ from schemathesis.engine import StopReason, events, from_schema
 from schemathesis.engine.recorder import ScenarioRecorder
 from schemathesis.openapi.checks import RejectedPositiveData
 
+from app import tokens
+from app.commands.handlers.categories import EXAMPLE_ID as CATEGORY_ID
 from app.commands.registry import commands
 from app.config import DEVELOPMENT_ADMIN_KEY
-from app.services.keys import DEVELOPMENT_KEY
+from app.passwords import Passwords
+from app.services import Connection
+from app.services.keys import DEVELOPMENT_KEY, digest
 from tests import service
+from tests.accounts import EMAIL, PASSWORD, SECRET
 from tests.conftest import MISSING_ID
 from tests.people import token_hash
+from tests.routers.test_user_tasks import bearer_token
 
 SLOWEST_ANSWER = 2.0
 TOKEN = "t0ken"
 TASKS = [str(UUID(int=number)) for number in range(1, 1000)]
 """Enough to delete some and find others."""
+HOLDER = "0199d1a8-7c1e-7b1f-9a53-2f6f0d6b7a22"
+REFRESH_TOKEN = "0199d1a8" + "5e" * 44
+VERIFICATION_TOKEN = "XYdhPBDJUtw4zz-qwmqEZHLa93NwamH3zQzFNcMQ91c"
 CONFIGURATION: dict[str, Any] = {
     "auth": {
         "openapi": {
             "ServiceKey": {"api_key": DEVELOPMENT_KEY},
             "AdminKey": {"api_key": DEVELOPMENT_ADMIN_KEY},
             "Session": {"bearer": TOKEN},
+            "AccountToken": {"bearer": tokens.issue(SECRET, HOLDER, EMAIL)},
+            "UserToken": {"bearer": bearer_token(HOLDER)},
         }
     },
     "checks": {"enabled": True, "max_response_time": SLOWEST_ANSWER},
@@ -43,10 +54,12 @@ CONFIGURATION: dict[str, Any] = {
     "dictionaries": {
         "actions": {"values": [action.name for action in commands()]},
         "tasks": {"values": TASKS},
+        "people": {"values": [HOLDER]},
     },
     "parameters": {
         "path.name": {"dictionary": "actions", "probability": 0.5},
         "path.task_id": {"dictionary": "tasks", "probability": 0.5},
+        "path.user_id": {"dictionary": "people", "probability": 0.9},
     },
     "output": {"sanitization": {"enabled": False}},
     "cache": {"enabled": False},
@@ -70,6 +83,16 @@ UNDESCRIBABLE = {
     ("POST /execute", 400, "cursor: is none that a list has given"),
     ("POST /execute", 400, "cursor: belongs to another sort"),
     ("POST /execute", 400, "page and cursor exclude each other"),
+    ("POST /execute", 400, "The task has this category already"),
+    ("POST /api/v1/auth/login", 423, "The account is locked after too many failed logins"),
+    ("GET /api/v1/auth/verify", 400, "Invalid or expired verification token"),
+    ("POST /api/v1/tasks", 400, "due_date: must lie in the future"),
+    ("PATCH /api/v1/tasks/{task_id}", 400, "due_date: must lie in the future"),
+    (
+        "POST /api/v1/tasks/{task_id}/categories/{cat_id}",
+        400,
+        "The task has this category already",
+    ),
 }
 
 
@@ -124,22 +147,53 @@ def explore(schema: Any) -> Findings:
     return findings
 
 
-@pytest.fixture
-async def furnished_url(database_url: str) -> str:
-    """A database that has the task and the service key of the document's examples."""
-    connection = await asyncpg.connect(database_url)
-    await connection.execute(
-        "INSERT INTO tasks (id, user_id, title) SELECT unnest($1::uuid[]), 'user_123', 'Feed cat'",
+async def furnish(db: Connection) -> None:
+    """What the document's examples name: tasks, a key, a category, people and their tokens."""
+    await db.execute(
+        "INSERT INTO tasks (id, user_id, title) SELECT unnest($1::uuid[]), $2, 'Feed cat'",
         [MISSING_ID, *TASKS],
+        HOLDER,
     )
-    await connection.execute(
+    await db.execute(
         "INSERT INTO user_sessions (user_id, token_hash, expires_at) "
-        "VALUES ('user_123', $1, now() + interval '1 hour')",
+        "VALUES ($2, $1, now() + interval '1 hour')",
         token_hash(TOKEN),
+        HOLDER,
     )
-    await connection.execute(
+    await db.execute(
         "INSERT INTO service_api_keys (key_name, api_key) VALUES ('cat-house-prod', $1)", "0" * 64
     )
+    await db.execute(
+        "INSERT INTO categories (id, user_id, name, color) VALUES ($1, $2, 'Food', '#000000')",
+        CATEGORY_ID,
+        HOLDER,
+    )
+    await db.execute(
+        "INSERT INTO accounts (id, email, full_name, password_hash) VALUES ($1, $2, '', $3)",
+        HOLDER,
+        EMAIL,
+        await Passwords().hash(PASSWORD),
+    )
+    await db.execute(
+        "INSERT INTO refresh_tokens (family, user_id, token_hash, expires_at) "
+        "VALUES ($1, $2, $3, now() + interval '1 day')",
+        REFRESH_TOKEN[:32],
+        HOLDER,
+        digest(REFRESH_TOKEN),
+    )
+    await db.execute(
+        "INSERT INTO verification_tokens (token_hash, user_id, expires_at) "
+        "VALUES ($1, $2, now() + interval '1 day')",
+        digest(VERIFICATION_TOKEN),
+        HOLDER,
+    )
+
+
+@pytest.fixture
+async def furnished_url(database_url: str) -> str:
+    """A database that has what the document's examples name."""
+    connection = await asyncpg.connect(database_url)
+    await furnish(connection)
     await connection.close()
     return database_url
 

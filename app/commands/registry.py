@@ -1,7 +1,7 @@
 """Every action by name. Add one here and it is dispatched, documented and listed."""
 
 from app.commands.action import Action, BareHandler, as_action
-from app.commands.handlers import secrets, stats, tasks
+from app.commands.handlers import categories, secrets, stats, tasks
 from app.errors import NotFound
 
 _LONGEST_ECHO = 100
@@ -19,6 +19,11 @@ ACTION_HANDLERS: dict[str, Action | BareHandler] = {
     "get-user-secret": secrets.get_user_secret,
     "test-user-secret": secrets.test_user_secret,
     "delete-user-secret": secrets.delete_user_secret,
+    "create-category": categories.create_category,
+    "list-categories": categories.list_categories,
+    "delete-category": categories.delete_category,
+    "assign-category": categories.assign_category,
+    "unassign-category": categories.unassign_category,
 }
 
 

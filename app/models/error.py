@@ -67,6 +67,11 @@ _DOCUMENTED: dict[int, dict[str, Any]] = {
     },
     408: {"model": Error, "description": "The body took longer than 10 seconds to arrive."},
     413: {"model": Error, "description": "The body is larger than 1 MiB."},
+    423: {
+        "model": Error,
+        "description": "Five failures locked the account, for 15 minutes.",
+        "headers": {"Retry-After": _RETRY_AFTER},
+    },
     422: {"model": RequestError, "description": "The request is malformed; `loc` says where."},
     429: {
         "model": Error,
@@ -97,6 +102,15 @@ def documented(
         }
         for status in (*statuses, 500, 503)
     }
+
+
+def refusals(
+    *statuses: int, model: type[BaseModel] = Error, **descriptions: str
+) -> dict[int | str, dict[str, Any]]:
+    """The same for a door without idempotency keys, whose every refusal is of one model."""
+    unavailable = {"status_503": "The database did not answer in time; try again."}
+    responses = documented(*statuses, fault=model, **(unavailable | descriptions))
+    return {status: {**response, "model": model} for status, response in responses.items()}
 
 
 BODY_ERRORS = (408, 413, 422)

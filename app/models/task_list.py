@@ -43,6 +43,12 @@ class TaskFilter(BaseModel):
     ] = None
 
 
+class CompletionFilter(TaskFilter):
+    """The same for who knows no status but completed or not."""
+
+    completed: bool | None = None
+
+
 class Position(NamedTuple):
     """Where a page ends: what its last task is sorted by, and its id."""
 

@@ -10,7 +10,7 @@ from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 
 @dataclass(frozen=True)
-class _Check:
+class Check:
     """A check of text and the pattern that tells clients of it."""
 
     check: Callable[[str], str]
@@ -44,9 +44,9 @@ def _visible(value: str) -> str:
     return storable(value)
 
 
-STORABLE = _Check(storable, r"^[^\x00]*$")
+STORABLE = Check(storable, r"^[^\x00]*$")
 """Refuses what PostgreSQL cannot store."""
-VISIBLE = _Check(_visible, r"^[^\x00]*[^\s\x00][^\x00]*$")
+VISIBLE = Check(_visible, r"^[^\x00]*[^\s\x00][^\x00]*$")
 """Refuses also what nobody can see."""
 
 UserId = Annotated[

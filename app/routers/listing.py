@@ -1,30 +1,68 @@
-"""Whole lists as bare JSON arrays, fetched and sent part by part."""
+"""Whole lists of a user's tasks, fetched and sent part by part."""
 
-from collections.abc import AsyncIterator, Sequence
-from typing import Any
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import Any, NamedTuple
 
-from fastapi import Response
+from fastapi import Request, Response
 from fastapi.responses import StreamingResponse
 from pydantic_core import to_json
 
+from app.database import get_db
+from app.models.caller import Caller
+from app.models.task import Task
+from app.models.task_list import NEWEST_FIRST, TaskFilter, TaskSort
+from app.services.task_lists import Slice, fetch_rows
 
-async def listing(parts: AsyncIterator[Sequence[Any]]) -> Response:
-    """One array of what all parts have, of which two at most are in memory.
+
+class Frame(NamedTuple):
+    """What stands before the tasks, and behind so many of them."""
+
+    opening: bytes = b"["
+    closing: Callable[[int], bytes] = lambda _: b"]"
+
+
+ARRAY = Frame()
+Parts = AsyncIterator[Sequence[Any]]
+
+
+async def all_tasks(
+    request: Request,
+    show: Callable[[Task], Any],
+    filters: TaskFilter,
+    sort: TaskSort = NEWEST_FIRST,
+) -> Parts:
+    """The caller's tasks as the door shows them."""
+    caller: Caller = request.state.caller
+    part = Slice()
+    while True:
+        async with get_db(request) as db:
+            rows = await fetch_rows(db, caller.user_id, filters, sort, part)
+        yield [show(task) for task in rows.tasks]
+        if rows.last is None:
+            return
+        part = Slice(after=rows.last)
+
+
+async def listing(parts: Parts, frame: Frame = ARRAY) -> Response:
+    """All parts in one answer, of which two at most are in memory.
 
     What goes wrong with the first two is still answered with a status of its own.
     """
     first, second = await anext(parts), await anext(parts, None)
     if not second:
-        return Response(to_json(first), media_type="application/json")
-    return StreamingResponse(_array(first, second, parts), media_type="application/json")
+        whole = frame.opening + to_json(first)[1:-1] + frame.closing(len(first))
+        return Response(whole, media_type="application/json")
+    return StreamingResponse(_stream(first, second, parts, frame), media_type="application/json")
 
 
-async def _array(
-    first: Sequence[Any], second: Sequence[Any], others: AsyncIterator[Sequence[Any]]
+async def _stream(
+    first: Sequence[Any], second: Sequence[Any], others: Parts, frame: Frame
 ) -> AsyncIterator[bytes]:
-    yield to_json(first)[:-1]
+    yield frame.opening + to_json(first)[1:-1]
     yield b"," + to_json(second)[1:-1]
+    count = len(first) + len(second)
     async for entries in others:
         if entries:
+            count += len(entries)
             yield b"," + to_json(entries)[1:-1]
-    yield b"]"
+    yield frame.closing(count)

@@ -1,6 +1,5 @@
 """/api/tasks: people with a session, and services in their name, in the words of a web client."""
 
-from collections.abc import AsyncIterator
 from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
@@ -17,9 +16,8 @@ from pydantic import (
 )
 from pydantic.alias_generators import to_camel
 
-from app.auth import SERVICE_AUTH, SESSION, person
 from app.commands.handlers import tasks as actions
-from app.database import get_db
+from app.credentials import SERVICE_AUTH, SESSION, person
 from app.limits import Limit, count, x_headers
 from app.models.caller import Caller
 from app.models.error import BODY_ERRORS, Error, documented
@@ -27,9 +25,8 @@ from app.models.instant import Instant
 from app.models.task import Description, Tags, Task, without_defaults
 from app.models.task_list import TaskFilter
 from app.models.text import VISIBLE
-from app.routers.listing import listing
+from app.routers.listing import all_tasks, listing
 from app.routes import Credential, ErrorShape, guarded, perform
-from app.services.task_lists import Slice, fetch_rows
 
 _READS = Limit("reads", parse("100/minute"), x_headers)
 _WRITES = Limit("writes", parse("30/minute"), x_headers)
@@ -177,19 +174,7 @@ async def create_task(request: Request, task: NewTask) -> ShownTask:
 async def list_tasks(request: Request) -> Response:
     """The user's tasks, newest first."""
     actions.list_tasks.authorize(request.state.caller)
-    return await listing(_all_tasks(request))
-
-
-async def _all_tasks(request: Request) -> AsyncIterator[list[ShownTask]]:
-    caller: Caller = request.state.caller
-    part = Slice()
-    while True:
-        async with get_db(request) as db:
-            rows = await fetch_rows(db, caller.user_id, TaskFilter(), part=part)
-        yield [_show(task) for task in rows.tasks]
-        if rows.last is None:
-            return
-        part = Slice(after=rows.last)
+    return await listing(all_tasks(request, _show, TaskFilter()))
 
 
 @router.get("/{task_id}", summary="One task", responses=answers(200, 404, 422))

@@ -7,9 +7,9 @@ from fastapi import Request
 from limits import parse
 from pydantic import BaseModel
 
-from app.auth import person
 from app.commands.action import Action
 from app.commands.handlers import secrets as actions
+from app.credentials import person
 from app.database import Statements
 from app.errors import NotFound
 from app.limits import Limit, count, x_headers

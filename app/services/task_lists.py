@@ -39,6 +39,7 @@ class Rows(NamedTuple):
 
 _CONDITIONS = {
     "status": "status = {}",
+    "completed": "(status = 'completed') = {}",
     "priority": "priority = {}",
     "tags": "tags @> {}::text[]",
     "due_from": "due_date >= {}",

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from asyncpg import Record
 
-from app.errors import NotFound, VersionConflict
+from app.errors import Foreign, NotFound, VersionConflict
 from app.models.task import Task, TaskChanges, TaskFields
 from app.services import Connection
 from app.services.changes import recorded
@@ -20,10 +20,21 @@ _COMPLETED_AT = "CASE WHEN {status} = 'completed' THEN now() END"
 _OWNED = "id = $1 AND ($2::text IS NULL OR user_id = $2) AND deleted_at IS NULL"
 
 
-def _task(row: Record | None, task_id: UUID) -> Task:
+_IS_FOREIGN = """
+SELECT EXISTS (SELECT FROM tasks WHERE id = $1 AND user_id <> $2 AND deleted_at IS NULL)
+"""
+
+
+async def _absence(db: Connection, task_id: UUID, owner: str | None) -> NotFound:
+    """Why the owner has no such task: Foreign where another one has it."""
+    foreign = owner is not None and await db.fetchval(_IS_FOREIGN, task_id, owner)
+    return (Foreign if foreign else NotFound)(f"Task not found: {task_id}")
+
+
+async def _task(db: Connection, row: Record | None, task_id: UUID, owner: str | None) -> Task:
     """Builds without validating: what is stored is shown, whichever door wrote it."""
     if row is None:
-        raise NotFound(f"Task not found: {task_id}")
+        raise await _absence(db, task_id, owner)
     return Task.model_construct(**row)
 
 
@@ -58,8 +69,8 @@ _FETCH = f"SELECT {COLUMNS} FROM tasks WHERE {_OWNED}"  # noqa: S608
 
 
 async def fetch_task(db: Connection, task_id: UUID, owner: str | None) -> Task:
-    """One task; NotFound when there is none or it belongs to another owner."""
-    return _task(await db.fetchrow(_FETCH, task_id, owner), task_id)
+    """One task; NotFound when there is none, Foreign when it belongs to another owner."""
+    return await _task(db, await db.fetchrow(_FETCH, task_id, owner), task_id, owner)
 
 
 _UPDATE = f"""
@@ -97,7 +108,7 @@ async def update_task(
     if row is None and expected_version is not None:
         present = await fetch_task(db, task_id, owner)
         raise VersionConflict(f"The task was changed in the meantime: version {present.version}")
-    return _task(row, task_id)
+    return await _task(db, row, task_id, owner)
 
 
 def _assignments(changes: TaskChanges) -> Sequence[Any]:
@@ -130,7 +141,7 @@ SELECT {COLUMNS} FROM written
 
 async def toggle_task(db: Connection, task_id: UUID, owner: str | None) -> Task:
     """Completes a task, or reopens a completed one; of two at once the second undoes the first."""
-    return _task(await db.fetchrow(_TOGGLE, task_id, owner), task_id)
+    return await _task(db, await db.fetchrow(_TOGGLE, task_id, owner), task_id, owner)
 
 
 _DELETE = f"""
@@ -144,7 +155,7 @@ SELECT id FROM written
 async def delete_task(db: Connection, task_id: UUID, owner: str | None) -> None:
     """Removes a task for good."""
     if await db.fetchval(_DELETE, task_id, owner) is None:
-        raise NotFound(f"Task not found: {task_id}")
+        raise await _absence(db, task_id, owner)
 
 
 _WITHDRAW = f"""
@@ -160,7 +171,7 @@ SELECT id FROM written
 async def withdraw_task(db: Connection, task_id: UUID, owner: str | None) -> None:
     """Deletes a task so that restore_task can bring it back, until it is purged."""
     if await db.fetchval(_WITHDRAW, task_id, owner) is None:
-        raise NotFound(f"Task not found: {task_id}")
+        raise await _absence(db, task_id, owner)
 
 
 _RESTORE = f"""
@@ -175,7 +186,7 @@ SELECT {COLUMNS} FROM written
 
 async def restore_task(db: Connection, task_id: UUID, owner: str | None) -> Task:
     """Brings back a withdrawn task; NotFound when there is none."""
-    return _task(await db.fetchrow(_RESTORE, task_id, owner), task_id)
+    return await _task(db, await db.fetchrow(_RESTORE, task_id, owner), task_id, owner)
 
 
 # The log has said that they are deleted when they were withdrawn.

@@ -19,10 +19,10 @@ from app.main import create_app
 from app.services import Connection
 from tests.conftest import SERVICE_HEADERS, TaskFactory
 
-NAMES = ["create-task", "list-tasks", "get-task", "update-task", "delete-task", "get-stats"]
 SQL = re.compile(
     r"\bSELECT\s|\bINSERT\s+INTO\b|\bUPDATE\s+\w+\s+SET\b|\bDELETE\s+FROM\b|\bdb\.(fetch|execute)"
 )
+NAMES = ["create-task", "list-tasks", "get-task", "update-task", "delete-task", "get-stats"]
 each_action = pytest.mark.parametrize("action", actions(), ids=lambda action: str(action.name))
 
 

@@ -47,10 +47,8 @@ async def test_index_tells_what_can_be_done(client: AsyncClient) -> None:
         "docs": "/docs",
         "openapi": "/openapi.json",
         "health": "/health",
-        "doors": ["commands"],
-        "actions": [
-            *(action.name for action in commands()),
-        ],
+        "doors": ["commands", "sessions", "user-api-keys", "accounts", "user-tasks"],
+        "actions": [action.name for action in commands()],
     }
 
 

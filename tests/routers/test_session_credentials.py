@@ -3,11 +3,9 @@
 import pytest
 from httpx import AsyncClient
 
-from app.config import Settings
 from app.services import Connection
-from tests.conftest import SERVICE_HEADERS, talking_to
+from tests.conftest import OPEN_DOORS, SERVICE_HEADERS, talking_to
 from tests.people import (
-    OPENED,
     SERVICE_TOKEN,
     Headers,
     acting_for,
@@ -21,11 +19,6 @@ ROUTES = [
     *(("POST", "/api/user-api-keys"), ("POST", "/api/user-api-keys/test")),
     *(("GET", "/api/user-api-keys/current"), ("DELETE", "/api/user-api-keys/current")),
 ]
-
-
-@pytest.fixture
-def settings(shared_url: str) -> Settings:
-    return Settings(database_url=shared_url, log_level="ERROR", **OPENED)
 
 
 async def who_is(client: AsyncClient, headers: Headers) -> str | None:
@@ -135,7 +128,7 @@ async def test_a_person_cannot_send_commands(client: AsyncClient, db: Connection
 
 
 async def test_each_credential_works_only_where_its_secret_is_set(database_url: str) -> None:
-    session_only = {"session_hash_secret": OPENED["session_hash_secret"]}
+    session_only = {"session_hash_secret": OPEN_DOORS["session_hash_secret"]}
     service_only = {"service_auth_token": SERVICE_TOKEN}
     async with talking_to(database_url, **session_only) as client:
         assert await who_is(client, acting_for("bob")) is None
@@ -158,7 +151,7 @@ async def test_each_credential_works_only_where_its_secret_is_set(database_url: 
 async def test_a_door_is_open_exactly_when_its_secret_is_set(
     database_url: str, given: tuple[str, ...], doors: list[str]
 ) -> None:
-    async with talking_to(database_url, **{name: OPENED[name] for name in given}) as client:
+    async with talking_to(database_url, **{name: OPEN_DOORS[name] for name in given}) as client:
         assert (await client.get("/")).json()["doors"] == doors
         documented = (await client.get("/openapi.json")).json()["paths"]
         for door, path in (("sessions", "/api/tasks"), ("user-api-keys", "/api/user-api-keys")):

@@ -5,15 +5,13 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID, uuid4
 
-import pytest
 from httpx import AsyncClient, Response
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from app.config import Settings
 from app.services import Connection
-from tests.people import OPENED, Headers, acting_for, start_session
+from tests.people import Headers, acting_for, start_session
 
 Route = Callable[[AsyncClient, str, Headers], Awaitable[Response]]
 
@@ -40,11 +38,6 @@ steps = st.lists(
     min_size=1,
     max_size=12,
 )
-
-
-@pytest.fixture
-def settings(shared_url: str) -> Settings:
-    return Settings(database_url=shared_url, log_level="ERROR", **OPENED)
 
 
 @dataclass

@@ -8,8 +8,8 @@ import asyncpg
 import pytest
 from httpx import AsyncClient
 
-from tests.conftest import talking_to
-from tests.people import OPENED, Headers, acting_for, start_session
+from tests.conftest import OPEN_DOORS, talking_to
+from tests.people import Headers, acting_for, start_session
 
 
 async def send(client: AsyncClient, method: str, headers: Headers) -> int:
@@ -22,7 +22,7 @@ async def test_of_200_parallel_requests_exactly_100_reads_and_30_writes_pass(
     database_url: str, store: str, request: pytest.FixtureRequest
 ) -> None:
     redis_url = request.getfixturevalue("redis_server").url if store == "redis" else None
-    async with talking_to(database_url, **OPENED, redis_url=redis_url) as client:
+    async with talking_to(database_url, **OPEN_DOORS, redis_url=redis_url) as client:
         headers = acting_for("user_123")
         reads, writes = (["GET"] * 130, ["POST"] * 70)
         sent = reads + writes
@@ -41,7 +41,7 @@ async def test_a_session_and_a_service_share_the_limit_of_their_user(database_ur
     db = await asyncpg.connect(database_url)
     session = await start_session(db, "ann")
     await db.close()
-    async with talking_to(database_url, **OPENED) as client:
+    async with talking_to(database_url, **OPEN_DOORS) as client:
         statuses = [
             await send(client, "POST", session if number % 2 else acting_for("ann"))
             for number in range(32)
@@ -50,7 +50,7 @@ async def test_a_session_and_a_service_share_the_limit_of_their_user(database_ur
 
 
 async def test_every_answer_tells_how_the_user_stands(database_url: str) -> None:
-    async with talking_to(database_url, **OPENED) as client:
+    async with talking_to(database_url, **OPEN_DOORS) as client:
         headers = acting_for("ann")
         first = await client.post("/api/tasks", json={"title": "Feed cat"}, headers=headers)
         invalid = await client.post("/api/tasks", json={}, headers=headers)
@@ -70,7 +70,7 @@ async def test_every_answer_tells_how_the_user_stands(database_url: str) -> None
 
 
 async def test_web_clients_may_read_how_they_stand(database_url: str) -> None:
-    async with talking_to(database_url, **OPENED) as client:
+    async with talking_to(database_url, **OPEN_DOORS) as client:
         headers = {**acting_for("ann"), "Origin": "http://localhost:3000"}
         answer = await client.get("/api/tasks", headers=headers)
     exposed = answer.headers["access-control-expose-headers"]

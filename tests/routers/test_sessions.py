@@ -8,10 +8,9 @@ import asyncpg
 import pytest
 from httpx import AsyncClient, Response
 
-from app.config import Settings
 from app.services import Connection
-from tests.conftest import MISSING_ID, Execute, TaskFactory, talking_to
-from tests.people import OPENED, Headers, acting_for, start_session
+from tests.conftest import MISSING_ID, OPEN_DOORS, Execute, TaskFactory, talking_to
+from tests.people import Headers, acting_for, start_session
 from tests.services.test_task_lists import fill
 
 NEW = {
@@ -32,11 +31,6 @@ MEMBERS = [
     *("createdAt", "updatedAt", "completedAt"),
 ]
 NOT_FOUND = {"detail": "Task not found or you don't have permission to access it"}
-
-
-@pytest.fixture
-def settings(shared_url: str) -> Settings:
-    return Settings(database_url=shared_url, log_level="ERROR", **OPENED)
 
 
 @pytest.fixture
@@ -109,7 +103,7 @@ async def test_a_task_of_execute_is_toggled_here_and_its_version_moves_by_one(
 
 
 async def test_two_toggles_at_once_do_not_read_the_same_state(database_url: str) -> None:
-    async with talking_to(database_url, **OPENED) as client:
+    async with talking_to(database_url, **OPEN_DOORS) as client:
         headers = acting_for("user_123")
         path = f"/api/tasks/{(await create(client, headers))['id']}/complete"
         answers = await asyncio.gather(*(client.patch(path, headers=headers) for _ in range(2)))
@@ -263,7 +257,7 @@ async def test_a_malformed_id_is_422(client: AsyncClient, ann: Headers, task_id:
 
 
 async def test_a_fault_says_no_more_than_that(database_url: str) -> None:
-    async with talking_to(database_url, **OPENED) as client:
+    async with talking_to(database_url, **OPEN_DOORS) as client:
         connection = await asyncpg.connect(database_url)
         await connection.execute("ALTER TABLE tasks RENAME TO s3cr3t")
         await connection.close()
@@ -273,7 +267,7 @@ async def test_a_fault_says_no_more_than_that(database_url: str) -> None:
 
 
 async def test_an_absent_database_is_503_in_the_shape_of_the_door() -> None:
-    async with talking_to("postgresql://localhost:1/none", **OPENED) as client:
+    async with talking_to("postgresql://localhost:1/none", **OPEN_DOORS) as client:
         answer = await client.get("/api/tasks", headers=acting_for("user_123"))
     assert (answer.status_code, list(answer.json())) == (503, ["detail"])
     assert answer.headers["retry-after"] == "1"

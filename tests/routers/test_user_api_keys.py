@@ -12,8 +12,8 @@ from httpx import AsyncClient
 from app import providers
 from app.config import Settings
 from app.services import Connection
-from tests.conftest import Execute, talking_to
-from tests.people import OPENED, Headers, acting_for, start_session
+from tests.conftest import OPEN_DOORS, Execute, talking_to
+from tests.people import Headers, acting_for, start_session
 from tests.provider import HANG, Provider
 
 KEY = "AIzaSyD-1234567890abcdefghijklmnopqrstu"
@@ -36,7 +36,7 @@ async def provider() -> AsyncIterator[Provider]:
 @pytest.fixture
 def settings(shared_url: str, provider: Provider) -> Settings:
     return Settings(
-        database_url=shared_url, log_level="ERROR", gemini_base_url=provider.url, **OPENED
+        database_url=shared_url, log_level="ERROR", gemini_base_url=provider.url, **OPEN_DOORS
     )
 
 
@@ -188,7 +188,7 @@ async def test_the_sixth_test_within_an_hour_is_429(
 async def test_no_connection_is_held_while_the_provider_is_asked(
     database_url: str, provider: Provider
 ) -> None:
-    options = {**OPENED, "gemini_base_url": provider.url, "database_pool_size": 1}
+    options = {**OPEN_DOORS, "gemini_base_url": provider.url, "database_pool_size": 1}
     async with talking_to(database_url, **options) as client:
         ann = acting_for("ann")
         await save(client, ann)
@@ -205,7 +205,7 @@ async def test_a_key_stored_during_a_test_of_another_stays_untested(
     database_url: str, provider: Provider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(providers, "_PATIENCE", 0.5)
-    async with talking_to(database_url, **OPENED, gemini_base_url=provider.url) as client:
+    async with talking_to(database_url, **OPEN_DOORS, gemini_base_url=provider.url) as client:
         ann = acting_for("ann")
         await save(client, ann)
         provider.behaviour = HANG
@@ -229,7 +229,7 @@ async def test_keys_of_encryption_are_rotated_by_the_next_test(
 ) -> None:
     old, new = (Fernet.generate_key().decode() for _ in range(2))
     ann = acting_for("ann")
-    options = {**OPENED, "gemini_base_url": provider.url}
+    options = {**OPEN_DOORS, "gemini_base_url": provider.url}
     async with talking_to(database_url, **{**options, "encryption_key": old}) as client:
         await save(client, ann)
     async with talking_to(database_url, **{**options, "encryption_key": f"{new},{old}"}) as client:
@@ -242,9 +242,9 @@ async def test_a_key_that_cannot_be_read_any_more_is_no_fault(
     database_url: str, provider: Provider
 ) -> None:
     ann = acting_for("ann")
-    async with talking_to(database_url, **OPENED) as client:
+    async with talking_to(database_url, **OPEN_DOORS) as client:
         await save(client, ann)
-    lost = {**OPENED, "encryption_key": Fernet.generate_key().decode()}
+    lost = {**OPEN_DOORS, "encryption_key": Fernet.generate_key().decode()}
     async with talking_to(database_url, **lost, gemini_base_url=provider.url) as client:
         shown = await current(client, ann)
         assert (shown["masked_key"], shown["plaintext_key"]) == (MASKED, None)

@@ -1,0 +1,116 @@
+"""Accounts: what one registers and logs in with, and what is told about it."""
+
+import re
+from typing import Annotated, Literal
+from uuid import UUID
+
+from pydantic import BaseModel, Field, StringConstraints
+from pydantic_core import PydanticCustomError
+
+from app.models.text import STORABLE, VISIBLE, Check
+
+_ATOM = "[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
+_LABEL = "[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+# RFC 5321 without quoting: no space, no control character, nothing that could end a header.
+_ADDRESS = rf"^(?=[^@]{{1,64}}@){_ATOM}(?:\.{_ATOM})*@{_LABEL}(?:\.{_LABEL})+$"
+_STRONG = r"^(?=[^a-z]*[a-z])(?=[^A-Z]*[A-Z])(?=[^0-9]*[0-9])(?=[A-Za-z0-9]*[^A-Za-z0-9])[^\x00]*$"
+
+
+def _address(value: str) -> str:
+    if not re.fullmatch(_ADDRESS, value):
+        raise PydanticCustomError("email", "must be an e-mail address")
+    return value
+
+
+def _strong(value: str) -> str:
+    if not re.fullmatch(_STRONG, value):
+        raise PydanticCustomError(
+            "weak_password",
+            "must have an upper-case letter, a lower-case letter, a digit and a special character",
+        )
+    return value
+
+
+Email = Annotated[
+    str,
+    StringConstraints(max_length=254, to_lower=True),
+    Check(_address, _ADDRESS),
+    Field(
+        description="Stored in lower case.",
+        examples=["whiskers@example.com"],
+        json_schema_extra={"format": "email"},
+    ),
+]
+NewPassword = Annotated[
+    str,
+    StringConstraints(min_length=8, max_length=128),
+    STORABLE,
+    Check(_strong, _STRONG),
+    Field(
+        description="With an upper-case letter, a lower-case letter, a digit and a special "
+        "character.",
+        examples=["Salmon-at-7"],
+        json_schema_extra={"format": "password"},
+    ),
+]
+
+
+class NewAccount(BaseModel):
+    """Who registers."""
+
+    email: Email
+    password: NewPassword
+    full_name: Annotated[
+        str, StringConstraints(max_length=200), VISIBLE, Field(examples=["Whiskers"])
+    ]
+
+
+class Credentials(BaseModel):
+    """Who logs in. What is no address or no password ever registered is merely wrong."""
+
+    email: Annotated[
+        str, StringConstraints(max_length=254), STORABLE, Field(examples=["whiskers@example.com"])
+    ]
+    password: Annotated[
+        str,
+        StringConstraints(max_length=1024),
+        STORABLE,
+        Field(examples=["Salmon-at-7"], json_schema_extra={"format": "password"}),
+    ]
+
+
+class RefreshRequest(BaseModel):
+    """The refresh token to exchange."""
+
+    refresh_token: Annotated[
+        str, StringConstraints(max_length=255), STORABLE, Field(examples=["0199d1a8" + "5e" * 44])
+    ]
+
+
+class Account(BaseModel):
+    """An account as its holder sees it."""
+
+    id: UUID
+    email: str
+    full_name: str
+    is_active: Annotated[bool, Field(description="Whether the address is verified.")]
+
+
+class Tokens(BaseModel):
+    """What the bearer shows to be let in, for an hour, and what gets the next one, for 7 days."""
+
+    access_token: str
+    refresh_token: Annotated[str, Field(description="Good for one exchange.")]
+    token_type: Literal["bearer"] = "bearer"  # noqa: S105 - the scheme's name
+
+
+class Registered(Tokens):
+    """A new account and its first tokens."""
+
+    user: Account
+
+
+class LoggedIn(Tokens):
+    """Fresh tokens."""
+
+    expires_in: Annotated[int, Field(description="Seconds for which the access token works.")]

@@ -1,0 +1,29 @@
+"""Bodies that change a part."""
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic_core import PydanticCustomError
+
+from app.models.task import without_defaults
+
+
+def _fields(model: type[BaseModel]) -> list[str]:
+    return [name for name, field in model.model_fields.items() if not field.is_required()]
+
+
+def _one_field_at_least(schema: dict[str, Any], model: type["Patch"]) -> None:
+    without_defaults(schema)
+    schema["anyOf"] = [{"required": [name]} for name in _fields(model)]
+
+
+class Patch(BaseModel):
+    """Its optional members are the fields to overwrite, one at least; an absent one stays."""
+
+    model_config = ConfigDict(json_schema_extra=_one_field_at_least)
+
+    @model_validator(mode="after")
+    def _some_field(self) -> "Patch":
+        if self.model_fields_set.isdisjoint(_fields(type(self))):
+            raise PydanticCustomError("no_fields", "No fields provided for update")
+        return self

@@ -1,0 +1,158 @@
+"""Categories in PostgreSQL. An owner of None crosses owners: the caller is trusted to.
+
+A task and its category always belong to the same user.
+"""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from asyncpg import UniqueViolationError
+
+from app.errors import AlreadyAssigned, AppError, Foreign, NotFound, Taken
+from app.models.category import (
+    DEFAULT_COLOR,
+    CategorizedTask,
+    Category,
+    CategoryFields,
+    CategoryLabel,
+)
+from app.services import Connection, tasks
+from app.services.changes import recorded
+
+_COLUMNS = "id, name, color, created_at"
+
+_INSERT = f"""
+INSERT INTO categories (user_id, name, color) VALUES ($1, $2, $3) RETURNING {_COLUMNS}
+"""  # noqa: S608
+
+
+async def insert_category(db: Connection, user_id: str, category: CategoryFields) -> Category:
+    """Stores a new category; Taken when the user has one of this name."""
+    color = category.color or DEFAULT_COLOR
+    try:
+        row = await db.fetchrow(_INSERT, user_id, category.name, color)
+    except UniqueViolationError as error:
+        raise Taken("Category name already exists") from error
+    assert row is not None  # noqa: S101 - an insert without a condition returns its row
+    return Category.model_construct(**row)
+
+
+_LIST = f"SELECT {_COLUMNS} FROM categories WHERE user_id = $1 ORDER BY name"  # noqa: S608
+
+
+async def list_categories(db: Connection, user_id: str) -> list[Category]:
+    """One user's categories, by name."""
+    return [Category.model_construct(**row) for row in await db.fetch(_LIST, user_id)]
+
+
+# Both parts see the table as it was before.
+_DELETE = """
+WITH deleted AS (
+    DELETE FROM categories WHERE id = $1 AND ($2::text IS NULL OR user_id = $2) RETURNING id
+)
+SELECT EXISTS (SELECT FROM deleted) AS deleted,
+    EXISTS (SELECT FROM categories WHERE id = $1) AS existed
+"""
+
+
+async def delete_category(db: Connection, category_id: UUID, owner: str | None) -> None:
+    """Removes a category, and thereby from every task; Foreign or NotFound where it cannot."""
+    row = await db.fetchrow(_DELETE, category_id, owner)
+    if row is None or not row["existed"]:
+        raise NotFound(f"Category not found: {category_id}")
+    if not row["deleted"]:
+        raise Foreign(f"Category not found: {category_id}")
+
+
+# The task is written with its link: version, instant and change log move in the same statement.
+_WRITE_TASK = f"""
+written AS (
+    UPDATE tasks SET version = version + 1, updated_at = now()
+    FROM linked WHERE id = task_id AND deleted_at IS NULL
+    RETURNING id, tasks.user_id
+), {recorded("task", "updated", "'{categories}'::text[]")}
+SELECT id FROM written
+"""  # noqa: S608
+
+_ASSIGN = f"""
+WITH linked AS (
+    INSERT INTO task_categories (user_id, task_id, category_id)
+    SELECT user_id, tasks.id, categories.id FROM tasks JOIN categories USING (user_id)
+    WHERE tasks.id = $1 AND categories.id = $2 AND ($3::text IS NULL OR user_id = $3)
+        AND deleted_at IS NULL
+    RETURNING task_id
+), {_WRITE_TASK}
+"""  # noqa: S608
+
+
+async def assign_category(
+    db: Connection, task_id: UUID, category_id: UUID, owner: str | None
+) -> CategorizedTask:
+    """The task, now in the category; AlreadyAssigned, Foreign or NotFound where it cannot be."""
+    try:
+        written = await db.fetchval(_ASSIGN, task_id, category_id, owner)
+    except UniqueViolationError as error:
+        raise AlreadyAssigned from error
+    if written is None:
+        raise await _explain(db, task_id, category_id, owner)
+    return await fetch_categorized(db, task_id, owner)
+
+
+_UNASSIGN = f"""
+WITH linked AS (
+    DELETE FROM task_categories
+    WHERE task_id = $1 AND category_id = $2 AND ($3::text IS NULL OR user_id = $3)
+    RETURNING task_id
+), {_WRITE_TASK}
+"""  # noqa: S608
+
+
+async def unassign_category(
+    db: Connection, task_id: UUID, category_id: UUID, owner: str | None
+) -> CategorizedTask:
+    """The task, no longer in the category; Foreign or NotFound where it is not in it."""
+    if await db.fetchval(_UNASSIGN, task_id, category_id, owner) is None:
+        raise await _explain(db, task_id, category_id, owner)
+    return await fetch_categorized(db, task_id, owner)
+
+
+_OWNERS = """
+SELECT (SELECT user_id FROM tasks WHERE id = $1 AND deleted_at IS NULL) AS task,
+    (SELECT user_id FROM categories WHERE id = $2) AS category
+"""
+
+
+async def _explain(db: Connection, task_id: UUID, category_id: UUID, owner: str | None) -> AppError:
+    """Why a task and a category could not be linked or unlinked."""
+    owners = await db.fetchrow(_OWNERS, task_id, category_id)
+    assert owners is not None  # noqa: S101 - a select without a table returns its row
+    for found, expected, sentence in (
+        (owners["task"], owner or owners["task"], f"Task not found: {task_id}"),
+        (owners["category"], owners["task"], f"Category not found: {category_id}"),
+    ):
+        if found is None:
+            return NotFound(sentence)
+        if found != expected:
+            return Foreign(sentence)
+    return NotFound("The task does not have this category")
+
+
+async def fetch_categorized(db: Connection, task_id: UUID, owner: str | None) -> CategorizedTask:
+    """A task with its categories; NotFound as for the task alone."""
+    task = await tasks.fetch_task(db, task_id, owner)
+    labels = await fetch_labels(db, [task_id])
+    return CategorizedTask.model_construct(**vars(task), categories=labels[task_id])
+
+
+_LABELS = """
+SELECT task_id, id, name, color FROM task_categories JOIN categories ON id = category_id
+WHERE task_id = ANY ($1) ORDER BY name
+"""
+
+
+async def fetch_labels(db: Connection, task_ids: Sequence[UUID]) -> dict[UUID, list[CategoryLabel]]:
+    """The categories of each of these tasks, by name."""
+    labels: dict[UUID, list[CategoryLabel]] = {task_id: [] for task_id in task_ids}
+    for row in await db.fetch(_LABELS, task_ids):
+        labels[row["task_id"]].append(CategoryLabel.model_construct(**row))
+    return labels
