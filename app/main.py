@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
-from fastapi import APIRouter, FastAPI, Request, Response
+from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import iter_route_contexts
 from fastapi.telemetry import TelemetryConfig
@@ -21,41 +21,16 @@ from app.commands.router import Commands
 from app.commands.router import router as commands
 from app.config import Settings, load_settings
 from app.database import Database
-from app.encryption import Cipher
+from app.doors import open_doors
 from app.errors import AppError
 from app.limits import RateLimiter, execute_limit
 from app.logs import configure_logs, logger
-from app.mail import Mailer
 from app.middleware import CORS, BodyLimit, Faults, RequestLog
-from app.passwords import Passwords
-from app.providers import Gemini
 from app.purge import purge_regularly
-from app.routers import (
-    account_categories,
-    account_tasks,
-    accounts,
-    actions,
-    admin,
-    health,
-    metrics,
-    sessions,
-    stats,
-    user_api_keys,
-    user_tasks,
-)
 
 _DESCRIPTION = """The command service behind **Whiskers**, the task manager cat of Cat House.
 
 Press *Authorize*, enter a service key, and try `POST /execute` with one of its examples."""
-
-
-_DOORS: dict[str, tuple[APIRouter, ...]] = {
-    "commands": (stats.router, actions.router, admin.router, health.router, metrics.router),
-    "sessions": (sessions.router,),
-    "user-api-keys": (user_api_keys.router,),
-    "accounts": (accounts.router, account_tasks.router, account_categories.router),
-    "user-tasks": (user_tasks.router,),
-}
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
@@ -68,15 +43,10 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.service_keys = ServiceKeys(app.state.database, settings)
     app.state.limiter = RateLimiter(settings)
     app.state.execute_limit = execute_limit(settings)
-    if settings.encryption_key is not None:
-        app.state.cipher = Cipher(settings.encryption_key.get_secret_value())
-        app.state.checks = {"gemini": Gemini(str(settings.gemini_base_url)).check}
-    app.state.passwords, app.state.mailer = Passwords(), Mailer(settings)
+    app.state.closing = [app.state.limiter.close]
     # Not included like the others: FastAPI would wrap the route, and it brings its own wrapping.
     app.router.routes.extend(commands.routes)
-    for name in settings.doors:
-        for router in _DOORS[name]:
-            app.include_router(router)
+    open_doors(app, settings)
     app.openapi = _openapi(app)  # type: ignore[method-assign]
     app.add_exception_handler(AppError, _answer)
     app.add_exception_handler(RequestValidationError, _answer)
@@ -139,7 +109,6 @@ def _telemetry() -> TelemetryConfig:
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     settings: Settings = app.state.settings
     database: Database = app.state.database
-    limiter: RateLimiter = app.state.limiter
     logger.info(
         "configuration_loaded",
         environment=settings.environment,
@@ -150,8 +119,8 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     purging = asyncio.create_task(purge_regularly(database, settings.purge_after_days))
     yield
     purging.cancel()
-    await limiter.close()
-    await app.state.mailer.close()
+    for close in app.state.closing:
+        await close()
     await database.close()
 
 
