@@ -21,14 +21,12 @@ from app.commands.router import Commands
 from app.commands.router import router as commands
 from app.config import Settings, load_settings
 from app.database import Database
-from app.encryption import Cipher
 from app.errors import AppError
 from app.limits import RateLimiter, execute_limit
 from app.logs import configure_logs, logger
 from app.mail import Mailer
 from app.middleware import CORS, BodyLimit, Faults, RequestLog
 from app.passwords import Passwords
-from app.providers import Gemini
 from app.purge import purge_regularly
 from app.routers import (
     account_categories,
@@ -69,6 +67,10 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.limiter = RateLimiter(settings)
     app.state.execute_limit = execute_limit(settings)
     if settings.encryption_key is not None:
+        # Cryptography and httpx take memory that the other doors do not need.
+        from app.encryption import Cipher  # noqa: PLC0415
+        from app.providers import Gemini  # noqa: PLC0415
+
         app.state.cipher = Cipher(settings.encryption_key.get_secret_value())
         app.state.checks = {"gemini": Gemini(str(settings.gemini_base_url)).check}
     app.state.passwords, app.state.mailer = Passwords(), Mailer(settings)

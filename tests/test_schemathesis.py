@@ -83,6 +83,7 @@ UNDESCRIBABLE = {
     ("POST /execute", 400, "The task has this category already"),
     ("POST /api/v1/auth/login", 423, "The account is locked after too many failed logins"),
     ("GET /api/v1/auth/verify", 400, "Invalid or expired verification token"),
+    ("POST /execute", 400, "cursor: is none that a list has given"),
     ("POST /api/v1/tasks", 400, "due_date: must lie in the future"),
     ("PATCH /api/v1/tasks/{task_id}", 400, "due_date: must lie in the future"),
     (
