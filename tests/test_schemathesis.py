@@ -35,6 +35,7 @@ from tests.routers.test_user_tasks import bearer_token
 SLOWEST_ANSWER = 2.0
 TOKEN = "t0ken"
 TASKS = [str(UUID(int=number)) for number in range(1, 1000)]
+CATEGORIES = [str(UUID(int=number)) for number in range(1001, 1100)]
 """Enough to delete some and find others."""
 HOLDER = "0199d1a8-7c1e-7b1f-9a53-2f6f0d6b7a22"
 REFRESH_TOKEN = "0199d1a8" + "5e" * 44
@@ -54,11 +55,13 @@ CONFIGURATION: dict[str, Any] = {
     "dictionaries": {
         "actions": {"values": [action.name for action in commands()]},
         "tasks": {"values": TASKS},
+        "categories": {"values": CATEGORIES},
         "people": {"values": [HOLDER]},
     },
     "parameters": {
         "path.name": {"dictionary": "actions", "probability": 0.5},
         "path.task_id": {"dictionary": "tasks", "probability": 0.5},
+        "path.cat_id": {"dictionary": "categories", "probability": 0.5},
         "path.user_id": {"dictionary": "people", "probability": 0.9},
     },
     "output": {"sanitization": {"enabled": False}},
@@ -86,6 +89,7 @@ UNDESCRIBABLE = {
     ("POST /execute", 400, "The task has this category already"),
     ("POST /api/v1/auth/login", 423, "The account is locked after too many failed logins"),
     ("GET /api/v1/auth/verify", 400, "Invalid or expired verification token"),
+    ("POST /execute", 400, "cursor: is none that a list has given"),
     ("POST /api/v1/tasks", 400, "due_date: must lie in the future"),
     ("PATCH /api/v1/tasks/{task_id}", 400, "due_date: must lie in the future"),
     (
@@ -164,9 +168,15 @@ async def furnish(db: Connection) -> None:
         "INSERT INTO service_api_keys (key_name, api_key) VALUES ('cat-house-prod', $1)", "0" * 64
     )
     await db.execute(
-        "INSERT INTO categories (id, user_id, name, color) VALUES ($1, $2, 'Food', '#000000')",
-        CATEGORY_ID,
+        "INSERT INTO categories (id, user_id, name, color) "
+        "SELECT id, $2, 'Food ' || id, '#000000' FROM unnest($1::uuid[]) AS id",
+        [CATEGORY_ID, *CATEGORIES],
         HOLDER,
+    )
+    await db.execute(
+        "INSERT INTO task_categories (user_id, task_id, category_id) "
+        "SELECT user_id, tasks.id, unnest($1::uuid[]) FROM tasks",
+        CATEGORIES[::2],
     )
     await db.execute(
         "INSERT INTO accounts (id, email, full_name, password_hash) VALUES ($1, $2, '', $3)",

@@ -46,11 +46,7 @@ def _refuse(status: int, sentence: str) -> dict[str, object]:
 def _named_user(
     _: Annotated[
         str,
-        Path(
-            alias="user_id",
-            description="The token's subject.",
-            json_schema_extra={"not": {"enum": [*_OTHERS]}},
-        ),
+        Path(alias="user_id", description=f"The token's subject; none of {', '.join(_OTHERS)}."),
     ],
 ) -> None:
     """Documents the path's user, whom the credential reads."""

@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from pydantic import BaseModel
 
 from app.commands.action import Context, action
-from app.encryption import Cipher
 from app.errors import NotFound
 from app.models.caller import PEOPLE
 from app.models.secret import (
@@ -20,6 +20,9 @@ from app.models.secret import (
 )
 from app.services import secrets
 
+if TYPE_CHECKING:
+    from app.encryption import Cipher
+
 _EXAMPLE = "example-key-of-20-characters-or-more"
 _UNREADABLE = Verdict("failure", "The API key can no longer be read; store it again")
 
@@ -28,7 +31,7 @@ _UNREADABLE = Verdict("failure", "The API key can no longer be read; store it ag
 class SecretContext(Context):
     """Brings what encrypts secrets, and who can tell whether they are good."""
 
-    cipher: Cipher
+    cipher: "Cipher"
     checks: Mapping[Provider, Check]
 
 
