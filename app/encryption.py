@@ -1,15 +1,13 @@
 """Encryption of what users entrust to us, under keys that can be rotated."""
 
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+
 
 class Cipher:
     """Fernet. The first of the comma-separated keys encrypts, each of them decrypts."""
 
     def __init__(self, keys: str) -> None:
-        # 6 MB that a worker whose door for secrets is closed does without.
-        from cryptography.fernet import Fernet, InvalidToken, MultiFernet  # noqa: PLC0415
-
         self._fernet = MultiFernet([Fernet(key) for key in keys.split(",")])
-        self._invalid = InvalidToken
 
     def encrypt(self, text: str) -> bytes:
         """What may be stored; encrypting again gives something else."""
@@ -19,5 +17,5 @@ class Cipher:
         """The text; None where none of the keys is the right one."""
         try:
             return self._fernet.decrypt(encrypted).decode()
-        except self._invalid:
+        except InvalidToken:
             return None
