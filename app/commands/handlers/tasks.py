@@ -16,6 +16,7 @@ from app.models.task import (
     TaskFields,
     TaskId,
     TaskList,
+    WritableStatus,
     without_defaults,
 )
 from app.services import tasks
@@ -91,6 +92,7 @@ class UpdateTask(TaskChanges):
     model_config = ConfigDict(json_schema_extra=_at_least_one_field)
 
     task_id: TaskId
+    status: WritableStatus = "pending"
 
     @model_validator(mode="after")
     def _some_field(self) -> "UpdateTask":
