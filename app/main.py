@@ -24,6 +24,7 @@ from app.errors import AppError
 from app.logs import configure_logs, logger, note_cause
 from app.middleware import CORS, BodyLimit, Faults, RequestLog, error_response
 from app.routers import actions, admin, health, metrics, stats
+from app.routes import ErrorShape, refuse_http
 
 _DESCRIPTION = """The command service behind **Whiskers**, the task manager cat of Cat House.
 
@@ -104,7 +105,10 @@ async def _answer_error(request: Request, error: Exception) -> Response:
 
 
 async def _answer_http_error(request: Request, error: Exception) -> Response:
-    """As FastAPI does; 405 names all methods of the path, which may be several routes."""
+    """In the words of the door, or as FastAPI does.
+
+    405 names all methods of the path, which may be several routes.
+    """
     assert isinstance(error, HTTPException)  # noqa: S101 - registered for nothing else
     if error.status_code == 405:
         allowed = {
@@ -114,7 +118,8 @@ async def _answer_http_error(request: Request, error: Exception) -> Response:
             for method in route.methods
         }
         error.headers = {"Allow": ", ".join(sorted(allowed))}
-    return await http_exception_handler(request, error)
+    shape: ErrorShape | None = getattr(request.scope.get("route"), "error_shape", None)
+    return refuse_http(error, shape) if shape else await http_exception_handler(request, error)
 
 
 async def _answer_validation_error(_: Request, error: Exception) -> Response:

@@ -37,6 +37,8 @@ def guarded(credential: Credential | None, shape: ErrorShape | None = None) -> t
     """
 
     class GuardedRoute(APIRoute):
+        error_shape = shape
+
         def get_route_handler(self) -> Handle:
             handle = _authenticated(super().get_route_handler(), credential, self)
             return handle if shape is None else _shaped(handle, shape)
@@ -76,8 +78,7 @@ def _shaped(handle: Handle, shape: ErrorShape) -> Handle:
                 raise
             return JSONResponse(shape.body(shape.invalid, _sentence(error)), shape.invalid)
         except HTTPException as error:
-            body = shape.body(error.status_code, str(error.detail))
-            return JSONResponse(body, error.status_code, error.headers)
+            return refuse_http(error, shape)
         except AppError as error:
             note_cause(request.scope, error)
             return _refusal(error, shape)
@@ -86,6 +87,12 @@ def _shaped(handle: Handle, shape: ErrorShape) -> Handle:
             return _refusal(Fault(), shape)
 
     return handle_and_refuse
+
+
+def refuse_http(error: HTTPException, shape: ErrorShape) -> Response:
+    """The answer to an HTTP error in a door's own words."""
+    body = shape.body(error.status_code, str(error.detail))
+    return JSONResponse(body, error.status_code, error.headers)
 
 
 def _refusal(error: AppError, shape: ErrorShape) -> Response:
