@@ -14,6 +14,8 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from app.door_settings import ContactSettings
+
 DEVELOPMENT_ADMIN_KEY = "dev-admin-key-replace-in-production"
 _PLACEHOLDER = re.compile(
     r"^(dev|your|test|demo)[-_]|change|replace|example|placeholder|secret-key"
@@ -21,7 +23,7 @@ _PLACEHOLDER = re.compile(
 _MINIMUM_SECRET_LENGTH = 16
 # Secret for the password in them, which is not ours to judge.
 _URLS = frozenset({"database_url", "migration_database_url"})
-DEVELOPMENT_VALUES: dict[str, str] = {}
+DEVELOPMENT_VALUES: dict[str, str] = {"TASK_API_KEY": "demo-secret-key-change-in-production"}
 """What `python -m app dev` sets, where nothing else does, so that every door is open."""
 _PORT = re.compile(r"(\[[^\]]*\]|[^:\[\]]*)(:\d*)?")
 
@@ -51,7 +53,7 @@ def _database_url(secret: SecretStr) -> SecretStr:
 DatabaseUrl = Annotated[SecretStr, AfterValidator(_database_url)]
 
 
-class Settings(BaseSettings):
+class Settings(ContactSettings, BaseSettings):
     """Every setting, by its environment variable in lower case."""
 
     model_config = SettingsConfigDict(
@@ -151,7 +153,8 @@ class Settings(BaseSettings):
     @property
     def doors(self) -> list[str]:
         """The names of the open doors; main.py has their routers."""
-        return ["commands"]
+        secrets = {"contacts": self.task_api_key}
+        return ["commands", *(name for name, secret in secrets.items() if secret)]
 
     @property
     def generator_secret(self) -> str | None:

@@ -23,7 +23,7 @@ from app.database import Database
 from app.errors import AppError
 from app.logs import configure_logs, logger, note_cause
 from app.middleware import CORS, BodyLimit, Faults, RequestLog, error_response
-from app.routers import actions, admin, health, metrics, stats
+from app.routers import actions, admin, contacts, health, metrics, stats
 from app.routes import ErrorShape, refuse_http
 
 _DESCRIPTION = """The command service behind **Whiskers**, the task manager cat of Cat House.
@@ -33,6 +33,7 @@ Press *Authorize*, enter a service key, and try `POST /execute` with one of its 
 
 _DOORS: dict[str, tuple[APIRouter, ...]] = {
     "commands": (stats.router, actions.router, admin.router, health.router, metrics.router),
+    "contacts": (contacts.router,),
 }
 
 

@@ -20,6 +20,7 @@ import httpx
 import psutil
 import pytest
 
+from app.commands.registry import ACTION_HANDLERS
 from app.config import Settings
 from app.main import create_app
 from app.services.keys import DEVELOPMENT_KEY
@@ -140,9 +141,7 @@ async def test_keys_are_created_listed_rotated_and_revoked(folder: Path, databas
 
 def test_actions_prints_the_catalogue_without_a_database(folder: Path) -> None:
     tools = json.loads(result_of("actions", folder=folder))["tools"]
-    assert [tool["name"] for tool in tools] == [
-        *("create-task", "list-tasks", "get-task", "update-task", "delete-task", "get-stats"),
-    ]
+    assert [tool["name"] for tool in tools] == list(ACTION_HANDLERS)
 
 
 @pytest.mark.parametrize(

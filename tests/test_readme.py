@@ -209,7 +209,9 @@ def test_every_curl_line_of_the_readme_succeeds(service: str, command: str) -> N
 def configuration_table() -> str:
     """The README's table of settings, as the settings describe themselves."""
     rows = ["| variable | default | meaning |", "|---|---|---|"]
-    for name, field in Settings.model_fields.items():
+    own = Settings.__annotations__
+    # Those that concern all doors first.
+    for name, field in sorted(Settings.model_fields.items(), key=lambda item: item[0] not in own):
         default = field.default
         if default is PydanticUndefined:
             shown = "required"

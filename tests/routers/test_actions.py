@@ -4,11 +4,12 @@ import pytest
 from httpx import AsyncClient
 from jsonschema import Draft202012Validator
 
+from app.commands.registry import ACTION_HANDLERS
 from app.models.key import NewKey
 from app.services import Connection, keys
 from tests.conftest import SERVICE_HEADERS, Execute
 
-ALL = ["create-task", "list-tasks", "get-task", "update-task", "delete-task", "get-stats"]
+ALL = list(ACTION_HANDLERS)
 
 
 async def tools_of(client: AsyncClient, headers: dict[str, str]) -> list[dict[str, Any]]:

@@ -11,6 +11,7 @@ from fastapi import FastAPI
 from httpx import ASGITransport, AsyncClient
 
 from app import __version__
+from app.commands.registry import ACTION_HANDLERS
 from app.config import Settings
 from app.main import create_app
 from tests.conftest import _named
@@ -47,9 +48,7 @@ async def test_index_tells_what_can_be_done(client: AsyncClient) -> None:
         "openapi": "/openapi.json",
         "health": "/health",
         "doors": ["commands"],
-        "actions": [
-            *("create-task", "list-tasks", "get-task", "update-task", "delete-task", "get-stats"),
-        ],
+        "actions": list(ACTION_HANDLERS),
     }
 
 
