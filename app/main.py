@@ -94,6 +94,8 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         log_level=settings.log_level,
         doors=settings.doors,
     )
+    if "contacts" in settings.doors and settings.aws_s3_bucket is None:
+        logger.info("mirror_is_off", remedy="AWS_S3_BUCKET")
     await database.open()
     yield
     await database.close()

@@ -51,7 +51,7 @@ def upgrade() -> None:
         ) WITH (fillfactor = 50)
     """)
     # One row for each entity with changes, from the first to the last, that a consumer has not yet
-    # delivered. changed_at is the first one's; null where all is delivered anew without a change.
+    # delivered. changed_at is the first one's; null where it is delivered again without a change.
     op.execute("""
         CREATE TABLE deliveries (
             consumer VARCHAR(50) NOT NULL,
@@ -62,7 +62,7 @@ def upgrade() -> None:
             changed_at TIMESTAMPTZ,
             attempts INTEGER NOT NULL DEFAULT 0,
             due_at TIMESTAMPTZ NOT NULL DEFAULT now(),
-            PRIMARY KEY (consumer, kind, entity_id)
+            PRIMARY KEY (consumer, entity_id)
         ) WITH (
             fillfactor = 70,
             autovacuum_vacuum_scale_factor = 0,

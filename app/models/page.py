@@ -1,6 +1,7 @@
 """Pages of a list that is shown newest first."""
 
-from typing import Annotated
+from collections.abc import Sequence
+from typing import Annotated, Any, Self
 from uuid import UUID
 
 from pydantic import BaseModel, Field
@@ -24,3 +25,11 @@ class Page(BaseModel):
     after: Annotated[
         Place | None, Field(description="The last entry of the page before; absent: the newest.")
     ] = None
+
+    def following(self, entries: Sequence[Any]) -> Self | None:
+        """The page after this one, which had these entries; None after the last."""
+        if len(entries) < self.limit:
+            return None
+        last = entries[-1]
+        place = Place.model_construct(created_at=last.created_at, id=last.id)
+        return self.model_copy(update={"after": place})

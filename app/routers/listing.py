@@ -7,7 +7,7 @@ from fastapi import Response
 from fastapi.responses import StreamingResponse
 from pydantic_core import to_json
 
-from app.models.page import MAX_LIMIT, Page, Place
+from app.models.page import MAX_LIMIT, Page
 
 Fetch = Callable[[Any], Awaitable[Sequence[Any]]]
 
@@ -26,14 +26,11 @@ async def listing(fetch: Fetch, query: Page) -> Response:
 
 
 async def _pages(fetch: Fetch, query: Page) -> AsyncIterator[Sequence[Any]]:
-    while True:
-        entries = await fetch(query)
+    page: Page | None = query
+    while page is not None:
+        entries = await fetch(page)
         yield entries
-        if len(entries) < query.limit:
-            return
-        last = entries[-1]
-        place = Place.model_construct(created_at=last.created_at, id=last.id)
-        query = query.model_copy(update={"after": place})
+        page = page.following(entries)
 
 
 async def _array(
