@@ -19,7 +19,7 @@ from schemathesis.engine.recorder import ScenarioRecorder
 from schemathesis.openapi.checks import RejectedPositiveData
 
 from app.commands.registry import ACTION_HANDLERS
-from app.config import DEVELOPMENT_ADMIN_KEY
+from app.config import DEVELOPMENT_ADMIN_KEY, DEVELOPMENT_VALUES
 from app.services.keys import DEVELOPMENT_KEY
 from tests import service
 from tests.conftest import MISSING_ID
@@ -30,6 +30,7 @@ CONFIGURATION: dict[str, Any] = {
         "openapi": {
             "ServiceKey": {"api_key": DEVELOPMENT_KEY},
             "AdminKey": {"api_key": DEVELOPMENT_ADMIN_KEY},
+            "PartnerKey": {"api_key": DEVELOPMENT_VALUES["TASK_API_KEY"]},
         }
     },
     "checks": {"enabled": True, "max_response_time": SLOWEST_ANSWER},
@@ -91,8 +92,11 @@ def is_defect(_: object, failure: Failure, case: schemathesis.Case[Any], answer:
     """Whether a finding contradicts the contract rather than what a schema can say of it."""
     if not isinstance(failure, RejectedPositiveData):
         return True
-    refusal = case.operation.label, answer.status_code, answer.json()["detail"]
-    return str(refusal[2]) != refusal[2] or refusal not in UNDESCRIBABLE
+    detail = answer.json()["detail"]
+    if isinstance(detail, list):
+        # Of the addresses that have the format, some cannot be anybody's: nobody@example.test.
+        return {error["type"] for error in detail} != {"value_error.email"}
+    return (case.operation.label, answer.status_code, detail) not in UNDESCRIBABLE
 
 
 def explore(schema: Any) -> Findings:
@@ -111,10 +115,20 @@ def explore(schema: Any) -> Findings:
 
 @pytest.fixture
 async def furnished_url(database_url: str) -> str:
-    """A database that has the task and the service key of the document's examples."""
+    """A database that has what the document's examples name: a contact's task, a service key."""
     connection = await asyncpg.connect(database_url)
     await connection.execute(
-        "INSERT INTO tasks (id, user_id, title) VALUES ($1, 'user_123', 'Feed cat')", MISSING_ID
+        "INSERT INTO contacts (id, name, email, company, user_type) "
+        "VALUES ($1, 'María', 'maria@example.com', 'Azollon', 'client')",
+        MISSING_ID,
+    )
+    await connection.execute(
+        "INSERT INTO calls (id, user_id, title, scheduled_for, duration_minutes) "
+        "VALUES ($1, $1::uuid::text, 'Onboarding', now(), 30)",
+        MISSING_ID,
+    )
+    await connection.execute(
+        "INSERT INTO tasks (id, user_id, title) VALUES ($1, $1::uuid::text, 'Feed cat')", MISSING_ID
     )
     await connection.execute(
         "INSERT INTO service_api_keys (key_name, api_key) VALUES ('cat-house-prod', $1)", "0" * 64

@@ -8,6 +8,7 @@ from pydantic import BaseModel, Field, StringConstraints
 
 from app.models.contact import Notes
 from app.models.instant import Instant
+from app.models.number import WHOLE
 from app.models.text import VISIBLE
 
 CallTitle = Annotated[str, StringConstraints(max_length=200), VISIBLE]
@@ -19,7 +20,7 @@ class CallFields(BaseModel):
 
     title: CallTitle
     scheduled_for: Instant
-    duration_minutes: Annotated[int, Field(ge=15, le=240, strict=True)] = 30
+    duration_minutes: Annotated[int, Field(ge=15, le=240), WHOLE] = 30
     notes: Notes | None = None
 
 

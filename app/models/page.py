@@ -7,6 +7,7 @@ from uuid import UUID
 from pydantic import BaseModel, Field
 
 from app.models.instant import Instant
+from app.models.number import WHOLE
 
 MAX_LIMIT = 500
 
@@ -21,7 +22,7 @@ class Place(BaseModel):
 class Page(BaseModel):
     """Which part of a list to return."""
 
-    limit: Annotated[int, Field(ge=1, le=MAX_LIMIT, strict=True)] = 100
+    limit: Annotated[int, Field(ge=1, le=MAX_LIMIT), WHOLE] = 100
     after: Annotated[
         Place | None, Field(description="The last entry of the page before; absent: the newest.")
     ] = None

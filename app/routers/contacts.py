@@ -3,7 +3,7 @@
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Request, Response, Security
+from fastapi import APIRouter, Path, Query, Request, Response, Security
 from pydantic import BaseModel, Field
 
 from app.auth import PARTNER_KEY, partner_key
@@ -22,7 +22,10 @@ from app.routes import ErrorShape, guarded
 
 _LONGEST_ECHO = 100
 
-ContactId = Annotated[UserId, Field(description="The user's id.")]
+_EXAMPLE_ID = "550e8400-e29b-41d4-a716-446655440000"
+
+ContactId = Annotated[UserId, Field(description="The user's id.", examples=[_EXAMPLE_ID])]
+EntityId = Annotated[str, Path(examples=[_EXAMPLE_ID])]
 
 
 class Refusal(BaseModel):
@@ -97,7 +100,7 @@ async def list_users(request: Request) -> Response:
     response_model=Contact,
     responses=_refusals(404),
 )
-async def read_user(request: Request, user_id: str) -> Any:
+async def read_user(request: Request, user_id: EntityId) -> Any:
     """One user."""
     query = contacts.GetContact(contact_id=_id("User", user_id))
     return await _perform(request, contacts.get_contact, query)
@@ -135,7 +138,7 @@ async def list_calls(
 
 
 @router.get("/calls/{call_id}", summary="Get a call", response_model=Call, responses=_refusals(404))
-async def read_call(request: Request, call_id: str) -> Any:
+async def read_call(request: Request, call_id: EntityId) -> Any:
     """One call."""
     query = calls.GetCall(call_id=_id("Call", call_id))
     return await _perform(request, calls.get_call, query)
@@ -147,7 +150,7 @@ async def read_call(request: Request, call_id: str) -> Any:
     response_model=Call,
     responses=_refusals(404, 422),
 )
-async def set_call_status(request: Request, call_id: str, new_status: CallStatus) -> Any:
+async def set_call_status(request: Request, call_id: EntityId, new_status: CallStatus) -> Any:
     """The whole call, with its new status."""
     payload = calls.SetCallStatus(call_id=_id("Call", call_id), status=new_status)
     return await _perform(request, calls.set_call_status, payload)
@@ -189,7 +192,7 @@ async def list_tasks(
 @router.get(
     "/tasks/{task_id}", summary="Get a task", response_model=ContactTask, responses=_refusals(404)
 )
-async def read_task(request: Request, task_id: str) -> Any:
+async def read_task(request: Request, task_id: EntityId) -> Any:
     """One task."""
     query = contact_tasks.GetContactTask(task_id=_id("Task", task_id))
     return await _perform(request, contact_tasks.get_contact_task, query)
@@ -201,7 +204,9 @@ async def read_task(request: Request, task_id: str) -> Any:
     response_model=ContactTask,
     responses=_refusals(404, 422),
 )
-async def set_task_status(request: Request, task_id: str, new_status: ContactTaskStatus) -> Any:
+async def set_task_status(
+    request: Request, task_id: EntityId, new_status: ContactTaskStatus
+) -> Any:
     """The whole task, with its new status."""
     payload = contact_tasks.SetContactTaskStatus(task_id=_id("Task", task_id), status=new_status)
     return await _perform(request, contact_tasks.set_contact_task_status, payload)

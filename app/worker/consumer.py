@@ -37,7 +37,7 @@ class Sink(Protocol):
 
     async def deliver(
         self, db: Connection, claimed: Sequence[Delivery]
-    ) -> Mapping[UUID, Exception]:
+    ) -> Mapping[UUID, BaseException]:
         """Tells of the entities as they are now; returns what went wrong with which of them.
 
         Nobody else tells of any of them meanwhile, and what is read on `db` is as new as they are.
@@ -101,7 +101,7 @@ class Consumer:
         self._gap = fed.gap
         return fed.taken
 
-    async def _deliver(self) -> tuple[int, Mapping[UUID, Exception]]:
+    async def _deliver(self) -> tuple[int, Mapping[UUID, BaseException]]:
         name, limit = self._sink.name, _PROBE_SIZE if self._failures else BATCH_SIZE
         async with self._database.transaction(_CLAIM_SECONDS) as db:
             entity_ids = await deliveries.claim(db, name, limit)
@@ -117,7 +117,7 @@ class Consumer:
         self._count(delivered, failed)
         return len(claimed), failed
 
-    def _count(self, delivered: Sequence[Delivery], failed: Mapping[UUID, Exception]) -> None:
+    def _count(self, delivered: Sequence[Delivery], failed: Mapping[UUID, BaseException]) -> None:
         now = datetime.now(UTC)
         for one in delivered:
             if one.changed_at is not None:
@@ -131,7 +131,7 @@ class Consumer:
                 OLDEST.labels(self._sink.name).set(await deliveries.oldest_age(db, self._sink.name))
             self._observed_at = monotonic()
 
-    def _fail(self, error: Exception) -> float:
+    def _fail(self, error: BaseException) -> float:
         self._failures += 1
         if self._failures == 1:
             reason = f"{type(error).__name__}: {error}".partition("\n")[0][:_LONGEST_REASON]

@@ -1,6 +1,7 @@
 """The mirror: a bucket with the present state of what the door of contacts shows."""
 
 import asyncio
+import os
 from collections import defaultdict
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import suppress
@@ -28,6 +29,9 @@ _LISTED_AT_ONCE = 500
 
 def open_bucket(settings: Settings) -> S3Store:
     """The configured bucket. The role of the machine or ECS task opens it where no keys are set."""
+    # obstore reads the environment as well, where an empty variable is none to us.
+    for name in [name for name, value in os.environ.items() if name[:4] == "AWS_" and not value]:
+        del os.environ[name]
     config: S3Config = {"region": settings.aws_region, "disable_bulk_delete": True}
     if settings.aws_endpoint_url:
         config["endpoint"] = settings.aws_endpoint_url
@@ -54,7 +58,7 @@ class Mirror:
 
     async def deliver(
         self, db: Connection, claimed: Sequence[Delivery]
-    ) -> Mapping[UUID, Exception]:
+    ) -> Mapping[UUID, BaseException]:
         """Brings the objects of these entities up to date, all at once."""
         entity_ids = defaultdict(list)
         for one in claimed:
@@ -65,7 +69,7 @@ class Mirror:
         return {
             one.entity_id: outcome
             for one, outcome in zip(claimed, outcomes, strict=True)
-            if isinstance(outcome, Exception)
+            if isinstance(outcome, BaseException)  # a panic of obstore's is no Exception
         }
 
     async def _write(self, one: Delivery, document: Document | None) -> None:

@@ -210,9 +210,9 @@ async def test_unusable_duration_is_422(ask: Ask, user_id: str, minutes: object)
     assert answer.status_code == 422
 
 
-@pytest.mark.parametrize("minutes", [15, 240])
+@pytest.mark.parametrize("minutes", [15, 240, 45.0])
 async def test_shortest_and_longest_durations_are_kept(
-    ask: Ask, user_id: str, minutes: int
+    ask: Ask, user_id: str, minutes: float
 ) -> None:
     answer = await ask("POST", "/calls", {**CALL, "user_id": user_id, "duration_minutes": minutes})
     assert answer.json()["duration_minutes"] == minutes

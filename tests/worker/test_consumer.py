@@ -38,7 +38,7 @@ class Listener:
 
     async def deliver(
         self, db: Connection, claimed: Sequence[Delivery]
-    ) -> Mapping[UUID, Exception]:
+    ) -> Mapping[UUID, BaseException]:
         wanted = [one.entity_id for one in claimed]
         rows = await db.fetch("SELECT id, version FROM tasks WHERE id = ANY ($1)", wanted)
         await asyncio.sleep(random.uniform(0, self.slowness))

@@ -1,6 +1,10 @@
 """The bucket shows what the door of contacts shows, as it shows it."""
 
+import json
+import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -10,10 +14,11 @@ import pytest
 from httpx import ASGITransport, AsyncClient
 from pydantic import SecretStr
 
+from app.config import Settings
 from app.database import Database
 from app.main import create_app
 from app.worker.consumer import Consumer
-from app.worker.mirror import Mirror
+from app.worker.mirror import Mirror, open_bucket
 from tests.conftest import SERVICE_HEADERS
 from tests.routers.test_contacts import CALL, HEADERS, KEY, USER
 from tests.worker.conftest import Bucket
@@ -132,14 +137,59 @@ async def test_objects_are_json(door: AsyncClient, mirrored: Mirrored, bucket: B
     assert "María" in bytes(found.bytes()).decode()
 
 
-async def test_a_missing_bucket_is_waited_for(
-    door: AsyncClient, database_url: str, bucket: Bucket
+class Role(BaseHTTPRequestHandler):
+    """Where a task asks for the credentials of its role, and an S3 that notes who asks."""
+
+    asked: list[str] = []
+
+    def do_GET(self) -> None:
+        credentials = {"AccessKeyId": "ROLE", "SecretAccessKey": "secret", "Token": "token"}
+        self._answer({**credentials, "Expiration": "2099-01-01T00:00:00Z"})
+
+    def do_PUT(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.asked.append(self.headers["Authorization"])
+        self._answer({})
+
+    def _answer(self, content: object) -> None:
+        body = json.dumps(content).encode()
+        self.send_response(200)
+        self.send_header("ETag", '"tag"')
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None: ...
+
+
+async def test_without_keys_the_bucket_is_opened_by_the_role_of_the_task(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    user = await post(door, "/users", USER)
-    database = Database(bucket.settings(database_url))
-    await database.open()
-    missing = Bucket(bucket.endpoint, f"{bucket.name[:50]}-missing")
-    assert await Consumer(Mirror(missing.store()), database).work() > 0
-    assert bucket.objects() == {}
-    await database.close()
-    assert user
+    (tmp_path / "token").write_text("token")
+    with ThreadingHTTPServer(("127.0.0.1", 0), Role) as server:
+        threading.Thread(target=server.serve_forever).start()
+        url = f"http://127.0.0.1:{server.server_port}"
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", "")
+        monkeypatch.setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", f"{url}/credentials")
+        monkeypatch.setenv("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", f"{tmp_path}/token")
+        settings = Settings(
+            database_url="postgresql://unused", aws_s3_bucket="bucket", aws_endpoint_url=url
+        )
+        await obstore.put_async(open_bucket(settings), "users/1.json", b"{}", use_multipart=False)
+        server.shutdown()
+    assert "Credential=ROLE/" in Role.asked[-1]
+
+
+@pytest.mark.parametrize("with_bucket", [True, False])
+async def test_a_door_without_a_bucket_says_once_that_the_mirror_is_off(
+    database_url: str, bucket: Bucket, monkeypatch: pytest.MonkeyPatch, with_bucket: bool
+) -> None:
+    said: list[str] = []
+    monkeypatch.setattr("app.main.logger.info", lambda event, **_: said.append(event))
+    settings = bucket.settings(database_url, task_api_key=SecretStr(KEY))
+    if not with_bucket:
+        settings = settings.model_copy(update={"aws_s3_bucket": None})
+    app = create_app(settings)
+    async with app.router.lifespan_context(app):
+        pass
+    assert said.count("mirror_is_off") == (not with_bucket)

@@ -45,8 +45,9 @@ class Door:
         started = time.perf_counter()
         answer = await self._client.request(method, path, json=body)
         self.seconds.append(time.perf_counter() - started)
-        assert answer.is_success, answer.text
-        self.writes += 1
+        # A task may be deleted while another of these writes changes it.
+        assert answer.is_success or (method, answer.status_code) == ("PATCH", 404), answer.text
+        self.writes += answer.is_success
         return answer.json()
 
     async def _create(self, path: str, body: dict[str, Any]) -> None:
@@ -153,7 +154,7 @@ async def test_killed_workers_lose_nothing(
         await writing
         settled = await settle(db)
         await assert_mirrored(door, bucket)
-    assert door.writes >= 2000
+    assert door.writes > 2000
     figure(f"50 kills, {door.writes} writes, equal {settled:.2f} s after both")
 
 
