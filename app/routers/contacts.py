@@ -1,5 +1,6 @@
 """/users, /calls and /tasks, for the partner who holds the API key."""
 
+from contextlib import suppress
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
@@ -76,6 +77,13 @@ def _id(kind: str, text: str) -> UUID:
         raise NotFound(f"{kind} {text[:_LONGEST_ECHO]} not found") from None
 
 
+def _as_stored(user_id: str | None) -> str | None:
+    """The id in the spelling that is stored; what is no id matches nothing anyway."""
+    with suppress(NotFound):
+        return None if user_id is None else str(_id("User", user_id))
+    return user_id
+
+
 @router.post(
     "/users",
     status_code=201,
@@ -133,7 +141,7 @@ async def list_calls(
     status_filter: CallStatus | None = None,
 ) -> Response:
     """All calls, or those with one user or of one status, newest first."""
-    query = calls.ListCalls(user_id=user_id, status=status_filter)
+    query = calls.ListCalls(user_id=_as_stored(user_id), status=status_filter)
     return await _list(request, calls.list_calls, query, "calls")
 
 
@@ -185,7 +193,7 @@ async def list_tasks(
     status_filter: ContactTaskStatus | None = None,
 ) -> Response:
     """All tasks, or those for one user or of one status, newest first."""
-    query = contact_tasks.ListContactTasks(user_id=user_id, status=status_filter)
+    query = contact_tasks.ListContactTasks(user_id=_as_stored(user_id), status=status_filter)
     return await _list(request, contact_tasks.list_contact_tasks, query, "tasks")
 
 

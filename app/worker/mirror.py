@@ -34,14 +34,18 @@ def open_bucket(settings: Settings) -> S3Store:
         del os.environ[name]
     config: S3Config = {"region": settings.aws_region, "disable_bulk_delete": True}
     if settings.aws_endpoint_url:
-        config["endpoint"] = settings.aws_endpoint_url
+        config["endpoint"] = settings.aws_endpoint_url.rstrip("/")
     if settings.aws_access_key_id and settings.aws_secret_access_key:
         config["access_key_id"] = settings.aws_access_key_id
         config["secret_access_key"] = settings.aws_secret_access_key.get_secret_value()
     return S3Store(
         settings.aws_s3_bucket,
         config=config,
-        client_options={"allow_http": True, "timeout": timedelta(seconds=_PATIENCE)},
+        client_options={
+            "allow_http": True,
+            "timeout": timedelta(seconds=_PATIENCE),
+            "default_content_type": "application/json",
+        },
         # The consumer tries again, with what is true by then.
         retry_config={"max_retries": 0},
     )
@@ -74,18 +78,13 @@ class Mirror:
 
     async def _write(self, one: Delivery, document: Document | None) -> None:
         path = f"{FOLDERS[one.kind]}/{one.entity_id}.json"
+        # Twice: the credentials of a role may have to be fetched before.
         async with asyncio.timeout(2 * _PATIENCE):
             if document is None:
                 await obstore.delete_async(self._bucket, path)
             else:
                 body = document.__pydantic_serializer__.to_json(document)
-                await obstore.put_async(
-                    self._bucket,
-                    path,
-                    body,
-                    attributes={"Content-Type": "application/json"},
-                    use_multipart=False,
-                )
+                await obstore.put_async(self._bucket, path, body, use_multipart=False)
 
     async def list_ids(self, kind: str) -> AsyncIterator[list[UUID]]:
         """The ids of the objects in a kind's folder, in pages; other objects are passed over."""

@@ -1,21 +1,24 @@
-"""A real S3 over HTTP, moto's, with a bucket for each test."""
+"""A real S3 over HTTP, moto's, with a bucket for each test; connections to write and to work."""
 
 import json
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from typing import Any
 from urllib.error import URLError
 from urllib.request import Request, urlopen
 from uuid import uuid4
 
+import asyncpg
 import obstore
 import pytest
 from obstore.store import S3Store
 
 from app.config import Settings
+from app.database import Database
+from app.services import Connection
 from app.worker.mirror import open_bucket
 from tests.service import environment, free_port
 
@@ -77,3 +80,19 @@ def bucket(s3_url: str) -> Bucket:
     name = f"bucket-{uuid4().hex}"
     urlopen(Request(f"{s3_url}/{name}", method="PUT")).close()  # noqa: S310
     return Bucket(s3_url, name)
+
+
+@pytest.fixture
+async def database(database_url: str) -> AsyncIterator[Database]:
+    database = Database(Settings(database_url=database_url))
+    await database.open()
+    yield database
+    await database.close()
+
+
+@pytest.fixture
+async def db(database_url: str) -> AsyncIterator[Connection]:
+    """A connection of the writer's own."""
+    connection = await asyncpg.connect(database_url)
+    yield connection
+    await connection.close()

@@ -8,9 +8,9 @@ from app.services import Connection
 from app.services.deliveries import oldest_age
 from app.worker.consumer import Consumer
 from tests.test_pgbouncer import Pooler, pooler, pytestmark
-from tests.worker.test_consumer import Listener, db, write_task
+from tests.worker.listener import Listener, write_task
 
-__all__ = ["db", "pooler", "pytestmark"]
+__all__ = ["pooler", "pytestmark"]
 
 
 async def test_two_workers_behind_a_pooler_tell_of_everything_once(

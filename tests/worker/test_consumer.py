@@ -2,11 +2,8 @@
 
 import asyncio
 import random
-from collections import Counter, defaultdict
-from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any, cast
-from uuid import UUID
+from typing import cast
 
 import asyncpg
 import pytest
@@ -15,73 +12,14 @@ from app.config import Settings
 from app.database import Database
 from app.models.call import CallFields
 from app.models.contact import ContactFields
-from app.models.task import TaskChanges, TaskFields
+from app.models.task import TaskChanges
 from app.services import Connection, calls, contacts, tasks
-from app.services.deliveries import Delivery, oldest_age
-from app.worker.consumer import Consumer, backoff
+from app.services.deliveries import oldest_age
+from app.worker.consumer import Consumer
+from tests.worker.listener import Listener, rounds, waiting, write_task
 
 MARIA = ContactFields(name="María", email="maria@example.com", company="Azollon")
 CALL = CallFields(title="Onboarding", scheduled_for=datetime(2030, 1, 1, tzinfo=UTC))
-
-
-class Listener:
-    """A sink that remembers what it was told; it reads the version of tasks as they are."""
-
-    def __init__(self, name: str = "listener", interest: str = "true") -> None:
-        self.name = name
-        self.interest = interest
-        self.told: list[Delivery] = []
-        self.versions: dict[UUID, list[int | None]] = defaultdict(list)
-        self.refuses: set[UUID] = set()
-        self.is_away = False
-        self.slowness = 0.0
-
-    async def deliver(
-        self, db: Connection, claimed: Sequence[Delivery]
-    ) -> Mapping[UUID, BaseException]:
-        wanted = [one.entity_id for one in claimed]
-        rows = await db.fetch("SELECT id, version FROM tasks WHERE id = ANY ($1)", wanted)
-        await asyncio.sleep(random.uniform(0, self.slowness))
-        failed = wanted if self.is_away else self.refuses.intersection(wanted)
-        versions = dict(map(tuple, rows))
-        for one in claimed:
-            if one.entity_id not in failed:
-                self.told.append(one)
-                self.versions[one.entity_id].append(versions.get(one.entity_id))
-        return {entity_id: ConnectionError("away") for entity_id in failed}
-
-    def counted(self) -> Counter[UUID]:
-        return Counter(one.entity_id for one in self.told)
-
-
-@pytest.fixture
-async def database(database_url: str) -> AsyncIterator[Database]:
-    database = Database(Settings(database_url=database_url))
-    await database.open()
-    yield database
-    await database.close()
-
-
-@pytest.fixture
-async def db(database_url: str) -> AsyncIterator[Connection]:
-    """A connection of the writer's own."""
-    connection = await asyncpg.connect(database_url)
-    yield connection
-    await connection.close()
-
-
-async def rounds(*consumers: Consumer, count: int = 1) -> None:
-    for _ in range(count):
-        for consumer in consumers:
-            await consumer.work()
-
-
-async def write_task(db: Connection, title: str = "x", user_id: str = "user_123") -> UUID:
-    return (await tasks.insert_task(db, user_id, TaskFields(title=title))).id
-
-
-async def waiting(db: Connection) -> list[dict[str, Any]]:
-    return [dict(row) for row in await db.fetch("SELECT * FROM deliveries ORDER BY last_position")]
 
 
 async def test_every_change_is_told_once_in_the_order_of_the_log(
@@ -220,96 +158,6 @@ async def test_a_change_during_its_delivery_is_told_afterwards(
     assert await waiting(db) == []
 
 
-async def test_what_one_entity_refuses_delays_no_other(db: Connection, database: Database) -> None:
-    bad, good = await write_task(db), await write_task(db)
-    sink = Listener()
-    sink.refuses = {bad}
-    consumer = Consumer(sink, database)
-    await rounds(consumer, count=3)
-    assert [one.entity_id for one in sink.told] == [good]
-    sink.refuses.clear()
-    await asyncio.sleep(1)
-    await rounds(consumer)
-    assert [one.entity_id for one in sink.told] == [good, bad]
-
-
-async def test_a_sink_that_is_away_is_asked_less_and_less_and_then_told_everything(
-    db: Connection, database: Database
-) -> None:
-    written = {await write_task(db) for _ in range(60)}
-    sink = Listener()
-    sink.is_away = True
-    consumer = Consumer(sink, database)
-    pauses = []
-    for _ in range(6):
-        pauses.append(await consumer.work())
-        await asyncio.sleep(pauses[-1])
-    assert 0 < pauses[0] <= 0.2
-    assert 0.5 <= pauses[-1] <= 1
-    sink.is_away = False
-    await asyncio.sleep(1)
-    await rounds(consumer, count=4)
-    assert sink.counted() == dict.fromkeys(written, 1)
-
-
-async def test_what_was_tried_in_vain_is_told_once_more_later(
-    db: Connection, database: Database
-) -> None:
-    """The attempt that gave no answer may come through late, with an older state."""
-    task_id = await write_task(db)
-    sink = Listener()
-    sink.is_away = True
-    consumer = Consumer(sink, database)
-    await rounds(consumer)
-    sink.is_away = False
-    await asyncio.sleep(1)
-    await rounds(consumer)
-    [again] = await waiting(db)
-    assert (again["changed_at"], again["attempts"]) == (None, 0)
-    assert 8 < (again["due_at"] - datetime.now(UTC)).total_seconds() < 10
-    await db.execute("UPDATE deliveries SET due_at = now()")
-    await rounds(consumer)
-    assert sink.counted() == {task_id: 2}
-    assert await waiting(db) == []
-
-
-async def test_a_change_does_not_wait_for_the_repetition(
-    db: Connection, database: Database
-) -> None:
-    task_id = await write_task(db)
-    sink = Listener()
-    sink.is_away = True
-    consumer = Consumer(sink, database)
-    await rounds(consumer)
-    sink.is_away = False
-    await asyncio.sleep(1)
-    await rounds(consumer)
-    await tasks.update_task(db, task_id, None, TaskChanges(title="Newer"))
-    await rounds(consumer)
-    assert sink.versions[task_id] == [1, 2]
-
-
-async def test_a_worker_whose_connection_breaks_loses_its_claims_at_once(
-    db: Connection, database: Database
-) -> None:
-    task_id = await write_task(db)
-    broken, sound = Listener("same"), Listener("same")
-    broken.slowness = 5
-    worker = asyncio.create_task(Consumer(broken, database).work())
-    await asyncio.sleep(0.05)
-    other = Consumer(sound, database)
-    await rounds(other)
-    assert sound.told == []
-    await db.execute(
-        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE state LIKE 'idle in trans%'"
-    )
-    await asyncio.sleep(0.05)
-    await rounds(other)
-    assert sound.counted() == {task_id: 1}
-    worker.cancel()
-    await asyncio.wait({worker})
-
-
 async def test_many_workers_share_the_work_and_nobody_tells_what_is_older(
     db: Connection, database_url: str
 ) -> None:
@@ -351,19 +199,3 @@ async def test_an_idle_round_writes_nothing(db: Connection, database: Database) 
     pauses = [await consumer.work() for _ in range(10)]
     assert await db.fetchval("SELECT pg_snapshot_xmax(pg_current_snapshot())::text") == before
     assert pauses[-1] == 1.0
-
-
-async def test_a_database_that_is_away_is_waited_for() -> None:
-    database = Database(Settings(database_url="postgresql://nobody@127.0.0.1:1/none"))
-    await database.open()
-    consumer = Consumer(Listener(), database)
-    assert [0 < await consumer.work() <= 1 for _ in range(3)] == [True] * 3
-    await database.close()
-
-
-@pytest.mark.parametrize("attempts", [1, 3, 10, 100_000])
-def test_backoff_grows_to_a_second_and_is_never_the_same(attempts: int) -> None:
-    longest = min(1.0, 0.1 * 2.0 ** min(attempts, 10))
-    pauses = {backoff(attempts) for _ in range(50)}
-    assert len(pauses) > 40
-    assert all(longest / 2 <= pause <= longest for pause in pauses)

@@ -13,7 +13,6 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
-import asyncpg
 import httpx
 import obstore
 import psutil
@@ -22,8 +21,8 @@ import pytest
 from app.services import Connection
 from app.services.deliveries import oldest_age
 from tests.conftest import MISSING_ID, SERVICE_HEADERS, Figure
+from tests.contacts import CALL, HEADERS, KEY, USER, fill
 from tests.proxy import Proxy
-from tests.routers.test_contacts import CALL, HEADERS, KEY, USER, fill
 from tests.service import ROOT, environment, free_port, running
 from tests.worker.conftest import Bucket
 from tests.worker.fleet import fleet
@@ -110,13 +109,6 @@ async def door(database_url: str) -> AsyncIterator[Door]:
         headers = {**HEADERS, **SERVICE_HEADERS}
         async with httpx.AsyncClient(base_url=url, headers=headers, timeout=10) as client:
             yield Door(client)
-
-
-@pytest.fixture
-async def db(database_url: str) -> AsyncIterator[Connection]:
-    connection = await asyncpg.connect(database_url)
-    yield connection
-    await connection.close()
 
 
 async def settle(db: Connection, seconds: float = 15) -> float:

@@ -1,4 +1,4 @@
-"""Ten thousand users in one answer: neither the other requests nor the memory notice."""
+"""Lists: their order, their filters, and that nobody notices when they are long."""
 
 import asyncio
 import gc
@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Iterator
 from typing import Any
+from uuid import uuid4
 
 import asyncpg
 import httpx
@@ -15,13 +16,56 @@ from pydantic import SecretStr
 
 from app.config import Settings
 from app.main import create_app
+from app.services import Connection
 from tests.conftest import Figure, create_clone
-from tests.routers.test_contacts import HEADERS, KEY, fill
+from tests.contacts import CALL, HEADERS, KEY, USER, fill
+from tests.routers.contacts.conftest import Ask
 from tests.service import running
 
 COUNT = 10_000
 LONGEST_TURN = 0.02
 MOST_MEMORY = 20_000_000
+
+
+async def test_lists_are_newest_first_and_filtered(ask: Ask, user_id: str) -> None:
+    other = (await ask("POST", "/users", USER)).json()["id"]
+    assert [user["id"] for user in (await ask("GET", "/users")).json()] == [other, user_id]
+    for path, body, status in (("/calls", CALL, "completed"), ("/tasks", {"title": "x"}, "done")):
+        first, second, third = [
+            (await ask("POST", path, {**body, "user_id": owner})).json()["id"]
+            for owner in (user_id, other, user_id)
+        ]
+        await ask("PATCH", f"{path}/{first}/status", params={"new_status": status})
+        for parameters, expected in [
+            ({}, [third, second, first]),
+            ({"user_id": user_id}, [third, first]),
+            ({"user_id": user_id.upper()}, [third, first]),
+            ({"status_filter": status}, [first]),
+            ({"user_id": other, "status_filter": status}, []),
+            ({"user_id": str(uuid4())}, []),
+            ({"user_id": "nobody"}, []),
+        ]:
+            listed = (await ask("GET", path, params=parameters)).json()
+            assert [entry["id"] for entry in listed] == expected, parameters
+
+
+@pytest.mark.parametrize("path", ["/calls", "/tasks"])
+@pytest.mark.parametrize("status", ["purring", "", "pending"])
+async def test_unknown_status_filter_is_422(ask: Ask, path: str, status: str) -> None:
+    answer = await ask("GET", path, params={"status_filter": status})
+    assert answer.status_code == 422
+    assert answer.json()["detail"][0]["loc"] == ["query", "status_filter"]
+
+
+@pytest.mark.parametrize("path", ["/users", "/calls", "/tasks"])
+async def test_a_list_of_several_pages_is_complete_and_in_order(
+    ask: Ask, db: Connection, path: str
+) -> None:
+    await fill(db, 1203)
+    listed = (await ask("GET", path)).json()
+    assert len({entry["id"] for entry in listed}) == len(listed) == 1203
+    keys = [(entry["created_at"], entry["id"]) for entry in listed]
+    assert keys == sorted(keys, reverse=True)
 
 
 @pytest.fixture(scope="module")
