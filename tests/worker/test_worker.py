@@ -194,7 +194,7 @@ async def test_s3_being_away_costs_nothing_but_lag(
         f"p95 {away_p95:.1f} ms; equal {settled:.2f} s after the return"
     )
     assert settled < 5
-    assert away_p50 < 1.5 * p50 + 2
+    assert away_p50 < 2 * p50 + 5
 
 
 async def test_a_rebuild_during_writes_leaves_the_bucket_equal(
