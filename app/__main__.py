@@ -24,6 +24,7 @@ from app.config import DEVELOPMENT_VALUES, Settings, load_settings
 from app.errors import AppError
 from app.logs import configure_logs, logger
 from app.services import Connection, keys
+from app.worker import command
 
 Result = TypeVar("Result")
 
@@ -66,18 +67,19 @@ def dev(port: int, host: str, reload: bool) -> None:
     if settings.environment == "development":
         _on_database(keys.ensure_development_key, settings)
     _welcome(settings, port)
-    uvicorn.run(
-        "app.main:create_app",
-        factory=True,
-        host=host,
-        port=port,
-        reload=reload,
-        http=BoundedProtocol,
-        reload_dirs=[str(Path(__file__).parent)],
-        log_config=None,
-        access_log=False,
-        server_header=False,
-    )
+    with command.worker_beside(settings):
+        uvicorn.run(
+            "app.main:create_app",
+            factory=True,
+            host=host,
+            port=port,
+            reload=reload,
+            http=BoundedProtocol,
+            reload_dirs=[str(Path(__file__).parent)],
+            log_config=None,
+            access_log=False,
+            server_header=False,
+        )
     click.echo("Stopped.")
 
 
@@ -276,6 +278,10 @@ def revoke_key(key_id: object) -> None:
 
 def _print(model: BaseModel) -> None:
     click.echo(model.model_dump_json())
+
+
+cli.add_command(command.worker)
+cli.add_command(command.mirror)
 
 
 @cli.command(name="actions")

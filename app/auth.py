@@ -7,10 +7,11 @@ from typing import Annotated
 
 from fastapi import Depends, Request, Security
 from fastapi.security import APIKeyHeader
+from pydantic import SecretStr
 
 from app.config import Settings
 from app.database import Database
-from app.errors import Unauthorized
+from app.errors import Forbidden, Unauthorized
 from app.metrics import KEY_HITS, KEY_MISSES
 from app.models.caller import Caller
 from app.services import keys
@@ -21,6 +22,7 @@ _LONGEST_KEY = 255
 
 SERVICE_KEY = APIKeyHeader(name="X-Service-Key", scheme_name="ServiceKey", auto_error=False)
 ADMIN_KEY = APIKeyHeader(name="X-Admin-Key", scheme_name="AdminKey", auto_error=False)
+PARTNER_KEY = APIKeyHeader(name="X-API-Key", scheme_name="PartnerKey", auto_error=False)
 
 
 class ServiceKeys:
@@ -98,11 +100,27 @@ async def service_key(request: Request) -> Caller:
 async def admin_key(request: Request) -> Caller:
     """The administrator, by `X-Admin-Key`, compared in constant time."""
     settings: Settings = request.app.state.settings
-    expected = settings.admin_api_key.get_secret_value().encode()
-    given = request.headers.get("x-admin-key", "").encode("latin-1")
-    if not hmac.compare_digest(given, expected):
+    if not _is(settings.admin_api_key, request.headers.get("x-admin-key", "")):
         raise Unauthorized("Invalid admin key")
     return Caller("admin", "admin")
+
+
+async def partner_key(request: Request) -> Caller:
+    """The partner, by `X-API-Key`; a missing key is Unauthorized, a wrong one Forbidden."""
+    settings: Settings = request.app.state.settings
+    given = request.headers.get("x-api-key", "")
+    if not given:
+        raise Unauthorized("Missing API key")
+    if not _is(settings.task_api_key, given):
+        raise Forbidden("Invalid API key")
+    return Caller("partner", "partner")
+
+
+def _is(secret: SecretStr | None, given: str) -> bool:
+    """Compares in constant time, and bytes: text must be ASCII for that."""
+    if secret is None:
+        return False
+    return hmac.compare_digest(given.encode("latin-1"), secret.get_secret_value().encode())
 
 
 def _authenticated(request: Request) -> Caller:

@@ -14,21 +14,36 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from app.door_settings import AccountSettings, LimitSettings, SessionSettings, UserTaskSettings
+from app.door_settings import (
+    AccountSettings,
+    ContactSettings,
+    LimitSettings,
+    SessionSettings,
+    UserTaskSettings,
+)
 
 DEVELOPMENT_ADMIN_KEY = "dev-admin-key-replace-in-production"
 _PLACEHOLDER = re.compile(
     r"^(dev|your|test|demo)[-_]|change|replace|example|placeholder|secret-key"
 )
 _MINIMUM_SECRET_LENGTH = 16
-# Secret for the passwords of other services in them, which are not ours to judge.
-_OF_OTHERS = frozenset({"database_url", "migration_database_url", "redis_url", "smtp_password"})
+# Secrets of other services, or URLs with one in them, which are not ours to judge.
+_OF_OTHERS = frozenset(
+    {
+        "database_url",
+        "migration_database_url",
+        "redis_url",
+        "smtp_password",
+        "aws_secret_access_key",
+    }
+)
 DEVELOPMENT_VALUES = {
     "SESSION_HASH_SECRET": "your-secret-key-change-this-in-production",
     "SERVICE_AUTH_TOKEN": "your-service-auth-token-change-this",
     "ENCRYPTION_KEY": "dev-encryption-key-replace-in-production-00=",
     "JWT_SECRET": "dev-jwt-secret-replace-in-production",
     "BETTER_AUTH_SECRET": "your-secret-key-minimum-32-characters-long-random-string",
+    "TASK_API_KEY": "demo-secret-key-change-in-production",
 }
 """What `python -m app dev` sets, where nothing else does, so that every door is open."""
 _PORT = re.compile(r"(\[[^\]]*\]|[^:\[\]]*)(:\d*)?")
@@ -172,7 +187,14 @@ class ServiceSettings(BaseSettings):
         return self.docs_enabled
 
 
-class Settings(UserTaskSettings, AccountSettings, SessionSettings, LimitSettings, ServiceSettings):
+class Settings(
+    ContactSettings,
+    UserTaskSettings,
+    AccountSettings,
+    SessionSettings,
+    LimitSettings,
+    ServiceSettings,
+):
     """Every setting, by its environment variable in lower case."""
 
     @property
@@ -184,14 +206,15 @@ class Settings(UserTaskSettings, AccountSettings, SessionSettings, LimitSettings
             "user-api-keys": self.opens_user_api_keys,
             "accounts": self.jwt_secret is not None,
             "user-tasks": self.better_auth_secret is not None,
+            "contacts": self.task_api_key is not None,
         }
         return [name for name, is_open in opened.items() if is_open]
 
     @property
     def counts_apart(self) -> bool:
         """Whether there are rate limits that every worker counts for itself."""
-        limited = self.execute_rate_limit is not None or len(self.doors) > 1
-        return limited and self.web_concurrency > 1 and self.redis_url is None
+        limited = self.execute_rate_limit or self.opens_sessions or self.jwt_secret
+        return bool(limited) and self.web_concurrency > 1 and self.redis_url is None
 
 
 def _is_placeholder(secret: str) -> bool:

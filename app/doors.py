@@ -16,6 +16,7 @@ _ROUTERS = {
     "user-api-keys": ("user_api_keys",),
     "accounts": ("accounts", "account_tasks", "account_categories"),
     "user-tasks": ("user_tasks",),
+    "contacts": ("contacts",),
 }
 
 

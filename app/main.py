@@ -27,6 +27,7 @@ from app.limits import RateLimiter, execute_limit
 from app.logs import configure_logs, logger
 from app.middleware import CORS, BodyLimit, Faults, RequestLog
 from app.purge import purge_regularly
+from app.routes import ErrorShape, refuse_http
 
 _DESCRIPTION = """The command service behind **Whiskers**, the task manager cat of Cat House.
 
@@ -89,7 +90,8 @@ def _openapi(app: FastAPI) -> Callable[[], dict[str, Any]]:
     def openapi() -> dict[str, Any]:
         document = generate()
         for route in iter_route_contexts(app.routes):
-            if getattr(route.original_route, "invalid", 422) != 422:
+            shape: ErrorShape | None = getattr(route.original_route, "error_shape", None)
+            if shape and shape.invalid not in {None, 422}:
                 for method in route.methods or ():
                     document["paths"][route.path_format][method.lower()]["responses"].pop(
                         "422", None
@@ -115,6 +117,8 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         log_level=settings.log_level,
         doors=settings.doors,
     )
+    if "contacts" in settings.doors and settings.aws_s3_bucket is None:
+        logger.info("mirror_is_off", remedy="AWS_S3_BUCKET")
     await database.open()
     purging = asyncio.create_task(purge_regularly(database, settings.purge_after_days))
     yield
@@ -129,7 +133,7 @@ async def _answer(request: Request, error: Exception) -> Response:
 
 
 async def _answer_http_error(request: Request, error: Exception) -> Response:
-    """405 names all methods of the path, which may be several routes."""
+    """In the words of the door; 405 names all methods of the path, which may be several routes."""
     assert isinstance(error, HTTPException)  # noqa: S101 - registered for nothing else
     if error.status_code == 405:
         allowed = {
@@ -139,7 +143,8 @@ async def _answer_http_error(request: Request, error: Exception) -> Response:
             for method in route.methods
         }
         error.headers = {"Allow": ", ".join(sorted(allowed))}
-    return refusal(request.scope, error)
+    shape: ErrorShape | None = getattr(request.scope.get("route"), "error_shape", None)
+    return refuse_http(error, shape) if shape else refusal(request.scope, error)
 
 
 def __getattr__(name: str) -> FastAPI:

@@ -49,7 +49,7 @@ def guarded(
     """
 
     class GuardedRoute(APIRoute):
-        invalid = (shape and shape.invalid) or 422
+        error_shape = shape
 
         def get_route_handler(self) -> Handle:
             handle = _admitted(super().get_route_handler(), credential, allowance, self)
@@ -103,8 +103,7 @@ def _shaped(handle: Handle, shape: ErrorShape) -> Handle:
                 raise
             return JSONResponse(shape.body(shape.invalid, _sentence(error)), shape.invalid)
         except HTTPException as error:
-            body = shape.body(error.status_code, str(error.detail))
-            return JSONResponse(body, error.status_code, error.headers)
+            return refuse_http(error, shape)
         except AppError as error:
             note_cause(request.scope, error)
             return _refusal(error, shape)
@@ -113,6 +112,12 @@ def _shaped(handle: Handle, shape: ErrorShape) -> Handle:
             return _refusal(Fault(), shape)
 
     return handle_and_refuse
+
+
+def refuse_http(error: HTTPException, shape: ErrorShape) -> Response:
+    """The answer to an HTTP error in a door's own words."""
+    body = shape.body(error.status_code, str(error.detail))
+    return JSONResponse(body, error.status_code, error.headers)
 
 
 def _refusal(error: AppError, shape: ErrorShape) -> Response:

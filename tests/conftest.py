@@ -31,8 +31,10 @@ from app.config import (
 )
 from app.database import DEADLINE, Database
 from app.main import create_app
+from app.models.call import Call, CallFields
+from app.models.contact import Contact, ContactFields
 from app.models.task import Task, TaskFields
-from app.services import Connection, tasks
+from app.services import Connection, calls, contacts, tasks
 from app.services.keys import DEVELOPMENT_KEY
 from tests import redis_server as redis
 from tests.redis_server import RedisServer
@@ -238,6 +240,32 @@ def make_task(db: Connection) -> TaskFactory:
         return await tasks.insert_task(db, user_id, TaskFields(**{"title": "Feed cat", **fields}))
 
     return make_task
+
+
+ContactFactory = Callable[..., Awaitable[Contact]]
+CallFactory = Callable[..., Awaitable[Call]]
+
+
+@pytest.fixture
+def make_contact(db: Connection) -> ContactFactory:
+    """Stores a contact, with these fields instead of María's."""
+
+    async def make_contact(**fields: Any) -> Contact:
+        given = {"name": "María", "email": "maria@example.com", "company": "Azollon", **fields}
+        return await contacts.insert_contact(db, ContactFields(**given))
+
+    return make_contact
+
+
+@pytest.fixture
+def make_call(db: Connection) -> CallFactory:
+    """Stores a call with the contact, with these fields instead of half an hour of onboarding."""
+
+    async def make_call(contact: Contact, **fields: Any) -> Call:
+        given = {"title": "Onboarding", "scheduled_for": "2030-01-01T10:00:00Z", **fields}
+        return await calls.insert_call(db, contact.id, None, CallFields(**given))
+
+    return make_call
 
 
 Figure = Callable[[str], None]

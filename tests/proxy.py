@@ -1,4 +1,4 @@
-"""A TCP proxy in front of a Unix socket, which can be cut or go silent."""
+"""A TCP proxy in front of a Unix socket or a port, which can be cut, go silent or go away."""
 
 import asyncio
 from types import TracebackType
@@ -8,17 +8,26 @@ from typing import Self
 class Proxy:
     """Forwards bytes both ways until it is told otherwise."""
 
-    def __init__(self, socket_path: str) -> None:
-        self._socket_path = socket_path
+    def __init__(self, target: str | int) -> None:
+        self._target = target
         self._open: set[asyncio.StreamWriter] = set()
         self._silent: set[asyncio.StreamWriter] = set()
         self._pumps: set[asyncio.Task[None]] = set()
         self.port = 0
 
     async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1")
-        self.port = self._server.sockets[0].getsockname()[1]
+        await self.come_back()
         return self
+
+    async def come_back(self) -> None:
+        """Listens again, on the same port."""
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
+        self.port = self._server.sockets[0].getsockname()[1]
+
+    def go_away(self) -> None:
+        """Ends every connection and refuses new ones."""
+        self._server.close()
+        self.cut()
 
     async def __aexit__(
         self,
@@ -26,8 +35,7 @@ class Proxy:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._server.close()
-        self.cut()
+        self.go_away()
         for pump in self._pumps:
             pump.cancel()
         await asyncio.gather(*self._pumps, return_exceptions=True)
@@ -42,7 +50,10 @@ class Proxy:
         self._silent |= self._open
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        up_reader, up_writer = await asyncio.open_unix_connection(self._socket_path)
+        if isinstance(self._target, int):
+            up_reader, up_writer = await asyncio.open_connection("127.0.0.1", self._target)
+        else:
+            up_reader, up_writer = await asyncio.open_unix_connection(self._target)
         self._open |= {writer, up_writer}
         for source, sink in ((reader, up_writer), (up_reader, writer)):
             pump = asyncio.create_task(self._pump(source, sink))

@@ -84,6 +84,8 @@ def test_every_command_explains_itself(folder: Path) -> None:
         "keys rotate": "KEY_NAME",
         "keys revoke": "KEY_ID",
         "actions": "catalogue",
+        "worker": "Mirror",
+        "mirror rebuild": "anew",
     }
     texts = all_of([f"{command} --help" for command in explained], folder=folder)
     for finished, said in zip(texts, explained.values(), strict=True):

@@ -22,7 +22,7 @@ from schemathesis.openapi.checks import RejectedPositiveData
 from app import tokens
 from app.commands.handlers.categories import EXAMPLE_ID as CATEGORY_ID
 from app.commands.registry import commands
-from app.config import DEVELOPMENT_ADMIN_KEY
+from app.config import DEVELOPMENT_ADMIN_KEY, DEVELOPMENT_VALUES
 from app.passwords import Passwords
 from app.services import Connection
 from app.services.keys import DEVELOPMENT_KEY, digest
@@ -48,6 +48,7 @@ CONFIGURATION: dict[str, Any] = {
             "Session": {"bearer": TOKEN},
             "AccountToken": {"bearer": tokens.issue(SECRET, HOLDER, EMAIL)},
             "UserToken": {"bearer": bearer_token(HOLDER)},
+            "PartnerKey": {"api_key": DEVELOPMENT_VALUES["TASK_API_KEY"]},
         }
     },
     "checks": {"enabled": True, "max_response_time": SLOWEST_ANSWER},
@@ -133,8 +134,11 @@ def is_defect(_: object, failure: Failure, case: schemathesis.Case[Any], answer:
     """Whether a finding contradicts the contract rather than what a schema can say of it."""
     if not isinstance(failure, RejectedPositiveData):
         return True
-    refusal = case.operation.label, answer.status_code, answer.json()["detail"]
-    return str(refusal[2]) != refusal[2] or refusal not in UNDESCRIBABLE
+    detail = answer.json()["detail"]
+    if isinstance(detail, list):
+        # Of the addresses that have the format, some cannot be anybody's: nobody@example.test.
+        return {error["type"] for error in detail} != {"value_error.email"}
+    return (case.operation.label, answer.status_code, detail) not in UNDESCRIBABLE
 
 
 def explore(schema: Any) -> Findings:
@@ -152,7 +156,7 @@ def explore(schema: Any) -> Findings:
 
 
 async def furnish(db: Connection) -> None:
-    """What the document's examples name: tasks, a key, a category, people and their tokens."""
+    """What the document's examples name: tasks, a key, a category, people, tokens and a call."""
     await db.execute(
         "INSERT INTO tasks (id, user_id, title) SELECT unnest($1::uuid[]), $2, 'Feed cat'",
         [MISSING_ID, *TASKS],
@@ -177,6 +181,17 @@ async def furnish(db: Connection) -> None:
         "INSERT INTO task_categories (user_id, task_id, category_id) "
         "SELECT user_id, tasks.id, unnest($1::uuid[]) FROM tasks",
         CATEGORIES[::2],
+    )
+    await db.execute(
+        "INSERT INTO contacts (id, name, email, company, user_type) "
+        "SELECT unnest($1::uuid[]), 'María', 'maria@example.com', 'Azollon', 'client'",
+        [MISSING_ID, HOLDER],
+    )
+    await db.execute(
+        "INSERT INTO calls (id, user_id, title, scheduled_for, duration_minutes) "
+        "VALUES ($1, $2, 'Onboarding', now(), 30)",
+        MISSING_ID,
+        HOLDER,
     )
     await db.execute(
         "INSERT INTO accounts (id, email, full_name, password_hash) VALUES ($1, $2, '', $3)",

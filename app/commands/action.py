@@ -29,6 +29,8 @@ class Context:
     @property
     def owner(self) -> str | None:
         """Whose rows may be touched; None where the caller is trusted across users."""
+        if self.caller.kind == "partner":
+            return None  # whose actions reach contacts and what is theirs, and nobody else
         if self.caller.kind == "service" and not self.caller.enforce_ownership:
             return None
         return self.user_id

@@ -1,7 +1,7 @@
 """Every action by name. Add one here and it is dispatched, documented and listed."""
 
 from app.commands.action import Action, BareHandler, as_action
-from app.commands.handlers import categories, secrets, stats, tasks
+from app.commands.handlers import calls, categories, contacts, secrets, stats, tasks
 from app.errors import NotFound
 
 _LONGEST_ECHO = 100
@@ -24,6 +24,13 @@ ACTION_HANDLERS: dict[str, Action | BareHandler] = {
     "delete-category": categories.delete_category,
     "assign-category": categories.assign_category,
     "unassign-category": categories.unassign_category,
+    "create-contact": contacts.create_contact,
+    "list-contacts": contacts.list_contacts,
+    "get-contact": contacts.get_contact,
+    "schedule-call": calls.schedule_call,
+    "list-calls": calls.list_calls,
+    "get-call": calls.get_call,
+    "set-call-status": calls.set_call_status,
 }
 
 

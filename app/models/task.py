@@ -7,7 +7,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from app.models.instant import Instant
-from app.models.text import STORABLE, VISIBLE, UserId
+from app.models.text import STORABLE, VISIBLE
 
 Title = Annotated[str, StringConstraints(max_length=500), VISIBLE]
 Description = Annotated[str, StringConstraints(max_length=100_000), STORABLE]
@@ -43,7 +43,7 @@ class TaskChanges(BaseModel):
 
     title: Title = ""
     description: Description | None = None
-    status: WritableStatus = "pending"
+    status: Status = "pending"
     priority: Priority | None = None
     due_date: Instant | None = None
     tags: Tags = []
@@ -53,7 +53,7 @@ class Task(BaseModel):
     """A stored task. Instants are UTC."""
 
     id: UUID
-    user_id: UserId
+    user_id: str
     title: str
     description: str | None
     status: Status

@@ -1,4 +1,4 @@
-"""Whole lists of a user's tasks, fetched and sent part by part."""
+"""Whole lists, fetched and sent part by part."""
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any, NamedTuple

@@ -1,8 +1,9 @@
 """The change log: one row for every write, in the statement that writes.
 
 A consumer keeps a cursor and misses nothing while it is away. `sequence` counts the changes of
-one user without gaps, in the order they were committed; `position` orders the log as a whole,
-where a reader stops before the first row whose `transaction_id` may still be running.
+one user without gaps, in the order they were committed. `position` numbers the log as a whole, in
+the order of writing: where a number is missing, its transaction may still be running, so a reader
+stops there until it knows better (`app.services.deliveries`).
 """
 
 

@@ -47,7 +47,7 @@ async def test_index_tells_what_can_be_done(client: AsyncClient) -> None:
         "docs": "/docs",
         "openapi": "/openapi.json",
         "health": "/health",
-        "doors": ["commands", "sessions", "user-api-keys", "accounts", "user-tasks"],
+        "doors": ["commands", "sessions", "user-api-keys", "accounts", "user-tasks", "contacts"],
         "actions": [action.name for action in commands()],
     }
 

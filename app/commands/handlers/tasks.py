@@ -16,6 +16,7 @@ from app.models.task import (
     TaskChanges,
     TaskFields,
     TaskId,
+    WritableStatus,
     without_defaults,
 )
 from app.models.task_list import NEWEST_FIRST, Position, TaskFilter, TaskList, TaskSort
@@ -173,6 +174,7 @@ class UpdateTask(TaskChanges):
     model_config = ConfigDict(json_schema_extra=_at_least_one_field)
 
     task_id: TaskId
+    status: WritableStatus = "pending"
     expected_version: Annotated[
         int | None,
         Field(ge=1, le=2**31 - 1, description="Refuse with 409 unless the task has this version."),

@@ -1,0 +1,96 @@
+"""What can be done with calls."""
+
+from typing import Annotated
+from uuid import UUID
+
+from pydantic import BaseModel, Field
+
+from app.commands.action import Context, action
+from app.errors import NotFound
+from app.models.call import Call, CallFields, CallList, CallStatus
+from app.models.caller import CallerKind
+from app.models.page import Page
+from app.models.text import UserId
+from app.services import calls
+
+_ALLOW: frozenset[CallerKind] = frozenset({"partner", "service"})
+_EXAMPLE_ID = "550e8400-e29b-41d4-a716-446655440000"
+
+CallId = Annotated[UUID, Field(description="The call's id.")]
+
+
+class ScheduleCall(CallFields):
+    """The fields of a new call and the contact it is with."""
+
+    user_id: Annotated[UUID, Field(description="The contact's id.")]
+
+
+@action(
+    scope="calls:write",
+    writes=True,
+    single_statement=True,
+    idempotent=False,
+    allow=_ALLOW,
+    raises=(NotFound,),
+    examples=(
+        {
+            "user_id": _EXAMPLE_ID,
+            "title": "Onboarding Call - Test Azollon",
+            "scheduled_for": "2026-12-20T10:00:00Z",
+            "duration_minutes": 45,
+            "notes": "Initial onboarding and platform overview",
+        },
+    ),
+)
+async def schedule_call(context: Context, payload: ScheduleCall) -> Call:
+    """Stores a new call with a contact and returns it with its generated id."""
+    return await calls.insert_call(context.db, payload.user_id, context.owner, payload)
+
+
+class ListCalls(Page):
+    """Which part of the list to return; a filter that is absent or null lets all through."""
+
+    user_id: Annotated[UserId | None, Field(description="Only calls with this contact.")] = None
+    status: Annotated[CallStatus | None, Field(description="Only calls with this status.")] = None
+
+
+@action(scope="calls:read", allow=_ALLOW, examples=({}, {"status": "scheduled", "limit": 20}))
+async def list_calls(context: Context, payload: ListCalls) -> CallList:
+    """Returns one page of calls, newest first; a page that is not full is the last."""
+    return CallList.model_construct(
+        calls=await calls.list_calls(
+            context.db, context.owner, payload.user_id, payload.status, payload
+        )
+    )
+
+
+class GetCall(BaseModel):
+    """Names one call."""
+
+    call_id: CallId
+
+
+@action(scope="calls:read", allow=_ALLOW, raises=(NotFound,), examples=({"call_id": _EXAMPLE_ID},))
+async def get_call(context: Context, payload: GetCall) -> Call:
+    """Returns one call as it is stored."""
+    return await calls.fetch_call(context.db, payload.call_id, context.owner)
+
+
+class SetCallStatus(BaseModel):
+    """Names one call and its new status."""
+
+    call_id: CallId
+    status: CallStatus
+
+
+@action(
+    scope="calls:write",
+    writes=True,
+    single_statement=True,
+    allow=_ALLOW,
+    raises=(NotFound,),
+    examples=({"call_id": _EXAMPLE_ID, "status": "completed"},),
+)
+async def set_call_status(context: Context, payload: SetCallStatus) -> Call:
+    """Overwrites the status of a call and returns the whole call."""
+    return await calls.set_status(context.db, payload.call_id, context.owner, payload.status)

@@ -1,0 +1,87 @@
+"""What partners can do with tasks.
+
+Not in the registry: a service performs the actions of `tasks`, which refuse to cancel.
+"""
+
+from typing import Annotated
+from uuid import UUID
+
+from pydantic import BaseModel, Field
+
+from app.commands.action import Context, action
+from app.errors import NotFound
+from app.models.caller import CallerKind
+from app.models.contact_task import (
+    CANONICAL,
+    NOBODY,
+    ContactTask,
+    ContactTaskFields,
+    ContactTaskList,
+    ContactTaskStatus,
+)
+from app.models.page import Page
+from app.models.task import TaskChanges, TaskFields
+from app.services import contact_tasks, contacts, tasks
+
+_ALLOW: frozenset[CallerKind] = frozenset({"partner"})
+
+
+class CreateContactTask(ContactTaskFields):
+    """The fields of a new task and the contact whose it is."""
+
+    user_id: Annotated[UUID | None, Field(description="The contact's id; null: nobody's.")] = None
+
+
+@action(scope="tasks:write", writes=True, idempotent=False, allow=_ALLOW, raises=(NotFound,))
+async def create_contact_task(context: Context, payload: CreateContactTask) -> ContactTask:
+    """Stores a new open task of a contact or of nobody."""
+    user_id = NOBODY
+    if payload.user_id is not None:
+        await contacts.fetch_contact(context.db, payload.user_id, context.owner)
+        user_id = str(payload.user_id)
+    fields = TaskFields.model_validate(payload.model_dump(exclude={"user_id"}))
+    return ContactTask.of(vars(await tasks.insert_task(context.db, user_id, fields)))
+
+
+class ListContactTasks(Page):
+    """Which part of the list to return; a filter that is absent or null lets all through."""
+
+    user_id: str | None = None
+    status: ContactTaskStatus | None = None
+
+
+@action(scope="tasks:read", allow=_ALLOW)
+async def list_contact_tasks(context: Context, payload: ListContactTasks) -> ContactTaskList:
+    """Returns one page of tasks, newest first; a page that is not full is the last."""
+    status = CANONICAL[payload.status] if payload.status else None
+    return ContactTaskList.model_construct(
+        tasks=await contact_tasks.list_tasks(context.db, payload.user_id, status, payload)
+    )
+
+
+class GetContactTask(BaseModel):
+    """Names one task."""
+
+    task_id: UUID
+
+
+@action(scope="tasks:read", allow=_ALLOW, raises=(NotFound,))
+async def get_contact_task(context: Context, payload: GetContactTask) -> ContactTask:
+    """Returns one task."""
+    return await contact_tasks.fetch_task(context.db, payload.task_id)
+
+
+class SetContactTaskStatus(BaseModel):
+    """Names one task and its new status."""
+
+    task_id: UUID
+    status: ContactTaskStatus
+
+
+@action(scope="tasks:write", writes=True, allow=_ALLOW, raises=(NotFound,))
+async def set_contact_task_status(context: Context, payload: SetContactTaskStatus) -> ContactTask:
+    """Overwrites the status of a task and returns the whole task."""
+    task = await contact_tasks.fetch_task(context.db, payload.task_id)
+    changes = TaskChanges(status=CANONICAL[payload.status])
+    owner = task.user_id or NOBODY
+    return ContactTask.of(vars(await tasks.update_task(context.db, task.id, owner, changes)))

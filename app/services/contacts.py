@@ -1,0 +1,63 @@
+"""Contacts in PostgreSQL. A contact owns itself; an owner of None crosses owners."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from app.errors import NotFound
+from app.models.contact import Contact, ContactFields
+from app.models.page import Page
+from app.services import Connection
+from app.services.changes import recorded
+from app.services.pages import bounds, newest_first
+
+_COLUMNS = "id, name, email, company, user_type, notes, created_at, updated_at"
+
+_INSERT = f"""
+WITH written AS (
+    INSERT INTO contacts (name, email, company, user_type, notes)
+    VALUES ($1, $2, $3, $4, $5)
+    RETURNING {_COLUMNS}, user_id
+), {recorded("contact", "created")}
+SELECT {_COLUMNS} FROM written
+"""  # noqa: S608
+
+
+async def insert_contact(db: Connection, contact: ContactFields) -> Contact:
+    """Stores a new contact with a time-ordered id."""
+    row = await db.fetchrow(
+        _INSERT, contact.name, contact.email, contact.company, contact.user_type, contact.notes
+    )
+    assert row is not None  # noqa: S101 - an insert without a condition returns its row
+    return Contact.model_construct(**row)
+
+
+_FETCH = f"""
+SELECT {_COLUMNS} FROM contacts WHERE id = $1 AND ($2::text IS NULL OR user_id = $2)
+"""  # noqa: S608
+
+
+async def fetch_contact(db: Connection, contact_id: UUID, owner: str | None) -> Contact:
+    """One contact; NotFound when there is none or the owner is another one."""
+    row = await db.fetchrow(_FETCH, contact_id, owner)
+    if row is None:
+        raise NotFound(f"User {contact_id} not found")
+    return Contact.model_construct(**row)
+
+
+_LIST = f"""
+SELECT {_COLUMNS} FROM contacts WHERE ($1::text IS NULL OR user_id = $1) AND {newest_first(2)}
+"""  # noqa: S608
+
+
+async def list_contacts(db: Connection, owner: str | None, page: Page) -> list[Contact]:
+    """One page of contacts, newest first."""
+    rows = await db.fetch(_LIST, owner, *bounds(page))
+    return [Contact.model_construct(**row) for row in rows]
+
+
+_FIND = f"SELECT {_COLUMNS} FROM contacts WHERE id = ANY ($1)"  # noqa: S608
+
+
+async def find_contacts(db: Connection, contact_ids: Sequence[UUID]) -> list[Contact]:
+    """Those of the contacts that exist."""
+    return [Contact.model_construct(**row) for row in await db.fetch(_FIND, contact_ids)]

@@ -1,0 +1,38 @@
+"""Claims hold behind PgBouncer in transaction mode, which no session outlives."""
+
+import asyncio
+
+from app.config import Settings
+from app.database import Database
+from app.services import Connection
+from app.services.deliveries import oldest_age
+from app.worker.consumer import Consumer
+from tests.test_pgbouncer import Pooler, pooler, pytestmark
+from tests.worker.listener import Listener, write_task
+
+__all__ = ["pooler", "pytestmark"]
+
+
+async def test_two_workers_behind_a_pooler_tell_of_everything_once(
+    db: Connection, pooler: Pooler, database_url: str
+) -> None:
+    settings = Settings(
+        database_url=pooler.url(database_url), database_statement_cache_size=0, log_level="ERROR"
+    )
+    sink = Listener()
+    sink.slowness = 0.05
+    opened = [Database(settings), Database(settings)]
+    for database in opened:
+        await database.open()
+    stopping = asyncio.Event()
+    workers = [asyncio.create_task(Consumer(sink, each).run(stopping)) for each in opened]
+    written = [await write_task(db, user_id=f"user-{n % 7}") for n in range(300)]
+    while not await db.fetchval("SELECT count(*) FROM consumers"):
+        await asyncio.sleep(0.05)
+    while await oldest_age(db, sink.name):
+        await asyncio.sleep(0.05)
+    stopping.set()
+    await asyncio.gather(*workers)
+    for database in opened:
+        await database.close()
+    assert sink.counted() == dict.fromkeys(written, 1)
