@@ -7,10 +7,13 @@ RUN apt-get update \
 WORKDIR /srv
 ENV PATH="/opt/venv/bin:$PATH"
 COPY requirements.txt ./
-# pip stays behind, and so do the debug symbols, half of what the wheels weigh.
+# pip stays behind, and so do debug symbols, half of what the wheels weigh, sources of compiled
+# modules, type stubs and the libraries' own tests.
 RUN python -m venv --without-pip /opt/venv \
     && pip --python /opt/venv/bin/python install --no-compile --require-hashes -r requirements.txt \
-    && find /opt/venv -name '*.so' -exec strip --strip-unneeded {} +
+    && find /opt/venv -name '*.so' -exec strip --strip-unneeded {} + \
+    && find /opt/venv \( -name '*.py[ix]' -o -name '*.pxd' -o -name tests -o -name testing \) \
+        -prune -exec rm -r {} +
 
 FROM build AS dev
 COPY requirements-dev.txt ./
