@@ -1,4 +1,4 @@
-"""The tasks of seed 002: its requests as the document prints them, its rules, its refusals."""
+"""The tasks of the accounts door: requests as its document prints them, rules, refusals."""
 
 import asyncio
 from collections import Counter

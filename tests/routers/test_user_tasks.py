@@ -1,4 +1,4 @@
-"""The door of seed 003: its requests as the document prints them, its tokens, its refusals."""
+"""The user tasks door: its requests as its document prints them, its tokens, its refusals."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
