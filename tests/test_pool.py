@@ -64,7 +64,8 @@ async def test_no_more_than_its_size_are_lent_and_in_the_order_of_asking(
 
     turn = asyncio.Lock()
     await asyncio.gather(*(use(number) for number in range(20)))
-    assert served == list(range(20))
+    assert sorted(served[:2]) == [0, 1]  # whichever connected first
+    assert served[2:] == list(range(2, 20))
 
 
 async def test_who_waits_too_long_is_told_so(pool: Pool) -> None:
