@@ -38,6 +38,9 @@ TOKEN = "t0ken"
 TASKS = [str(UUID(int=number)) for number in range(1, 1000)]
 CATEGORIES = [str(UUID(int=number)) for number in range(1001, 1100)]
 """Enough to delete some and find others."""
+DELETIONS = ("/api/tasks", "/api/v1/tasks", "/api/{user_id}/tasks")
+DOOMED = {f"doomed-{index}": TASKS[500 + 100 * index :][:100] for index in range(len(DELETIONS))}
+"""Which tasks which door may delete: what all of them try first is gone with the first."""
 HOLDER = "0199d1a8-7c1e-7b1f-9a53-2f6f0d6b7a22"
 REFRESH_TOKEN = "0199d1a8" + "5e" * 44
 VERIFICATION_TOKEN = "XYdhPBDJUtw4zz-qwmqEZHLa93NwamH3zQzFNcMQ91c"
@@ -56,9 +59,10 @@ CONFIGURATION: dict[str, Any] = {
     "generation": {"database": "none", "max-examples": 40},
     "dictionaries": {
         "actions": {"values": [action.name for action in commands()]},
-        "tasks": {"values": TASKS},
+        "tasks": {"values": TASKS[:500]},
         "categories": {"values": CATEGORIES},
         "people": {"values": [HOLDER]},
+        **{name: {"values": values} for name, values in DOOMED.items()},
     },
     "parameters": {
         "path.name": {"dictionary": "actions", "probability": 0.5},
@@ -66,6 +70,13 @@ CONFIGURATION: dict[str, Any] = {
         "path.cat_id": {"dictionary": "categories", "probability": 0.5},
         "path.user_id": {"dictionary": "people", "probability": 0.9},
     },
+    "operations": [
+        {
+            "include-name": f"DELETE {path}/{{task_id}}",
+            "parameters": {"path.task_id": {"dictionary": name, "probability": 0.5}},
+        }
+        for path, name in zip(DELETIONS, DOOMED, strict=True)
+    ],
     "output": {"sanitization": {"enabled": False}},
     "cache": {"enabled": False},
     "continue-on-failure": True,
