@@ -4,6 +4,7 @@ import click
 
 from bench import growth as growth_of_costs
 from bench import long_lists as long
+from bench import replica as replicas
 from bench.compare import Plan, compare
 from bench.goals import goals, regressions
 from bench.load import require_wrk
@@ -71,6 +72,14 @@ def long_lists(rounds: int) -> None:
         f"Ten lists of 10,000 tasks: {figures['seconds']:.2f} s, "
         f"the loop blocked for {figures['longest_block_ms']:.1f} ms at most"
     )
+
+
+@cli.command()
+@click.option("--rounds", type=click.IntRange(1), default=3, show_default=True)
+@click.option("--seconds", type=click.IntRange(1), default=2, show_default=True)
+def replica(rounds: int, seconds: int) -> None:
+    """Show what a replica takes off the primary, and what asking both costs."""
+    click.echo(replicas.markdown(replicas.compare(rounds, seconds)))
 
 
 if __name__ == "__main__":

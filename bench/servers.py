@@ -6,9 +6,9 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from statistics import median
@@ -32,6 +32,7 @@ class Implementation:
     title: str
     command: tuple[str, ...]
     dialect: Dialect = "execute"
+    settings: Mapping[str, str] = field(default_factory=dict)
 
 
 OURS = Implementation("ours", "this service", ("-m", "app", "serve"))
@@ -97,7 +98,7 @@ def started(
         process = subprocess.Popen(
             [sys.executable, *command],
             cwd=ROOT,
-            env=_environment(database_url, port),
+            env=_environment(database_url, port) | implementation.settings,
             stdout=drain.stdin,
             stderr=errors,
         )
