@@ -32,6 +32,7 @@ _OF_OTHERS = frozenset(
     {
         "database_url",
         "migration_database_url",
+        "database_replica_url",
         "redis_url",
         "smtp_password",
         "aws_secret_access_key",
@@ -71,7 +72,18 @@ def _database_url(secret: SecretStr) -> SecretStr:
     return SecretStr(normalize_database_url(secret.get_secret_value()))
 
 
+def _primary_url(secret: SecretStr) -> SecretStr:
+    """Of several hosts only the primary will do, unless the URL says otherwise."""
+    parts = urlsplit(secret.get_secret_value())
+    options = dict(parse_qsl(parts.query, keep_blank_values=True))
+    if "," not in parts.netloc or "target_session_attrs" in options:
+        return secret
+    options["target_session_attrs"] = "read-write"
+    return SecretStr(urlunsplit(parts._replace(query=urlencode(options, safe="/"))))
+
+
 DatabaseUrl = Annotated[SecretStr, AfterValidator(_database_url)]
+PrimaryUrl = Annotated[DatabaseUrl, AfterValidator(_primary_url)]
 
 
 class ServiceSettings(BaseSettings):
@@ -82,12 +94,23 @@ class ServiceSettings(BaseSettings):
     )
 
     database_url: Annotated[
-        DatabaseUrl, Field(description="PostgreSQL, also behind PgBouncer or Neon's pooler.")
+        PrimaryUrl,
+        Field(
+            description="PostgreSQL, also behind PgBouncer or Neon's pooler; "
+            "of several hosts the one that takes writes."
+        ),
     ]
     migration_database_url: Annotated[
-        DatabaseUrl | None,
+        PrimaryUrl | None,
         Field(description="Direct connection for migrations; default `DATABASE_URL`."),
     ] = None
+    database_replica_url: Annotated[
+        DatabaseUrl | None,
+        Field(description="A streaming replica, for lists and statistics."),
+    ] = None
+    stats_may_lag: Annotated[
+        bool, Field(description="`GET /stats` takes the replica as it is, however far behind.")
+    ] = False
     environment: Annotated[
         Literal["development", "staging", "production"],
         Field(description="Outside development placeholder secrets are refused."),

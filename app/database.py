@@ -7,38 +7,33 @@ from time import monotonic
 from typing import Any
 
 import asyncpg
+from pydantic import SecretStr
 from starlette.requests import Request
 
 from app.config import Settings
+from app.connect import Connector
 from app.errors import Unavailable
 from app.pool import Pool
+from app.replica import Answer, Question, Replica
 from app.services import Connection
+from app.services.changes import fetch_progress
 
 DEADLINE = 4.2
 """Seconds one request may spend waiting for a connection and on its statements."""
 _CONNECT_TIMEOUT = 2.0
-_COMMAND_TIMEOUT = 3.5
-_CLOSE_TIMEOUT = 2.0
+_REPLICA_CONNECT_TIMEOUT = 0.5
 
 _PROBE_INTERVAL = 1.0
 _PROBE_TIMEOUT = 0.5
 
 
-class _Connection(Connection):
-    """A connection that does not wait for ever for a half-open peer's farewell."""
-
-    async def close(self, *, timeout: float | None = None) -> None:  # noqa: ASYNC109
-        with suppress(TimeoutError):
-            await super().close(timeout=timeout or _CLOSE_TIMEOUT)
-
-
 class Database:
     """A small pool of connections. Opening it needs no reachable server."""
 
+    _replica: Replica | None = None
+
     def __init__(self, settings: Settings) -> None:
-        self._dsn = settings.database_url.get_secret_value()
-        self._pool_size = settings.database_pool_size
-        self._statement_cache_size = settings.database_statement_cache_size
+        self._settings = settings
         self._pool: Pool | None = None
         self._probe: Pool | None = None
         self._probing = asyncio.Lock()
@@ -47,35 +42,61 @@ class Database:
 
     async def open(self) -> None:
         """Prepares the pools; they connect when first used."""
-        self._pool = Pool(self._connect, self._pool_size)
+        connect = self._connector(self._settings.database_url, _CONNECT_TIMEOUT)
+        self._pool = Pool(connect, self._settings.database_pool_size)
         # The probe has a connection of its own: a busy pool is no outage.
-        self._probe = Pool(self._connect, 1)
+        self._probe = Pool(connect, 1)
+        if self._settings.database_replica_url is not None:
+            connect = self._connector(self._settings.database_replica_url, _REPLICA_CONNECT_TIMEOUT)
+            self._replica = Replica(connect, self._settings.database_pool_size)
 
-    async def _connect(self) -> Connection:
-        return await asyncpg.connect(
-            self._dsn,
-            connection_class=_Connection,
-            timeout=_CONNECT_TIMEOUT,
-            command_timeout=_COMMAND_TIMEOUT,
-            statement_cache_size=self._statement_cache_size,
-            server_settings={"application_name": "task-manager-api"},
+    def _connector(self, url: SecretStr, seconds: float) -> Connector:
+        return Connector(
+            url.get_secret_value(),
+            statement_cache_size=self._settings.database_statement_cache_size,
+            seconds=seconds,
         )
 
     async def close(self) -> None:
         """Ends all connections, waiting for those still lent."""
-        for pool in filter(None, (self._pool, self._probe)):
-            await pool.close()
+        for pool in (self._pool, self._probe, self._replica):
+            if pool is not None:
+                await pool.close()
 
     def connection(self, seconds: float = DEADLINE) -> AbstractAsyncContextManager[Connection]:
         """Lends a connection; Unavailable when the time is over or the server is away."""
         assert self._pool is not None, "the lifespan opens the pool"  # noqa: S101
         return self._pool.lend(seconds)
 
+    async def ask(self, question: Question[Answer], seconds: float = DEADLINE) -> Answer:
+        """The answer to a question that is asked of a connection."""
+        async with self.connection(seconds) as db:
+            return await question(db)
+
     @asynccontextmanager
     async def transaction(self, seconds: float = DEADLINE) -> AsyncIterator[Connection]:
         """Lends a connection in a transaction that is committed on leaving."""
         async with self.connection(seconds) as connection, connection.transaction():
             yield connection
+
+    async def read(
+        self, question: Question[Answer], seconds: float = DEADLINE, *, reader: str | None
+    ) -> Answer:
+        """The answer of the replica where there is one, and otherwise of the primary.
+
+        It contains all that was acknowledged before to anybody who wrote the reader's tasks.
+        Without a reader it may lag.
+        """
+        replica = self._replica
+        if replica is None or not replica.is_due():
+            return await self.ask(question, seconds)
+        ends = monotonic() + seconds
+        progress = None
+        if reader is not None:
+            progress = await self.ask(lambda db: fetch_progress(db, reader), seconds)
+        with suppress(Unavailable, asyncpg.PostgresError):
+            return await replica.ask(question, (ends - monotonic()) / 2, progress)
+        return await self.ask(question, ends - monotonic())
 
     async def is_ready(self) -> bool:
         """Whether the database answers, asked at most once a second and for half a second."""
@@ -116,6 +137,12 @@ def get_db(
     database: Database = request.app.state.database
     left = time_left(request.scope)
     return database.transaction(left) if transaction else database.connection(left)
+
+
+async def read(request: Request, question: Question[Answer], reader: str | None) -> Answer:
+    """As `Database.read`, within what is left of the request's deadline."""
+    database: Database = request.app.state.database
+    return await database.read(question, time_left(request.scope), reader=reader)
 
 
 def time_left(scope: MutableMapping[str, Any]) -> float:

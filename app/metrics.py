@@ -30,6 +30,11 @@ CONNECTIONS = Gauge(
     "Database connections lent to requests.",
     multiprocess_mode="livesum",
 )
+REPLICA_READS = Counter(
+    "task_manager_replica_reads",
+    "Reads meant for the replica: answered, or left to the primary as it was behind or away.",
+    ["outcome"],
+)
 REPLAYS = Counter("task_manager_replays", "First answers given again.")
 KEY_CACHE = Counter("task_manager_key_lookups", "Service keys looked up.", ["cache"])
 KEY_HITS, KEY_MISSES = KEY_CACHE.labels("hit"), KEY_CACHE.labels("miss")

@@ -50,14 +50,20 @@ class Proxy:
         self._silent |= self._open
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        if isinstance(self._target, int):
-            up_reader, up_writer = await asyncio.open_connection("127.0.0.1", self._target)
-        else:
-            up_reader, up_writer = await asyncio.open_unix_connection(self._target)
+        try:
+            up_reader, up_writer = await self._connect()
+        except ConnectionRefusedError:
+            writer.transport.abort()
+            return
         self._open |= {writer, up_writer}
         for source, sink in ((reader, up_writer), (up_reader, writer)):
             pump = asyncio.create_task(self._pump(source, sink))
             self._pumps.add(pump)
+
+    async def _connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        if isinstance(self._target, int):
+            return await asyncio.open_connection("127.0.0.1", self._target)
+        return await asyncio.open_unix_connection(self._target)
 
     async def _pump(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
         try:

@@ -51,6 +51,22 @@ def parsed(url: str) -> tuple[Any, Any]:
     return addresses, parameters
 
 
+@pytest.mark.parametrize(
+    ("given", "asked_for"),
+    [
+        ("postgresql://u:p@h1,h2/d", "read-write"),
+        ("postgresql://u:p@h1,h2/d?target_session_attrs=primary", "primary"),
+        (URL, "any"),
+    ],
+)
+@pytest.mark.parametrize("name", ["database_url", "migration_database_url"])
+def test_of_several_hosts_the_one_that_takes_writes_is_asked_for(
+    name: str, given: str, asked_for: str
+) -> None:
+    settings = Settings(**{"database_url": URL, name: given})
+    assert parsed(getattr(settings, name).get_secret_value())[1].target_session_attrs == asked_for
+
+
 def production(**changed: Any) -> Settings:
     values = {"database_url": URL, "admin_api_key": ADMIN, "api_key_secret": SECRET, **changed}
     return Settings(**{"environment": "production", **values})

@@ -13,59 +13,35 @@ from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
-import psutil
 import pytest
 from httpx import ASGITransport, AsyncClient, Response
 
-from app import embedded, migrations
+from app import migrations
 from app.commands.registry import ACTION_HANDLERS
 from app.config import Settings
 from app.database import DEADLINE
 from app.main import create_app
 from app.services import Connection
 from tests.conftest import SERVICE_HEADERS, Figure
+from tests.postgres import Server
 from tests.proxy import Proxy
 
 LISTING = {"action": "list-tasks", "user_id": "user_123"}
 
 
-class Server:
-    """An embedded PostgreSQL that may be ill-treated."""
-
-    def __init__(self, folder: Path) -> None:
-        self._handle: Any = embedded.start(folder)
-        self.url = asyncio.run(embedded.create_database(self._handle))
-        self.socket = str(folder / ".s.PGSQL.5432")
-        migrations.upgrade(self.url)
-
-    def signal(self, number: int) -> None:
-        """Sends a signal to every process of the server."""
-        postmaster = psutil.Process(self._handle.get_pid())
-        processes = [postmaster, *postmaster.children(recursive=True)]
-        for process in processes:
-            process.send_signal(number)
-        if number == signal.SIGKILL:
-            psutil.wait_procs(processes, 5)
-
-    def start(self) -> None:
-        self._handle.ensure_postgres_running()
-
-    def stop(self) -> None:
-        self._handle.cleanup()
-
-
 @pytest.fixture(scope="module")
 def server() -> Iterator[Server]:
     folder = Path(tempfile.mkdtemp(prefix="task-manager-api-faults-"))
-    server = Server(folder / "postgres")
+    server = Server.with_database(folder / "postgres")
+    migrations.upgrade(server.url)
     yield server
     server.stop()
     shutil.rmtree(folder, ignore_errors=True)
 
 
 @asynccontextmanager
-async def service(url: str) -> AsyncIterator[AsyncClient]:
-    app = create_app(Settings(database_url=url, log_level="ERROR"))
+async def service(url: str, **settings: Any) -> AsyncIterator[AsyncClient]:
+    app = create_app(Settings(database_url=url, log_level="ERROR", **settings))
     async with (
         app.router.lifespan_context(app),
         AsyncClient(transport=ASGITransport(app), base_url="http://test", timeout=30) as client,

@@ -57,6 +57,8 @@ class Action:
     writes: bool
     # One statement is its own transaction: no round trips to begin and commit.
     single_statement: bool = False
+    # A replica may answer it, once that has replayed what was written of the user's tasks.
+    replicable: bool = False
     destructive: bool = False
     idempotent: bool = True
     allow: frozenset[CallerKind] = SERVICES
@@ -137,6 +139,7 @@ def action(
     scope: str,
     writes: bool = False,
     single_statement: bool = False,
+    replicable: bool = False,
     destructive: bool = False,
     idempotent: bool = True,
     allow: frozenset[CallerKind] = SERVICES,
@@ -160,6 +163,7 @@ def action(
             scope=scope,
             writes=writes,
             single_statement=single_statement,
+            replicable=replicable,
             destructive=destructive,
             idempotent=idempotent,
             allow=allow,

@@ -1,6 +1,7 @@
 """POST /execute: the key, the envelope, the action, the answer."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import partial
 from typing import Any
 
 from fastapi import APIRouter, Security
@@ -30,6 +31,7 @@ from app.limits import count
 from app.metrics import REPLAYS
 from app.middleware import LimitedBody
 from app.routes import authenticate
+from app.services import Connection
 from app.strict_json import parse_json, refuse
 
 
@@ -67,16 +69,20 @@ async def _serve(scope: Scope, receive: Receive, send: Send) -> None:
     action.authorize(caller)
     payload = action.validate(command.payload)
     key = idempotency_key(headers.get("idempotency-key"), command.options)
-    async with state.database.connection(time_left(scope)) as db:
+
+    async def perform(db: Connection) -> Any:
         context = Context(db, command.user_id, caller)
         if key is None or not action.writes:
-            result = await action.run(context, payload)
-        else:
-            result = await action.answer_once(context, payload, key)
+            return await action.run(context, payload)
+        return await action.answer_once(context, payload, key)
+
+    database: Database = state.database
+    ask = partial(database.read, reader=command.user_id) if action.replicable else database.ask
+    result = await ask(perform, time_left(scope))
     if isinstance(result, Answer):
         await _send_answer(result, scope, send)
     elif isinstance(result, Json) and result.rest is not None:
-        stream = StreamingResponse(_parts(result, state.database), media_type="application/json")
+        stream = StreamingResponse(_parts(result, ask), media_type="application/json")
         await stream(scope, receive, send)
     else:
         await send_json(send, envelope(result))
@@ -91,12 +97,11 @@ async def _send_answer(answer: Answer, scope: Scope, send: Send) -> None:
     await send_json(send, answer.body, answer.status, *headers)
 
 
-async def _parts(part: Json[Any], database: Database) -> AsyncIterator[bytes]:
+async def _parts(part: Json[Any], ask: Callable[..., Awaitable[Json[Any]]]) -> AsyncIterator[bytes]:
     """A long answer, part by part. No connection is held while the client reads."""
     yield ENVELOPE_START + part.text
     while part.rest is not None:
-        async with database.connection() as db:
-            part = await part.rest(db)
+        part = await ask(part.rest)
         yield part.text
     yield envelope_end()
 

@@ -12,7 +12,7 @@ from pydantic_core import PydanticCustomError
 from app.commands.handlers import tasks as actions
 from app.commands.handlers.categories import EXAMPLE_TASK_ID
 from app.credentials import ACCOUNT_TOKEN, account_token
-from app.database import get_db
+from app.database import get_db, read
 from app.models.caller import Caller
 from app.models.category import CategorizedTask, CategoryLabel
 from app.models.error import refusals
@@ -23,8 +23,9 @@ from app.models.task_list import TaskFilter, TaskSort
 from app.models.text import STORABLE, VISIBLE
 from app.routers.accounts import SHAPE
 from app.routes import guarded, perform
+from app.services import Connection
 from app.services.categories import fetch_labels
-from app.services.task_lists import Slice, count_tasks, fetch_rows
+from app.services.task_lists import Rows, Slice, count_tasks, fetch_rows
 
 UNAUTHORIZED = "The token is missing, invalid or expired."
 UNVERIFIED = "The address is not verified."
@@ -185,9 +186,12 @@ async def list_tasks(request: Request, query: Annotated[TaskQuery, Query()]) -> 
     """One page of the account's tasks, newest first unless sorted otherwise."""
     caller: Caller = request.state.caller
     actions.list_tasks.authorize(caller)
-    async with get_db(request) as db:
+
+    async def fetch(db: Connection) -> tuple[Rows, int]:
         rows = await fetch_rows(db, caller.user_id, query.filters, query.direction, query.part)
-        total = await count_tasks(db, caller.user_id, query.filters)
+        return rows, await count_tasks(db, caller.user_id, query.filters)
+
+    rows, total = await read(request, fetch, reader=caller.user_id)
     items = await _categorized(request, rows.tasks)
     return TaskPage.model_construct(items=items, total=total, page=query.page, limit=query.limit)
 

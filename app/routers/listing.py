@@ -1,13 +1,14 @@
 """Whole lists, fetched and sent part by part."""
 
 from collections.abc import AsyncIterator, Callable, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 from fastapi import Request, Response
 from fastapi.responses import StreamingResponse
 from pydantic_core import to_json
 
-from app.database import get_db
+from app.database import read
 from app.models.caller import Caller
 from app.models.task import Task
 from app.models.task_list import NEWEST_FIRST, TaskFilter, TaskSort
@@ -35,8 +36,8 @@ async def all_tasks(
     caller: Caller = request.state.caller
     part = Slice()
     while True:
-        async with get_db(request) as db:
-            rows = await fetch_rows(db, caller.user_id, filters, sort, part)
+        fetch = partial(fetch_rows, user_id=caller.user_id, filters=filters, sort=sort, part=part)
+        rows = await read(request, fetch, reader=caller.user_id)
         yield [show(task) for task in rows.tasks]
         if rows.last is None:
             return

@@ -6,6 +6,10 @@ the order of writing: where a number is missing, its transaction may still be ru
 stops there until it knows better (`app.services.deliveries`).
 """
 
+from typing import NamedTuple
+
+from app.services import Connection
+
 
 def recorded(kind: str, operation: str, fields: str = "'{}'::text[]") -> str:
     """Two common table expressions that append what the expression `written` wrote.
@@ -26,3 +30,28 @@ def recorded(kind: str, operation: str, fields: str = "'{}'::text[]") -> str:
                {fields}
         FROM written, counted
     )"""  # noqa: S608 - composed of constants when the module is loaded
+
+
+class Progress(NamedTuple):
+    """How far the changes of one user have come."""
+
+    user_id: str
+    sequence: int
+
+
+_FETCH_PROGRESS = "SELECT last_sequence FROM change_counts WHERE user_id = $1"
+
+
+async def fetch_progress(db: Connection, user_id: str) -> Progress:
+    """Up to and including the last change that is committed."""
+    return Progress(user_id, await db.fetchval(_FETCH_PROGRESS, user_id) or 0)
+
+
+_HAS_REPLAYED = f"""
+SELECT pg_is_in_recovery() AND coalesce(({_FETCH_PROGRESS}), 0) >= $2
+"""
+
+
+async def has_replayed(db: Connection, progress: Progress, seconds: float) -> bool:
+    """Whether the connection leads to a replica that has come as far; TimeoutError after a time."""
+    return bool(await db.fetchval(_HAS_REPLAYED, *progress, timeout=seconds))

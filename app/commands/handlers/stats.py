@@ -11,7 +11,7 @@ class GetStats(BaseModel):
     """Empty: the figures are the user's."""
 
 
-@action(scope="stats:read", examples=({},))
+@action(scope="stats:read", replicable=True, examples=({},))
 async def get_stats(context: Context, payload: GetStats) -> Stats:
     """Returns counts of the user's tasks by status, the completion rate and the overdue count.
 

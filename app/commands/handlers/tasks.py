@@ -103,6 +103,7 @@ class ListTasks(TaskFilter):
 
 @action(
     scope="tasks:read",
+    replicable=True,
     allow=PEOPLE | SERVICES,
     examples=({}, {"status": "pending"}, {"sort": "due_date", "limit": 20}),
 )
