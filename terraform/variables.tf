@@ -136,7 +136,7 @@ variable "cpu" {
 }
 
 variable "memory" {
-  description = "MiB of a task. A worker has about 60, a master 40."
+  description = "MiB of a task. A worker has 60, with every door open 74, and shares most of the master's 54."
   type        = number
   default     = 512
 
