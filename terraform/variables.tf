@@ -192,7 +192,7 @@ variable "settings" {
   default     = {}
 
   validation {
-    condition     = !anytrue([for name in keys(var.settings) : can(regex("SECRET|PASSWORD|_KEY|TOKEN|_URL$", name))])
+    condition     = !anytrue([for name in keys(var.settings) : can(regex("SECRET|PASSWORD|_KEY|TOKEN|(DATABASE|REPLICA|REDIS)_URL$", name))])
     error_message = "Secrets belong to Secrets Manager: name them in secrets."
   }
 }

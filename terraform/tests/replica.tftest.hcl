@@ -60,3 +60,26 @@ run "a_secret_is_named_not_given" {
 
   expect_failures = [var.secrets]
 }
+
+run "its_url_is_no_plain_setting" {
+  command = plan
+
+  variables {
+    settings = { DATABASE_REPLICA_URL = "postgresql://user:password@host/tasks" }
+  }
+
+  expect_failures = [var.settings]
+}
+
+run "other_urls_are" {
+  command = plan
+
+  variables {
+    settings = { PUBLIC_URL = "https://tasks.example.com" }
+  }
+
+  assert {
+    condition     = local.settings.PUBLIC_URL == "https://tasks.example.com"
+    error_message = "The accounts door's mail would lead nowhere."
+  }
+}
