@@ -23,8 +23,8 @@ FILES = sorted(
     for path in FOLDER.rglob("*")
     if path.suffix in {".tf", ".tfvars", ".tfbackend"} and ".terraform" not in path.parts
 )
-# Read by uvicorn, and by what sends reads to a replica.
-FOREIGN = {"FORWARDED_ALLOW_IPS", "STATS_MAY_LAG"}
+# Read by uvicorn.
+FOREIGN = {"FORWARDED_ALLOW_IPS"}
 
 
 @pytest.fixture
