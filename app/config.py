@@ -261,3 +261,10 @@ def _complaints(error: ValidationError) -> list[str]:
             message = "is not set (see .env.example)"
         complaints.append(f"{name} {message}".strip())
     return complaints
+
+
+def __getattr__(name: str) -> Settings:
+    """`app.config.settings`, for a look from the shell at what is in force."""
+    if name == "settings":
+        return load_settings()
+    raise AttributeError(name)

@@ -82,12 +82,6 @@ data "aws_iam_policy_document" "deployer" {
   }
 
   statement {
-    sid       = "ReadTheMigration"
-    actions   = ["logs:GetLogEvents"]
-    resources = ["${aws_cloudwatch_log_group.tasks["migrate"].arn}:*"]
-  }
-
-  statement {
     sid     = "RollOut"
     actions = ["ecs:DescribeServices", "ecs:DescribeTasks", "ecs:UpdateService"]
     resources = [

@@ -70,7 +70,7 @@ resource "aws_vpc_security_group_ingress_rule" "tasks" {
 }
 
 resource "aws_vpc_security_group_egress_rule" "tasks" {
-  for_each = { "PostgreSQL" = 5432, "AWS and what the doors call" = 443 }
+  for_each = merge({ "PostgreSQL" = 5432, "AWS and what the doors call" = 443 }, var.egress)
 
   security_group_id = aws_security_group.tasks.id
   description       = each.key

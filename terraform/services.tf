@@ -82,7 +82,7 @@ resource "aws_appautoscaling_policy" "api" {
   }
 }
 
-# --- The worker: one task, which claims in order; a second would only wait for the first.
+# --- The worker: one task keeps up. Several share the work, so a new one starts beside the old.
 
 resource "aws_ecs_service" "worker" {
   count = var.worker_enabled ? 1 : 0
@@ -92,8 +92,8 @@ resource "aws_ecs_service" "worker" {
   task_definition                    = aws_ecs_task_definition.this["worker"].arn
   desired_count                      = 1
   launch_type                        = "FARGATE"
-  deployment_minimum_healthy_percent = 0
-  deployment_maximum_percent         = 100
+  deployment_minimum_healthy_percent = 100
+  deployment_maximum_percent         = 200
   availability_zone_rebalancing      = "DISABLED"
   propagate_tags                     = "SERVICE"
 

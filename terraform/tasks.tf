@@ -11,6 +11,13 @@ locals {
     var.worker_enabled ? { worker = ["python", "-m", "app", "worker"] } : {}
   )
 
+  # Doors' keys and the replica are the API's alone.
+  shared_secrets = ["DATABASE_URL", "MIGRATION_DATABASE_URL", "ADMIN_API_KEY", "API_KEY_SECRET"]
+  secrets = {
+    for role in keys(local.commands) :
+    role => role == "api" ? var.secrets : setintersection(var.secrets, local.shared_secrets)
+  }
+
   settings = merge(
     {
       ENVIRONMENT        = var.environment
@@ -22,6 +29,7 @@ locals {
       AWS_REGION          = var.region
     },
     var.worker_enabled ? { AWS_S3_BUCKET = module.mirror[0].name } : {},
+    var.stats_may_lag ? { STATS_MAY_LAG = "true" } : {},
     var.settings
   )
 }
@@ -43,7 +51,7 @@ resource "aws_cloudwatch_log_group" "tasks" {
   kms_key_id        = aws_kms_key.this.arn
 }
 
-# Deployments register revisions that differ in the image only; see deploy/ecs.sh.
+# Deployments register revisions that differ in the image only; see deploy/ecs.py.
 resource "aws_ecs_task_definition" "this" {
   for_each = local.commands
 
@@ -74,7 +82,7 @@ resource "aws_ecs_task_definition" "this" {
     # gunicorn takes 20 s at most, SHUTDOWN_DELAY among them.
     stopTimeout = local.stop_timeout
 
-    secrets = [for name in var.secrets : {
+    secrets = [for name in local.secrets[each.key] : {
       name      = name
       valueFrom = "${aws_secretsmanager_secret.this.arn}:${name}::"
     }]

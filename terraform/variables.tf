@@ -100,6 +100,22 @@ variable "web_acl_arn" {
   description = "A WAF web ACL to put before the load balancer; null for none."
   type        = string
   default     = null
+
+  validation {
+    condition     = var.web_acl_arn == null ? true : can(regex("^arn:aws[a-z-]*:wafv2:", var.web_acl_arn))
+    error_message = "It starts with arn:aws:wafv2:."
+  }
+}
+
+variable "egress" {
+  description = "TCP ports that tasks reach beside 5432 and 443, by what is there: { Redis = 6379 }."
+  type        = map(number)
+  default     = {}
+
+  validation {
+    condition     = alltrue([for port in values(var.egress) : port > 0 && port < 65536])
+    error_message = "A port is between 1 and 65535."
+  }
 }
 
 variable "image" {
@@ -120,7 +136,7 @@ variable "cpu" {
 }
 
 variable "memory" {
-  description = "MiB of a task. A worker has about 60, a master 40."
+  description = "MiB of a task. A worker has 60, with every door open 74, and shares most of the master's 54."
   type        = number
   default     = 512
 
@@ -145,6 +161,11 @@ variable "database_pool_size" {
   description = "DATABASE_POOL_SIZE: most connections a worker opens for requests."
   type        = number
   default     = 10
+
+  validation {
+    condition     = var.database_pool_size > 0
+    error_message = "At least one."
+  }
 }
 
 variable "database_connections" {
@@ -152,13 +173,16 @@ variable "database_connections" {
   type        = number
   default     = 97
 
-  # Twice, as a deployment runs the old tasks beside the new; one more a worker for the probe.
+  # Twice, as a deployment runs the old tasks beside the new; one more a worker for the probe. The
+  # mirror's worker has two.
   validation {
     condition = (
-      2 * var.tasks.max * max(1, floor(var.cpu / 1024)) * (var.database_pool_size + 1)
-      <= var.database_connections
+      2 * (
+        var.tasks.max * max(1, floor(var.cpu / 1024)) * (var.database_pool_size + 1)
+        + (var.worker_enabled ? 2 : 0)
+      ) <= var.database_connections
     )
-    error_message = "2 x tasks.max x workers x (database_pool_size + 1) exceeds it."
+    error_message = "2 x (tasks.max x workers x (database_pool_size + 1) + the mirror's 2) exceeds it."
   }
 }
 
@@ -168,15 +192,36 @@ variable "settings" {
   default     = {}
 
   validation {
-    condition     = !anytrue([for name in keys(var.settings) : can(regex("SECRET|PASSWORD|_KEY|TOKEN|_URL$", name))])
+    condition     = !anytrue([for name in keys(var.settings) : can(regex("SECRET|PASSWORD|_KEY|TOKEN|(DATABASE|REPLICA|REDIS)_URL$", name))])
     error_message = "Secrets belong to Secrets Manager: name them in secrets."
   }
 }
 
 variable "secrets" {
-  description = "Members of the secret that become environment variables."
+  description = "Members of the secret that become variables: these, doors' keys, DATABASE_REPLICA_URL."
   type        = set(string)
   default     = ["DATABASE_URL", "MIGRATION_DATABASE_URL", "ADMIN_API_KEY", "API_KEY_SECRET"]
+
+  validation {
+    condition     = length(setsubtract(["DATABASE_URL", "ADMIN_API_KEY", "API_KEY_SECRET"], var.secrets)) == 0
+    error_message = "The service does not start without DATABASE_URL, ADMIN_API_KEY and API_KEY_SECRET."
+  }
+
+  validation {
+    condition     = alltrue([for name in var.secrets : can(regex("^[A-Z][A-Z0-9_]*$", name))])
+    error_message = "They are names like DATABASE_URL; the values belong to Secrets Manager."
+  }
+}
+
+variable "stats_may_lag" {
+  description = "STATS_MAY_LAG: /stats takes the replica as it is, however far behind."
+  type        = bool
+  default     = false
+
+  validation {
+    condition     = !var.stats_may_lag || contains(var.secrets, "DATABASE_REPLICA_URL")
+    error_message = "There is no replica: name DATABASE_REPLICA_URL in secrets."
+  }
 }
 
 variable "worker_enabled" {
@@ -189,12 +234,22 @@ variable "log_days" {
   description = "Days for which logs are kept."
   type        = number
   default     = 365
+
+  validation {
+    condition     = contains([1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731], var.log_days)
+    error_message = "CloudWatch keeps logs 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545 or 731 days."
+  }
 }
 
 variable "alarm_emails" {
   description = "Who is told of alarms; everyone confirms a mail from AWS first."
   type        = set(string)
   default     = []
+
+  validation {
+    condition     = alltrue([for email in var.alarm_emails : can(regex("^[^@\\s]+@[^@\\s]+$", email))])
+    error_message = "Each is a mail address."
+  }
 }
 
 variable "github_repository" {

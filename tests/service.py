@@ -43,7 +43,7 @@ def running(
     )
     url = f"http://localhost:{port}"
     try:
-        _await_answer(f"{url}/health/live", process)
+        await_answer(f"{url}/health/live", process)
         yield url, process
     finally:
         if process.poll() is None:
@@ -51,7 +51,8 @@ def running(
             process.wait(30)
 
 
-def _await_answer(url: str, process: subprocess.Popen[bytes]) -> None:
+def await_answer(url: str, process: subprocess.Popen[bytes]) -> None:
+    """Returns once the URL answers; AssertionError when the process has ended, or after a time."""
     for _ in range(300):
         assert process.poll() is None, f"the service ended with {process.returncode}"
         try:

@@ -130,6 +130,14 @@ def test_development_needs_the_database_url_only(monkeypatch: pytest.MonkeyPatch
     assert settings.cors_origins == ["http://localhost:3000"]
 
 
+def test_settings_in_force_can_be_looked_at_from_a_shell(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_URL", URL)
+    monkeypatch.setenv("LOG_LEVEL", "WARNING")
+    from app.config import settings
+
+    assert settings.log_level == "WARNING"
+
+
 @pytest.mark.parametrize("environment", ["staging", "production"])
 def test_real_secrets_are_accepted_outside_development(environment: str) -> None:
     assert production(environment=environment).generator_secret == SECRET

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import signal
 import time
 from collections.abc import Iterator
@@ -126,6 +127,26 @@ def test_starts_without_its_database_and_serves_when_it_comes(
         time.sleep(1)
         assert httpx.get(f"{url}/health").status_code == 200
     _execute(server_url, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.mark.parametrize(
+    ("balancers", "logins_left"),
+    [("127.0.0.0/8", ["99", "99", "98"]), ("10.20.0.0/16", ["99", "98", "97"])],
+)
+def test_only_the_balancer_is_believed_about_a_clients_address(
+    database_url: str, balancers: str, logins_left: list[str]
+) -> None:
+    # What stands before the balancer's word is the client's own.
+    said = ["203.0.113.7", "203.0.113.8", "198.51.100.1, 203.0.113.8"]
+    settings = {"FORWARDED_ALLOW_IPS": balancers, "WEB_CONCURRENCY": "1", "JWT_SECRET": "f" * 32}
+    with serving(database_url, SHUTDOWN_DELAY="0", **settings) as (url, _):
+        answers = [
+            httpx.post(f"{url}/api/v1/auth/login", json={}, headers={"X-Forwarded-For": address})
+            for address in said
+        ]
+    assert (
+        re.findall(r"r=(\d+)", str([each.headers["RateLimit"] for each in answers])) == logins_left
+    )
 
 
 async def test_revoked_key_is_refused_by_both_workers_within_a_second(

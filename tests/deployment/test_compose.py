@@ -42,4 +42,16 @@ def test_only_what_was_asked_for_starts_besides_api_and_postgresql() -> None:
         "postgres": None,
         "redis": ["redis"],
         "localstack": ["localstack"],
+        "worker": ["localstack"],
     }
+
+
+def test_the_worker_finds_a_schema_and_the_bucket_that_localstack_makes() -> None:
+    worker, localstack = SERVICES["worker"], SERVICES["localstack"]
+    assert worker["command"] == ["python", "-m", "app", "worker"]
+    healthy = {"condition": "service_healthy"}
+    assert worker["depends_on"] == {"api": healthy, "localstack": healthy}
+    settings = worker["environment"]
+    assert settings["AWS_ENDPOINT_URL"] == "http://localstack:4566"
+    assert f"s3://{settings['AWS_S3_BUCKET']}" in localstack["healthcheck"]["test"][1]
+    assert f"localhost:{settings['METRICS_PORT']}/metrics" in worker["healthcheck"]["test"][-1]

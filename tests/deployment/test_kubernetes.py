@@ -2,6 +2,7 @@
 
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,9 @@ from httpx import AsyncClient
 from app.__main__ import cli
 from app.config import Settings
 from app.server import Server
+from app.worker.consumer import CONNECTIONS
 from tests.deployment.dockerfile import stages
-from tests.service import ROOT
+from tests.service import ROOT, await_answer, environment, free_port
 
 FOLDER = ROOT / "deploy/k8s"
 KUSTOMIZATIONS = sorted(FOLDER.rglob("kustomization.yaml"))
@@ -24,11 +26,22 @@ def manifest(name: str) -> dict[str, Any]:
     return content
 
 
+def settings_of(kustomization: str) -> dict[str, str]:
+    (config,) = manifest(kustomization)["configMapGenerator"]
+    return dict(literal.split("=", 1) for literal in config["literals"])
+
+
 DEPLOYMENT, JOB = manifest("deployment")["spec"], manifest("migration/job")["spec"]
-PODS = {"api": DEPLOYMENT["template"], "migration": JOB["template"]}
+WORKER_DEPLOYMENT = manifest("worker/deployment")["spec"]
+PODS = {
+    "api": DEPLOYMENT["template"],
+    "migration": JOB["template"],
+    "worker": WORKER_DEPLOYMENT["template"],
+}
 (API,) = DEPLOYMENT["template"]["spec"]["containers"]
-(CONFIG,) = manifest("kustomization")["configMapGenerator"]
-SETTINGS = dict(literal.split("=", 1) for literal in CONFIG["literals"])
+(WORKER,) = WORKER_DEPLOYMENT["template"]["spec"]["containers"]
+SETTINGS, WORKER_SETTINGS = settings_of("kustomization"), settings_of("worker/kustomization")
+PROBES = ["startupProbe", "livenessProbe", "readinessProbe"]
 
 
 @pytest.mark.parametrize("path", KUSTOMIZATIONS, ids=str)
@@ -50,9 +63,10 @@ def test_kustomize_builds_it(path: Path) -> None:
     ("selector", "pods"),
     [
         (DEPLOYMENT["selector"]["matchLabels"], ["api"]),
+        (WORKER_DEPLOYMENT["selector"]["matchLabels"], ["worker"]),
         (manifest("service")["spec"]["selector"], ["api"]),
         (manifest("poddisruptionbudget")["spec"]["selector"]["matchLabels"], ["api"]),
-        (manifest("networkpolicy")["spec"]["podSelector"]["matchLabels"], ["api", "migration"]),
+        (manifest("networkpolicy")["spec"]["podSelector"]["matchLabels"], list(PODS)),
     ],
 )
 def test_selectors_select_what_they_should(selector: dict[str, str], pods: list[str]) -> None:
@@ -67,24 +81,47 @@ def test_pods_run_as_the_image_does_and_write_nothing(pod: dict[str, Any]) -> No
     assert container["securityContext"]["readOnlyRootFilesystem"]
 
 
-def test_secrets_come_by_reference_and_settings_exist() -> None:
-    assert SETTINGS.keys() - {"FORWARDED_ALLOW_IPS"} <= {
-        name.upper() for name in Settings.model_fields
-    }
-    for pod in PODS.values():
-        assert {"secretRef": {"name": "task-manager-api"}} in pod["spec"]["containers"][0][
-            "envFrom"
-        ]
+@pytest.mark.parametrize("settings", [SETTINGS, WORKER_SETTINGS], ids=["api", "worker"])
+def test_settings_exist(settings: dict[str, str]) -> None:
+    known = {name.upper() for name in Settings.model_fields}
+    assert settings.keys() - {"FORWARDED_ALLOW_IPS"} <= known
+
+
+@pytest.mark.parametrize(
+    ("pod", "own"), [("api", "doors"), ("migration", None), ("worker", "worker")]
+)
+def test_secrets_come_by_reference_and_none_is_told_anothers(pod: str, own: str | None) -> None:
+    (container,) = PODS[pod]["spec"]["containers"]
+    secrets = [each["secretRef"] for each in container["envFrom"] if "secretRef" in each]
+    shared = [{"name": "task-manager-api"}]
+    assert secrets == shared + ([{"name": f"task-manager-{own}", "optional": True}] if own else [])
 
 
 def test_ports_are_those_the_service_is_told() -> None:
     ports = {port["name"]: str(port["containerPort"]) for port in API["ports"]}
     assert ports == {"http": SETTINGS["PORT"], "metrics": SETTINGS["METRICS_PORT"]}
+    (port,) = WORKER["ports"]
+    assert port == {"name": "metrics", "containerPort": int(WORKER_SETTINGS["METRICS_PORT"])}
 
 
-@pytest.mark.parametrize("probe", ["startupProbe", "livenessProbe", "readinessProbe"])
+@pytest.mark.parametrize("probe", PROBES)
 async def test_probes_ask_what_answers(client: AsyncClient, probe: str) -> None:
     assert (await client.get(API[probe]["httpGet"]["path"])).status_code == 200
+
+
+def test_the_worker_answers_its_probes_and_leaves_in_time(database_url: str) -> None:
+    port = free_port()
+    settings = {**WORKER_SETTINGS, "METRICS_PORT": str(port), "ENVIRONMENT": "development"}
+    command = [sys.executable, *WORKER["args"][1:]]
+    worker = subprocess.Popen(command, env=environment(DATABASE_URL=database_url, **settings))
+    try:
+        for probe in PROBES:
+            assert WORKER[probe]["httpGet"]["port"] == "metrics"
+            await_answer(f"http://localhost:{port}{WORKER[probe]['httpGet']['path']}", worker)
+    finally:
+        worker.terminate()
+        code = worker.wait(WORKER_DEPLOYMENT["template"]["spec"]["terminationGracePeriodSeconds"])
+    assert code == 0
 
 
 def test_nobody_is_killed_who_leaves_in_time(settings: Settings) -> None:
@@ -92,8 +129,9 @@ def test_nobody_is_killed_who_leaves_in_time(settings: Settings) -> None:
     assert grace > Server(settings).cfg.graceful_timeout > float(SETTINGS["SHUTDOWN_DELAY"])
 
 
-def test_the_migration_is_a_command_that_exists() -> None:
-    *python, command = JOB["template"]["spec"]["containers"][0]["args"]
+@pytest.mark.parametrize("pod", ["migration", "worker"])
+def test_pods_run_commands_that_exist(pod: str) -> None:
+    *python, command = PODS[pod]["spec"]["containers"][0]["args"]
     assert python == ["python", "-m", "app"]
     assert command in cli.commands
 
@@ -102,4 +140,7 @@ def test_all_pods_together_stay_below_neons_smallest_limit(settings: Settings) -
     most = manifest("horizontalpodautoscaler")["spec"]["maxReplicas"]
     surge = DEPLOYMENT["strategy"]["rollingUpdate"]["maxSurge"]
     workers = int(API["resources"]["limits"]["cpu"])
-    assert (most + surge) * workers * (settings.database_pool_size + 1) <= 97
+    serving = (most + surge) * workers * (settings.database_pool_size + 1)
+    surge = WORKER_DEPLOYMENT["strategy"]["rollingUpdate"]["maxSurge"]
+    mirroring = (WORKER_DEPLOYMENT["replicas"] + surge) * CONNECTIONS
+    assert serving + mirroring <= 97

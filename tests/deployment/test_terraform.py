@@ -23,8 +23,8 @@ FILES = sorted(
     for path in FOLDER.rglob("*")
     if path.suffix in {".tf", ".tfvars", ".tfbackend"} and ".terraform" not in path.parts
 )
-# Read by uvicorn, by AWS' libraries, and by the door that the worker belongs to.
-FOREIGN = {"FORWARDED_ALLOW_IPS", "AWS_REGION", "AWS_S3_BUCKET"}
+# Read by uvicorn.
+FOREIGN = {"FORWARDED_ALLOW_IPS"}
 
 
 @pytest.fixture
@@ -82,9 +82,7 @@ def test_the_secret_holds_all_that_production_insists_on() -> None:
 
 def test_tasks_run_commands_that_exist() -> None:
     commands = re.findall(r'"-m", "app", "(\w+)"', blocks("locals")["commands"])
-    # The worker is off until its command is there.
-    assert set(commands) - {"worker"} <= cli.commands.keys()
-    assert "worker" in cli.commands or blocks("variable")["worker_enabled"]["default"] is False
+    assert set(commands) <= cli.commands.keys()
 
 
 def test_every_alarm_has_a_runbook() -> None:
