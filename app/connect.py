@@ -35,21 +35,27 @@ class Connector:
 
         Otherwise what kept the last host from it, as asyncpg says it.
         """
-        for url in self._urls[:-1]:
+        *others, last = self._urls
+        for url in others:
             with suppress(OSError, asyncpg.PostgresError, asyncpg.InternalClientError):
                 return await self._connect_to(url)
-        return await self._connect_to(self._urls[-1])
+        return await self._connect_to(last)
 
     async def _connect_to(self, url: str) -> Connection:
-        connection: Connection = await asyncpg.connect(
-            url,
-            connection_class=_Connection,
-            timeout=self._seconds,
-            command_timeout=_COMMAND_TIMEOUT,
-            statement_cache_size=self._statement_cache_size,
-            server_settings={"application_name": "task-manager-api"},
-        )
-        self._urls = [url, *(other for other in self._urls if other != url)]
+        others = [other for other in self._urls if other != url]
+        try:
+            connection: Connection = await asyncpg.connect(
+                url,
+                connection_class=_Connection,
+                timeout=self._seconds,
+                command_timeout=_COMMAND_TIMEOUT,
+                statement_cache_size=self._statement_cache_size,
+                server_settings={"application_name": "task-manager-api"},
+            )
+        except BaseException:  # the caller's time may be over before this host's is
+            self._urls = [*others, url]
+            raise
+        self._urls = [url, *others]
         return connection
 
 

@@ -57,12 +57,14 @@ class Replica:
                 await _check(db, progress)
                 answer = await question(db)
         except Behind:
+            self._note_back()
             REPLICA_READS.labels("behind").inc()
             raise
         except (Unavailable, asyncpg.PostgresError) as error:
             self._note_away(error)
             raise
         self._note_back()
+        REPLICA_READS.labels("answered").inc()
         return answer
 
     def _note_away(self, error: Exception) -> None:
@@ -72,7 +74,6 @@ class Replica:
         self._retry_at = self._loop.time() + _PAUSE
 
     def _note_back(self) -> None:
-        REPLICA_READS.labels("answered").inc()
         if self._retry_at is not None:
             logger.info("replica_back")
         self._retry_at = None

@@ -20,6 +20,8 @@ import psutil
 import pytest
 
 from app import embedded, migrations
+from app.config import Settings
+from app.database import Database
 from tests import service
 from tests.conftest import Figure
 from tests.load import Client
@@ -46,12 +48,19 @@ def servers() -> Iterator[tuple[Server, Server]]:
 
 
 @asynccontextmanager
-async def serving(primary: Server, replica: Server) -> AsyncIterator[str]:
-    """The URL of a service that knows both by host and port."""
+async def addressed(primary: Server, replica: Server) -> AsyncIterator[str]:
+    """The URL of both by host and port."""
     async with Proxy(primary.socket) as first, Proxy(replica.socket) as second:
         both = f"127.0.0.1:{first.port},127.0.0.1:{second.port}"
+        yield f"postgresql://postgres@{both}/{embedded.DATABASE}"
+
+
+@asynccontextmanager
+async def serving(primary: Server, replica: Server) -> AsyncIterator[str]:
+    """The URL of a service that knows both."""
+    async with addressed(primary, replica) as database_url:
         settings = {
-            "DATABASE_URL": f"postgresql://postgres@{both}/{embedded.DATABASE}",
+            "DATABASE_URL": database_url,
             "DATABASE_REPLICA_URL": replica.url,
             "WEB_CONCURRENCY": "2",
             "LOG_LEVEL": "ERROR",
@@ -153,3 +162,22 @@ async def test_promoted_replica_is_found_and_has_all_that_was_acknowledged(
     assert not lost
     assert not doubled
     assert seconds < limit
+
+
+async def test_worker_without_requests_becomes_ready_again(
+    servers: tuple[Server, Server], figure: Figure
+) -> None:
+    """Or an orchestrator that asks would never send it any."""
+    primary, replica = servers
+    async with addressed(primary, replica) as database_url:
+        database = Database(Settings(database_url=database_url))
+        await database.open()
+        assert await database.is_ready()
+        primary.signal(signal.SIGSTOP)
+        await asyncio.to_thread(replica.promote)
+        promoted = time.monotonic()
+        async with asyncio.timeout(10):
+            while time.monotonic() < promoted + 2 or not await database.is_ready():
+                await asyncio.sleep(0.1)
+        figure(f"ready {time.monotonic() - promoted:.1f} s after the promotion")
+        await database.close()
