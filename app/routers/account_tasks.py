@@ -18,7 +18,7 @@ from app.models.category import CategorizedTask, CategoryLabel
 from app.models.error import refusals
 from app.models.instant import Instant
 from app.models.patch import Patch
-from app.models.task import Priority, Status, Task, WritableStatus
+from app.models.task import Priority, Status, Task, Version, WritableStatus
 from app.models.task_list import TaskFilter, TaskSort
 from app.models.text import STORABLE, VISIBLE
 from app.routers.accounts import SHAPE
@@ -82,7 +82,7 @@ class NewTask(BaseModel):
 class TaskPatch(Patch):
     """The version that was read, and the fields to overwrite; null clears what may be null."""
 
-    version: Annotated[int, Field(ge=1, le=2**31 - 1)]
+    version: Version
     title: _Title = ""
     description: _Description | None = None
     due_date: _DueDate | None = None

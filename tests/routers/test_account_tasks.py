@@ -132,6 +132,8 @@ async def test_longest_and_shortest_texts_are_taken(ask: Ask) -> None:
         {"version": 1},
         {"version": 0, "title": "Feed dog"},
         {"version": None, "title": "Feed dog"},
+        {"version": "1", "title": "Feed dog"},
+        {"version": True, "title": "Feed dog"},
         {"version": 1, "status": "cancelled"},
         {"version": 1, "status": None},
         [],
