@@ -172,6 +172,19 @@ async def test_of_50_parallel_changes_of_one_version_exactly_one_succeeds(
     assert (await live_client.get(path, headers=headers)).json() == won
 
 
+async def test_a_change_that_cannot_be_answered_is_not_made(
+    live_client: AsyncClient, crowd: list[Connection]
+) -> None:
+    headers = bearer()
+    new = await live_client.post("/api/v1/tasks", json={"title": "Feed cat"}, headers=headers)
+    path, change = f"/api/v1/tasks/{new.json()['id']}", {"version": 1, "title": "Feed dog"}
+    await crowd[0].execute("ALTER TABLE task_categories RENAME TO elsewhere")
+    assert (await live_client.patch(path, json=change, headers=headers)).status_code == 500
+    await crowd[0].execute("ALTER TABLE elsewhere RENAME TO task_categories")
+    assert (await live_client.get(path, headers=headers)).json() == new.json()
+    assert (await live_client.patch(path, json=change, headers=headers)).status_code == 200
+
+
 @pytest.mark.parametrize("method", ["GET", "PATCH", "DELETE"])
 async def test_a_foreign_task_is_403_and_a_missing_one_404(
     ask: Ask, make_task: TaskFactory, method: str
