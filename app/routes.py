@@ -1,6 +1,6 @@
 """Route classes: the credential before anything else, and one error shape for a whole door."""
 
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from time import monotonic
 from typing import Any, NamedTuple
 
@@ -128,7 +128,11 @@ def _refusal(error: AppError, shape: ErrorShape) -> Response:
 
 def _sentence(error: RequestValidationError) -> str:
     """What is wrong and where; never what was sent."""
-    return "; ".join(
-        ".".join(map(str, details["loc"][1:] or details["loc"])) + f": {details['msg']}"
-        for details in error.errors()
-    )
+    return "; ".join(map(_complaint, error.errors()))
+
+
+def _complaint(details: Mapping[str, Any]) -> str:
+    _, *place = details["loc"]
+    if not place or isinstance(place[0], int):
+        return str(details["msg"])  # about the body as a whole, or a position in its text
+    return f"{'.'.join(map(str, place))}: {details['msg']}"

@@ -7,6 +7,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from app.models.instant import Instant
+from app.models.number import WHOLE
 from app.models.text import STORABLE, VISIBLE
 
 Title = Annotated[str, StringConstraints(max_length=500), VISIBLE]
@@ -16,6 +17,7 @@ Tags = Annotated[list[Tag], Field(max_length=100, examples=[["shopping", "person
 Priority = Literal["low", "medium", "high", "urgent"]
 WritableStatus = Literal["pending", "in_progress", "completed"]
 Status = Literal["pending", "in_progress", "completed", "cancelled"]
+Version = Annotated[int, Field(ge=1, le=2**31 - 1), WHOLE]
 TaskId = Annotated[UUID, Field(description="The task's id.")]
 
 

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Path, Query, Request, Security
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 from pydantic_core import PydanticCustomError
 
+from app.commands.action import Action, Context
 from app.commands.handlers import tasks as actions
 from app.commands.handlers.categories import EXAMPLE_TASK_ID
 from app.credentials import ACCOUNT_TOKEN, account_token
@@ -18,7 +19,7 @@ from app.models.category import CategorizedTask, CategoryLabel
 from app.models.error import refusals
 from app.models.instant import Instant
 from app.models.patch import Patch
-from app.models.task import Priority, Status, Task, WritableStatus
+from app.models.task import Priority, Status, Task, Version, WritableStatus
 from app.models.task_list import TaskFilter, TaskSort
 from app.models.text import STORABLE, VISIBLE
 from app.routers.accounts import SHAPE
@@ -82,7 +83,7 @@ class NewTask(BaseModel):
 class TaskPatch(Patch):
     """The version that was read, and the fields to overwrite; null clears what may be null."""
 
-    version: Annotated[int, Field(ge=1, le=2**31 - 1)]
+    version: Version
     title: _Title = ""
     description: _Description | None = None
     due_date: _DueDate | None = None
@@ -167,10 +168,17 @@ def shown(task: CategorizedTask) -> AccountTask:
     return AccountTask.model_construct(**vars(task))
 
 
-async def _categorized(request: Request, tasks: Sequence[Task]) -> list[AccountTask]:
-    async with get_db(request) as db:
-        labels = await fetch_labels(db, [task.id for task in tasks])
+async def _categorized(db: Connection, tasks: Sequence[Task]) -> list[AccountTask]:
+    labels = await fetch_labels(db, [task.id for task in tasks])
     return [AccountTask.model_construct(**vars(task), categories=labels[task.id]) for task in tasks]
+
+
+async def _perform(request: Request, action: Action, payload: BaseModel) -> AccountTask:
+    """The task that the action returns; what it wrote is kept only with the whole answer."""
+    caller: Caller = request.state.caller
+    async with get_db(request, transaction=action.writes) as db:
+        task: Task = await action.run(Context(db, caller.user_id, caller), payload)
+        return (await _categorized(db, [task]))[0]
 
 
 @router.post("/tasks", status_code=201, summary="Create a task", responses=_answers(408, 413))
@@ -192,15 +200,15 @@ async def list_tasks(request: Request, query: Annotated[TaskQuery, Query()]) -> 
         return rows, await count_tasks(db, caller.user_id, query.filters)
 
     rows, total = await read(request, fetch, reader=caller.user_id)
-    items = await _categorized(request, rows.tasks)
+    async with get_db(request) as db:
+        items = await _categorized(db, rows.tasks)
     return TaskPage.model_construct(items=items, total=total, page=query.page, limit=query.limit)
 
 
 @router.get("/tasks/{task_id}", summary="One task", responses=_answers(404))
 async def get_task(request: Request, task_id: TaskPath) -> AccountTask:
     """The task with its categories."""
-    task = await perform(request, actions.get_task, actions.GetTask(task_id=task_id))
-    return (await _categorized(request, [task]))[0]
+    return await _perform(request, actions.get_task, actions.GetTask(task_id=task_id))
 
 
 @router.patch("/tasks/{task_id}", summary="Change a task", responses=_answers(404, 408, 409, 413))
@@ -208,7 +216,7 @@ async def update_task(request: Request, task_id: TaskPath, patch: TaskPatch) -> 
     """Overwrites the fields that are given, unless the task was changed since it was read."""
     changes = patch.model_dump(exclude_unset=True, exclude={"version"})
     payload = actions.UpdateTask(task_id=task_id, expected_version=patch.version, **changes)
-    return (await _categorized(request, [await perform(request, actions.update_task, payload)]))[0]
+    return await _perform(request, actions.update_task, payload)
 
 
 @router.delete(

@@ -88,7 +88,7 @@ class TaskUpdate(Patch):
 
     title: _Title = ""
     description: _Description | None = None
-    completed: bool = False
+    completed: Annotated[bool, Field(strict=True)] = False
 
 
 class UserTask(BaseModel):

@@ -12,6 +12,7 @@ from app.services import Connection
 from app.services.keys import digest
 
 LOCK_SECONDS = 15 * 60
+_MOST_FAILURES = 5
 
 _COLUMNS = "id, email, full_name, is_active"
 
@@ -61,8 +62,9 @@ _NOT_LOCKED = "(locked_until IS NULL OR locked_until <= now())"
 
 _COUNT_FAILURE = f"""
 UPDATE accounts SET
-    failed_logins = (failed_logins + 1) % 5,
-    locked_until = CASE WHEN failed_logins = 4 THEN now() + $2 * interval '1 second' END
+    failed_logins = (failed_logins + 1) % {_MOST_FAILURES},
+    locked_until = CASE WHEN failed_logins + 1 = {_MOST_FAILURES}
+        THEN now() + $2 * interval '1 second' END
 WHERE lower(email) = lower($1) AND {_NOT_LOCKED}
 RETURNING true
 """  # noqa: S608

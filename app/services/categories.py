@@ -45,30 +45,30 @@ async def list_categories(db: Connection, user_id: str) -> list[Category]:
     return [Category.model_construct(**row) for row in await db.fetch(_LIST, user_id)]
 
 
-# Both parts see the table as it was before.
 _DELETE = """
 WITH deleted AS (
     DELETE FROM categories WHERE id = $1 AND ($2::text IS NULL OR user_id = $2) RETURNING id
 )
 SELECT EXISTS (SELECT FROM deleted) AS deleted,
-    EXISTS (SELECT FROM categories WHERE id = $1) AS existed
+    EXISTS (SELECT FROM categories WHERE id = $1 AND user_id <> $2) AS foreign
 """
 
 
 async def delete_category(db: Connection, category_id: UUID, owner: str | None) -> None:
     """Removes a category, and thereby from every task; Foreign or NotFound where it cannot."""
     row = await db.fetchrow(_DELETE, category_id, owner)
-    if row is None or not row["existed"]:
-        raise NotFound(f"Category not found: {category_id}")
+    assert row is not None  # noqa: S101 - a select without a table returns its row
     if not row["deleted"]:
-        raise Foreign(f"Category not found: {category_id}")
+        raise (Foreign if row["foreign"] else NotFound)(f"Category not found: {category_id}")
 
 
 # The task is written with its link: version, instant and change log move in the same statement.
+# What is linked is locked first, and the task before the rest, as by whoever deletes it: a link to
+# what is just being deleted would fail, and each could wait for the other.
 _WRITE_TASK = f"""
 written AS (
     UPDATE tasks SET version = version + 1, updated_at = now()
-    FROM linked WHERE id = task_id AND deleted_at IS NULL
+    FROM linked WHERE id = task_id
     RETURNING id, tasks.user_id
 ), {recorded("task", "updated", "'{categories}'::text[]")}
 SELECT id FROM written
@@ -80,6 +80,7 @@ WITH linked AS (
     SELECT user_id, tasks.id, categories.id FROM tasks JOIN categories USING (user_id)
     WHERE tasks.id = $1 AND categories.id = $2 AND ($3::text IS NULL OR user_id = $3)
         AND deleted_at IS NULL
+    FOR NO KEY UPDATE OF tasks FOR KEY SHARE OF categories
     RETURNING task_id
 ), {_WRITE_TASK}
 """  # noqa: S608
@@ -99,9 +100,12 @@ async def assign_category(
 
 
 _UNASSIGN = f"""
-WITH linked AS (
-    DELETE FROM task_categories
-    WHERE task_id = $1 AND category_id = $2 AND ($3::text IS NULL OR user_id = $3)
+WITH locked AS (
+    SELECT id FROM tasks
+    WHERE id = $1 AND ($3::text IS NULL OR user_id = $3) AND deleted_at IS NULL
+    FOR NO KEY UPDATE
+), linked AS (
+    DELETE FROM task_categories USING locked WHERE task_id = locked.id AND category_id = $2
     RETURNING task_id
 ), {_WRITE_TASK}
 """  # noqa: S608

@@ -4,6 +4,7 @@ import asyncio
 from collections import Counter
 from datetime import timedelta
 
+import pytest
 from httpx import AsyncClient
 
 from app.services import Connection, tasks
@@ -28,6 +29,18 @@ async def test_update_with_another_version_is_a_conflict_and_changes_nothing(
     assert await tasks.fetch_task(db, task.id, None) == task
     missing = await execute("update-task", task_id=str(MISSING_ID), title="New", expected_version=2)
     assert missing.status_code == 404
+
+
+@pytest.mark.parametrize("version", ["1", True, 0, 1.5])
+async def test_expected_version_is_a_whole_number(
+    execute: Execute, make_task: TaskFactory, version: object
+) -> None:
+    task = await make_task()
+    answer = await execute(
+        "update-task", task_id=str(task.id), title="New", expected_version=version
+    )
+    assert answer.status_code == 400
+    assert [error["field"] for error in answer.json()["errors"]] == ["expected_version"]
 
 
 async def test_of_fifty_updates_of_one_version_exactly_one_wins(live_client: AsyncClient) -> None:

@@ -132,6 +132,8 @@ async def test_longest_and_shortest_texts_are_taken(ask: Ask) -> None:
         {"version": 1},
         {"version": 0, "title": "Feed dog"},
         {"version": None, "title": "Feed dog"},
+        {"version": "1", "title": "Feed dog"},
+        {"version": True, "title": "Feed dog"},
         {"version": 1, "status": "cancelled"},
         {"version": 1, "status": None},
         [],
@@ -168,6 +170,19 @@ async def test_of_50_parallel_changes_of_one_version_exactly_one_succeeds(
     assert Counter(answer.status_code for answer in answers) == {200: 1, 409: 49}
     [won] = [answer.json() for answer in answers if answer.status_code == 200]
     assert (await live_client.get(path, headers=headers)).json() == won
+
+
+async def test_a_change_that_cannot_be_answered_is_not_made(
+    live_client: AsyncClient, crowd: list[Connection]
+) -> None:
+    headers = bearer()
+    new = await live_client.post("/api/v1/tasks", json={"title": "Feed cat"}, headers=headers)
+    path, change = f"/api/v1/tasks/{new.json()['id']}", {"version": 1, "title": "Feed dog"}
+    await crowd[0].execute("ALTER TABLE task_categories RENAME TO elsewhere")
+    assert (await live_client.patch(path, json=change, headers=headers)).status_code == 500
+    await crowd[0].execute("ALTER TABLE elsewhere RENAME TO task_categories")
+    assert (await live_client.get(path, headers=headers)).json() == new.json()
+    assert (await live_client.patch(path, json=change, headers=headers)).status_code == 200
 
 
 @pytest.mark.parametrize("method", ["GET", "PATCH", "DELETE"])

@@ -159,6 +159,14 @@ async def test_a_wrong_body_is_400(ask: Ask, body: object) -> None:
     assert (await ask("GET")).json() == {"tasks": [task], "count": 1}
 
 
+@pytest.mark.parametrize("completed", ["yes", "true", 1, 0, None])
+async def test_completed_is_true_or_false_and_nothing_else(ask: Ask, completed: object) -> None:
+    task = await create(ask)
+    answer = await ask("PUT", f"/{task['id']}", json={"completed": completed})
+    assert_refused(answer, 400, "VALIDATION_ERROR")
+    assert (await ask("GET")).json() == {"tasks": [task], "count": 1}
+
+
 async def test_broken_json_is_400(ask: Ask) -> None:
     assert_refused(await ask("POST", content=b"{"), 400, "VALIDATION_ERROR")
 

@@ -16,6 +16,7 @@ from app.models.task import (
     TaskChanges,
     TaskFields,
     TaskId,
+    Version,
     WritableStatus,
     without_defaults,
 )
@@ -177,8 +178,7 @@ class UpdateTask(TaskChanges):
     task_id: TaskId
     status: WritableStatus = "pending"
     expected_version: Annotated[
-        int | None,
-        Field(ge=1, le=2**31 - 1, description="Refuse with 409 unless the task has this version."),
+        Version | None, Field(description="Refuse with 409 unless the task has this version.")
     ] = None
 
     @model_validator(mode="after")
