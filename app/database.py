@@ -1,8 +1,8 @@
 """The connections to PostgreSQL, lent one at a time and never for longer than the deadline."""
 
 import asyncio
-from collections.abc import AsyncIterator, MutableMapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Iterator, MutableMapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, suppress
 from time import monotonic
 from typing import Any
 
@@ -130,21 +130,38 @@ class Statements:
             return await connection.fetchrow(query, *arguments)
 
 
-def get_db(
-    request: Request, *, transaction: bool = False
-) -> AbstractAsyncContextManager[Connection]:
+@asynccontextmanager
+async def get_db(request: Request, *, transaction: bool = False) -> AsyncIterator[Connection]:
     """Lends a connection for what is left of the request's deadline."""
     database: Database = request.app.state.database
-    left = time_left(request.scope)
-    return database.transaction(left) if transaction else database.connection(left)
+    lend = database.transaction if transaction else database.connection
+    with on_the_clock(request.scope):
+        async with lend(time_left(request.scope)) as db:
+            yield db
 
 
 async def read(request: Request, question: Question[Answer], reader: str | None) -> Answer:
     """As `Database.read`, within what is left of the request's deadline."""
     database: Database = request.app.state.database
-    return await database.read(question, time_left(request.scope), reader=reader)
+    with on_the_clock(request.scope):
+        return await database.read(question, time_left(request.scope), reader=reader)
+
+
+@contextmanager
+def on_the_clock(scope: MutableMapping[str, Any]) -> Iterator[None]:
+    """Takes what happens meanwhile off the request's deadline."""
+    started, before = monotonic(), scope.get("waited", 0.0)
+    try:
+        yield
+    finally:
+        scope["waited"] = before + monotonic() - started
 
 
 def time_left(scope: MutableMapping[str, Any]) -> float:
-    """Seconds until the request's deadline: what its credential took is gone."""
+    """Seconds until the request's deadline.
+
+    Once the answer has begun, each part of it has a deadline of its own.
+    """
+    if "status" in scope["log"]:
+        return DEADLINE
     return DEADLINE - float(scope.get("waited", 0.0))

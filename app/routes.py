@@ -1,7 +1,6 @@
 """Route classes: the credential before anything else, and one error shape for a whole door."""
 
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
-from time import monotonic
 from typing import Any, NamedTuple
 
 from fastapi import Request, Response
@@ -13,11 +12,11 @@ from starlette.exceptions import HTTPException
 from starlette.types import Scope
 
 from app.commands.action import Action, Context
-from app.database import get_db
+from app.database import get_db, on_the_clock
 from app.errors import AppError, Fault, Forbidden, Foreign
 from app.logs import log_unexpected, note_cause
 from app.models.caller import Caller
-from app.strict_json import parse_json
+from app.strict_json import parse_json, require_json
 
 Credential = Callable[[Request], Awaitable[Caller]]
 Allowance = Callable[[Request], Awaitable[None]]
@@ -63,9 +62,8 @@ async def authenticate(scope: Scope, looked_up: Awaitable[Caller]) -> Caller:
 
     One deadline for the request: what the credential took is not left for the action.
     """
-    started = monotonic()
-    caller = await looked_up
-    scope["waited"] = monotonic() - started
+    with on_the_clock(scope):
+        caller = await looked_up
     scope["log"]["key_name"] = caller.name
     if caller.user_id:
         scope["log"]["user_id"] = caller.user_id
@@ -88,7 +86,9 @@ def _admitted(
         if allowance is not None:
             await allowance(request)
         if route.body_field is not None:
-            parse_json(await request.body())  # FastAPI's own parser lets more pass
+            body = await request.body()
+            require_json(request.headers.get("content-type"))
+            parse_json(body)  # FastAPI's own parser lets more pass
         return await handle(request)
 
     return admit_and_handle

@@ -9,6 +9,12 @@ from pydantic_core import from_json
 MAX_DEPTH = 32
 
 
+def require_json(content_type: str | None) -> None:
+    """Refuses a body that does not say that it is JSON."""
+    if (content_type or "").partition(";")[0].strip().lower() != "application/json":
+        refuse("content_type", "Content-Type must be application/json", "header", "content-type")
+
+
 def parse_json(body: bytes) -> Any:
     """The value of strict JSON: UTF-8, no NaN or Infinity, nested no deeper than MAX_DEPTH."""
     try:

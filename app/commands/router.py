@@ -32,7 +32,7 @@ from app.metrics import REPLAYS
 from app.middleware import LimitedBody
 from app.routes import authenticate
 from app.services import Connection
-from app.strict_json import parse_json, refuse
+from app.strict_json import parse_json, require_json
 
 
 class Commands:
@@ -132,8 +132,7 @@ def idempotency_key(header: str | None, options: dict[str, Any]) -> str | None:
 
 def parse_command(content_type: str | None, body: bytes) -> CommandRequest:
     """The envelope; RequestValidationError says what is wrong with which member."""
-    if (content_type or "").partition(";")[0].strip().lower() != "application/json":
-        refuse("content_type", "Content-Type must be application/json", "header", "content-type")
+    require_json(content_type)
     try:
         return CommandRequest.model_validate(parse_json(body))
     except ValidationError as error:

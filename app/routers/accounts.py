@@ -1,8 +1,5 @@
 """/api/v1/auth: accounts are registered, verified and logged in to."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from time import monotonic
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request, Response
@@ -11,7 +8,7 @@ from pydantic import StringConstraints
 
 from app import tokens
 from app.config import Settings
-from app.database import get_db
+from app.database import get_db, on_the_clock
 from app.errors import BearerUnauthorized, InvalidPayload, Locked
 from app.limits import Limit, count, standard_headers
 from app.mail import Mailer
@@ -69,7 +66,7 @@ router = APIRouter(
 )
 async def register(request: Request, new: NewAccount) -> Registered:
     """Creates an account, logs in, and mails a link that verifies the address."""
-    with _on_the_clock(request):
+    with on_the_clock(request.scope):
         password_hash = await _passwords(request).hash(new.password)
     async with get_db(request, transaction=True) as db:
         account = await accounts.insert_account(db, new.email, password_hash, new.full_name)
@@ -98,7 +95,7 @@ async def log_in(request: Request, given: Credentials) -> LoggedIn:
     account, stored = await _authenticate(request, given)
     upgraded = verification = None
     if is_outdated(stored):
-        with _on_the_clock(request):
+        with on_the_clock(request.scope):
             upgraded = await _passwords(request).hash(given.password)
     async with get_db(request, transaction=True) as db:
         await accounts.admit(db, account.id, upgraded)
@@ -154,12 +151,12 @@ async def verify(
 
 async def _authenticate(request: Request, given: Credentials) -> tuple[Account, str]:
     """The account whose password it is, and its hash; counts a failure before it is told."""
-    with _on_the_clock(request):
-        async with get_db(request) as db:
-            login = await accounts.find_login(db, given.email)
-        if login is not None and login.locked_for:
-            raise Locked(login.locked_for)
-        stored = None if login is None else login.password_hash
+    async with get_db(request) as db:
+        login = await accounts.find_login(db, given.email)
+    if login is not None and login.locked_for:
+        raise Locked(login.locked_for)
+    stored = None if login is None else login.password_hash
+    with on_the_clock(request.scope):
         matches = await _passwords(request).verify(given.password, stored)
     if login is not None and matches:
         return login.account, login.password_hash
@@ -193,11 +190,3 @@ def _send_verification(request: Request, account: Account, token: str | None) ->
 def _passwords(request: Request) -> Passwords:
     passwords: Passwords = request.app.state.passwords
     return passwords
-
-
-@contextmanager
-def _on_the_clock(request: Request) -> Iterator[None]:
-    """One deadline for the request: what this takes is not left for what follows."""
-    started = monotonic()
-    yield
-    request.scope["waited"] = request.scope.get("waited", 0.0) + monotonic() - started

@@ -140,6 +140,8 @@ def forged(*content: Any) -> str:
     [
         ({"limit": 0}, "limit"),
         ({"limit": 101}, "limit"),
+        ({"limit": "5"}, "limit"),
+        ({"page": True}, "page"),
         ({"page": 0}, "page"),
         ({"sort": "colour"}, "sort"),
         ({"sort": "--title"}, "sort"),

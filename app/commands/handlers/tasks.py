@@ -10,6 +10,7 @@ from app.commands.action import Context, action
 from app.commands.models import Json
 from app.errors import NotFound, VersionConflict
 from app.models.caller import PEOPLE, SERVICES
+from app.models.number import WHOLE
 from app.models.task import (
     DeletedTask,
     Task,
@@ -61,11 +62,12 @@ class ListTasks(TaskFilter):
 
     sort: Annotated[TaskSort, Field(description="With `-` the greatest first.")] = NEWEST_FIRST
     limit: Annotated[
-        int | None,
-        Field(ge=1, le=100, description="Tasks a page; default 20 where there are pages."),
+        Annotated[int, Field(ge=1, le=100), WHOLE] | None,
+        Field(description="Tasks a page; default 20 where there are pages."),
     ] = None
     page: Annotated[
-        int | None, Field(ge=1, le=1_000_000, description="The number of the page, from 1.")
+        Annotated[int, Field(ge=1, le=1_000_000), WHOLE] | None,
+        Field(description="The number of the page, from 1."),
     ] = None
     cursor: Annotated[
         str | None,
