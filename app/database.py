@@ -1,8 +1,8 @@
 """The connections to PostgreSQL, lent one at a time and never for longer than the deadline."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, MutableMapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, suppress
+from collections.abc import AsyncIterator, MutableMapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from time import monotonic
 from typing import Any
 
@@ -135,7 +135,7 @@ async def get_db(request: Request, *, transaction: bool = False) -> AsyncIterato
     """Lends a connection for what is left of the request's deadline."""
     database: Database = request.app.state.database
     lend = database.transaction if transaction else database.connection
-    with on_the_clock(request.scope):
+    with OnTheClock(request.scope):
         async with lend(time_left(request.scope)) as db:
             yield db
 
@@ -143,18 +143,23 @@ async def get_db(request: Request, *, transaction: bool = False) -> AsyncIterato
 async def read(request: Request, question: Question[Answer], reader: str | None) -> Answer:
     """As `Database.read`, within what is left of the request's deadline."""
     database: Database = request.app.state.database
-    with on_the_clock(request.scope):
+    with OnTheClock(request.scope):
         return await database.read(question, time_left(request.scope), reader=reader)
 
 
-@contextmanager
-def on_the_clock(scope: MutableMapping[str, Any]) -> Iterator[None]:
+class OnTheClock:
     """Takes what happens meanwhile off the request's deadline."""
-    started, before = monotonic(), scope.get("waited", 0.0)
-    try:
-        yield
-    finally:
-        scope["waited"] = before + monotonic() - started
+
+    __slots__ = ("_before", "_scope", "_started")
+
+    def __init__(self, scope: MutableMapping[str, Any]) -> None:
+        self._scope = scope
+
+    def __enter__(self) -> None:
+        self._before, self._started = self._scope.get("waited", 0.0), monotonic()
+
+    def __exit__(self, *_: object) -> None:
+        self._scope["waited"] = self._before + monotonic() - self._started
 
 
 def time_left(scope: MutableMapping[str, Any]) -> float:

@@ -12,7 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import Scope
 
 from app.commands.action import Action, Context
-from app.database import get_db, on_the_clock
+from app.database import OnTheClock, get_db
 from app.errors import AppError, Fault, Forbidden, Foreign
 from app.logs import log_unexpected, note_cause
 from app.models.caller import Caller
@@ -62,7 +62,7 @@ async def authenticate(scope: Scope, looked_up: Awaitable[Caller]) -> Caller:
 
     One deadline for the request: what the credential took is not left for the action.
     """
-    with on_the_clock(scope):
+    with OnTheClock(scope):
         caller = await looked_up
     scope["log"]["key_name"] = caller.name
     if caller.user_id:

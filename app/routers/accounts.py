@@ -8,7 +8,7 @@ from pydantic import StringConstraints
 
 from app import tokens
 from app.config import Settings
-from app.database import get_db, on_the_clock
+from app.database import OnTheClock, get_db
 from app.errors import BearerUnauthorized, InvalidPayload, Locked
 from app.limits import Limit, count, standard_headers
 from app.mail import Mailer
@@ -66,7 +66,7 @@ router = APIRouter(
 )
 async def register(request: Request, new: NewAccount) -> Registered:
     """Creates an account, logs in, and mails a link that verifies the address."""
-    with on_the_clock(request.scope):
+    with OnTheClock(request.scope):
         password_hash = await _passwords(request).hash(new.password)
     async with get_db(request, transaction=True) as db:
         account = await accounts.insert_account(db, new.email, password_hash, new.full_name)
@@ -95,7 +95,7 @@ async def log_in(request: Request, given: Credentials) -> LoggedIn:
     account, stored = await _authenticate(request, given)
     upgraded = verification = None
     if is_outdated(stored):
-        with on_the_clock(request.scope):
+        with OnTheClock(request.scope):
             upgraded = await _passwords(request).hash(given.password)
     async with get_db(request, transaction=True) as db:
         await accounts.admit(db, account.id, upgraded)
@@ -156,7 +156,7 @@ async def _authenticate(request: Request, given: Credentials) -> tuple[Account, 
     if login is not None and login.locked_for:
         raise Locked(login.locked_for)
     stored = None if login is None else login.password_hash
-    with on_the_clock(request.scope):
+    with OnTheClock(request.scope):
         matches = await _passwords(request).verify(given.password, stored)
     if login is not None and matches:
         return login.account, login.password_hash
