@@ -142,6 +142,7 @@ async def _answer_http_error(request: Request, error: Exception) -> Response:
             if route.methods and route.path_regex.match(request.url.path)
             for method in route.methods
         }
+        allowed |= {"HEAD"} if "GET" in allowed else set()
         error.headers = {"Allow": ", ".join(sorted(allowed))}
     shape: ErrorShape | None = getattr(request.scope.get("route"), "error_shape", None)
     return refuse_http(error, shape) if shape else refusal(request.scope, error)

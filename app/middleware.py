@@ -80,6 +80,8 @@ class RequestLog:
         if scope["path"] in _PAGES:
             answer_headers.update([_PAGE_POLICY])
         entry["method"], entry["path"] = scope["method"], scope["path"]
+        if scope["method"] == "HEAD":
+            scope = {**scope, "method": "GET"}  # and the server leaves the body out
         scope["log"], scope["answer_headers"] = entry, answer_headers
 
         async def send_identified(message: Message) -> None:

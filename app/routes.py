@@ -10,6 +10,7 @@ from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.types import Scope
 
 from app.commands.action import Action, Context
@@ -107,6 +108,8 @@ def _shaped(handle: Handle, shape: ErrorShape) -> Handle:
         except AppError as error:
             note_cause(request.scope, error)
             return _refusal(error, shape)
+        except ClientDisconnect:
+            raise  # nobody is left whom a door's own words could reach
         except Exception:
             log_unexpected(request.scope)
             return _refusal(Fault(), shape)

@@ -9,7 +9,8 @@ import structlog
 from fastapi import FastAPI
 from httpx import AsyncClient, Request, Response
 
-from tests.conftest import SERVICE_HEADERS
+from tests.conftest import ADMIN_HEADERS, SERVICE_HEADERS
+from tests.people import acting_for
 
 ORIGIN = "http://localhost:3000"
 COMMAND_METHODS = {"GET", "POST", "PATCH", "DELETE", "OPTIONS"}
@@ -196,6 +197,54 @@ async def test_body_over_a_mebibyte_is_413(client: AsyncClient) -> None:
     for content in (b" " * (1024 * 1024 + 1), _bytes(17)):
         answer = await client.post("/execute", content=content, headers=SERVICE_HEADERS)
         assert (answer.status_code, list(answer.json())) == (413, ["detail"])
+
+
+@pytest.mark.parametrize("path", ["/execute", "/admin/rotate-key", "/api/tasks"])
+async def test_a_client_that_leaves_within_its_body_is_no_fault(
+    app: FastAPI, logged: list[Any], path: str
+) -> None:
+    messages = iter(
+        [
+            {"type": "http.request", "body": b"{", "more_body": True},
+            {"type": "http.disconnect"},
+        ]
+    )
+    credentials = {**SERVICE_HEADERS, **ADMIN_HEADERS, **acting_for("user_123")}
+    headers = [(name.lower().encode(), value.encode()) for name, value in credentials.items()]
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "path": path,
+        "query_string": b"",
+        "headers": headers,
+    }
+
+    async def receive() -> Any:
+        return next(messages)
+
+    async def send(_: Any) -> None: ...
+
+    await app({**scope, "headers": headers}, receive, send)
+    assert [(entry["event"], entry["status"]) for entry in logged] == [("request", 499)]
+
+
+async def test_head_is_get_without_the_body(client: AsyncClient, logged: list[Any]) -> None:
+    for path in ("/", "/health", "/docs", "/actions"):
+        got = await client.get(path, headers=SERVICE_HEADERS)
+        headed = await client.head(path, headers=SERVICE_HEADERS)
+        assert (headed.status_code, headed.content) == (200, b"")
+        assert headed.headers["content-length"] == got.headers["content-length"]
+    assert [entry["method"] for entry in logged] == ["GET", "HEAD"] * 4
+
+
+async def test_405_names_the_methods_of_the_path(client: AsyncClient) -> None:
+    for path, methods in (
+        ("/execute", {"POST"}),
+        ("/health", {"GET", "HEAD"}),
+        ("/admin/service-keys", {"GET", "HEAD", "POST"}),
+    ):
+        answer = await client.put(path)
+        assert (answer.status_code, names(answer.headers["allow"])) == (405, methods)
 
 
 async def test_body_of_a_mebibyte_is_read(client: AsyncClient) -> None:
