@@ -28,11 +28,17 @@ class BoundedProtocol(HttpToolsProtocol):
     _kept_bytes = 0
     _timer: asyncio.TimerHandle | None = None
 
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Waits for the first request no longer than for any other."""
+        super().connection_made(transport)
+        self.timeout_keep_alive_task = self.loop.call_later(
+            self.timeout_keep_alive, self.timeout_keep_alive_handler
+        )
+
     def data_received(self, data: bytes) -> None:
         """Takes bytes from the client."""
         if self._refused:
             return
-        self._unset_keepalive_if_required()
         self._moved_on = False
         self._parse(data)
         self._kept_bytes = 0 if self._moved_on else self._kept_bytes + len(data)
@@ -76,12 +82,14 @@ class BoundedProtocol(HttpToolsProtocol):
             self.transport.close()
 
     def on_message_begin(self) -> None:
-        """A head begins."""
+        """A head begins; nothing else, blank lines for example, ends the wait for a request."""
+        self._unset_keepalive_if_required()
         self._in_head, self._moved_on, self._kept_bytes = True, False, 0
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
         """The head is complete."""
+        self._unset_keepalive_if_required()  # set when an answer ended within this head
         self._end_head()
         super().on_headers_complete()
         self.headers = []  # fields that follow the body are not the application's

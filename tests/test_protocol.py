@@ -17,7 +17,9 @@ from tests.conftest import ADMIN_HEADERS, SERVICE_HEADERS
 
 @pytest.fixture
 async def port(app: FastAPI) -> AsyncIterator[int]:
-    config = uvicorn.Config(app, http=BoundedProtocol, lifespan="off", log_config=None)
+    config = uvicorn.Config(
+        app, http=BoundedProtocol, lifespan="off", log_config=None, timeout_keep_alive=1
+    )
     config.load()
     state = ServerState()
     server = await asyncio.get_running_loop().create_server(
@@ -112,3 +114,14 @@ async def test_a_proxy_it_is_not(port: int) -> None:
     assert_refused(
         await answer(port, b"CONNECT example.com:443 HTTP/1.1\r\nhost: test\r\n\r\n"), 400
     )
+
+
+@pytest.mark.parametrize("sent", [b"", b"\r\n"], ids=["nothing", "blank lines"])
+async def test_a_connection_without_a_request_ends(port: int, sent: bytes) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    ended = asyncio.create_task(reader.read())
+    for _ in range(20):
+        writer.write(sent)
+        await asyncio.wait({ended}, timeout=0.2)
+    writer.close()
+    assert ended.done()
