@@ -9,6 +9,7 @@ import structlog
 from fastapi import FastAPI
 from httpx import AsyncClient, Request, Response
 
+from app.services import Connection
 from tests.conftest import ADMIN_HEADERS, SERVICE_HEADERS
 from tests.people import acting_for
 
@@ -226,6 +227,16 @@ async def test_a_client_that_leaves_within_its_body_is_no_fault(
 
     await app({**scope, "headers": headers}, receive, send)
     assert [(entry["event"], entry["status"]) for entry in logged] == [("request", 499)]
+
+
+async def test_a_body_that_nobody_reads_cuts_no_long_answer(
+    client: AsyncClient, db: Connection
+) -> None:
+    await db.execute("""
+        INSERT INTO tasks (user_id, title) SELECT 'user_123', n FROM generate_series(1, 600) AS n
+    """)
+    headers = {**acting_for("user_123"), "Content-Length": str(2 * 1024 * 1024)}
+    assert len((await client.get("/api/tasks", headers=headers)).json()) == 600
 
 
 async def test_head_is_get_without_the_body(client: AsyncClient, logged: list[Any]) -> None:
