@@ -85,6 +85,8 @@ def _admitted(
 ) -> Handle:
     async def admit_and_handle(request: Request) -> Response:
         if credential is not None:
+            # What one credential opens, no cache may show to another.
+            request.scope["answer_headers"][b"cache-control"] = b"no-store"
             request.state.caller = await authenticate(request.scope, credential(request))
         if allowance is not None:
             await allowance(request)

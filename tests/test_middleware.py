@@ -10,7 +10,7 @@ from fastapi import FastAPI
 from httpx import AsyncClient, Request, Response
 
 from app.services import Connection
-from tests.conftest import ADMIN_HEADERS, SERVICE_HEADERS
+from tests.conftest import ADMIN_HEADERS, MISSING_ID, SERVICE_HEADERS
 from tests.people import acting_for
 
 ORIGIN = "http://localhost:3000"
@@ -198,6 +198,15 @@ async def test_body_over_a_mebibyte_is_413(client: AsyncClient) -> None:
     for content in (b" " * (1024 * 1024 + 1), _bytes(17)):
         answer = await client.post("/execute", content=content, headers=SERVICE_HEADERS)
         assert (answer.status_code, list(answer.json())) == (413, ["detail"])
+
+
+async def test_no_cache_keeps_what_a_credential_opens(client: AsyncClient) -> None:
+    credentials = {**SERVICE_HEADERS, **ADMIN_HEADERS, **acting_for("user_123")}
+    paths = ("/stats?user_id=user_123", "/admin/service-keys", "/metrics", "/api/tasks")
+    for path in (*paths, f"/api/tasks/{MISSING_ID}", "/api/user-api-keys/current"):
+        for headers in (credentials, {}):
+            answer = await client.get(path, headers=headers)
+            assert answer.headers["cache-control"] == "no-store", path
 
 
 @pytest.mark.parametrize("path", ["/execute", "/admin/rotate-key", "/api/tasks"])

@@ -109,6 +109,7 @@ async def test_known_etag_is_304_without_a_body(client: AsyncClient, path: str, 
     answer = await client.get(path, headers={**SERVICE_HEADERS, "If-None-Match": form.format(etag)})
     assert (answer.status_code, answer.content) == (304, b"")
     assert answer.headers["etag"] == etag
+    assert answer.headers["cache-control"] == "private, no-cache"
 
 
 @pytest.mark.parametrize("tag", ['"other"', "", "other"])
