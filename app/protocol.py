@@ -50,30 +50,32 @@ class BoundedProtocol(HttpToolsProtocol):
             )
 
     def _parse(self, data: bytes) -> None:
+        while data:
+            data = self._parse_until_upgrade(data)
+
+    def _parse_until_upgrade(self, data: bytes) -> bytes:
+        """Returns what is to be parsed instead of a request that offers another protocol."""
         try:
             self.parser.feed_data(data)
         except HttpParserError:
             self.logger.warning("Invalid HTTP request received")
             self.send_400_response("Invalid HTTP request received")
         except HttpParserUpgrade as upgrade:
-            self._pass_over_upgrade(data[upgrade.args[0] :])
+            if self.parser.get_method() != b"CONNECT":
+                return self._begin_without_upgrade() + data[upgrade.args[0] :]
+            self.send_400_response("This is no proxy")
+        return b""
 
     def _should_upgrade(self) -> bool:
         """Keeps uvicorn from serving a request whose body the parser passes over."""
         return True
 
-    def _pass_over_upgrade(self, rest: bytes) -> None:
-        """Parses the request again as if it offered no other protocol."""
-        method = self.parser.get_method()
-        if method == b"CONNECT":
-            self.send_400_response("This is no proxy")
-            return
-        version = self.parser.get_http_version().encode()
+    def _begin_without_upgrade(self) -> bytes:
+        request = (self.parser.get_method(), self.url, self.parser.get_http_version().encode())
         headers = [header for header in self.scope["headers"] if header[0] != b"upgrade"]
-        head = b"%b %b HTTP/%b\r\n%b\r\n" % (method, self.url, version, _lines(headers))
         self.parser = HttpRequestParser(self)
         self.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn does
-        self._parse(head + rest)
+        return b"%b %b HTTP/%b\r\n%b\r\n" % (*request, _lines(headers))
 
     def _end_flood(self) -> None:
         if self._in_head:

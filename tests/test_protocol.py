@@ -110,6 +110,17 @@ async def test_a_command_that_offers_another_protocol_is_performed(
     assert whole[0] == in_pieces[0] == 200
 
 
+async def test_a_thousand_offers_at_once_are_passed_over(port: int) -> None:
+    offer = (
+        b"GET /health/live HTTP/1.1\r\nhost: test\r\nconnection: upgrade\r\nupgrade: h2c\r\n\r\n"
+    )
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(offer * 1000 + b"GET /health/live HTTP/1.1\r\n" + CLOSING + b"\r\n")
+    answers = await asyncio.wait_for(reader.read(), 20)
+    writer.close()
+    assert answers.count(b"HTTP/1.1 200 OK") == 1001
+
+
 async def test_a_proxy_it_is_not(port: int) -> None:
     assert_refused(
         await answer(port, b"CONNECT example.com:443 HTTP/1.1\r\nhost: test\r\n\r\n"), 400
