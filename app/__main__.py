@@ -138,10 +138,7 @@ def _welcome(settings: Settings, port: int) -> None:
 
 @cli.command()
 def serve() -> None:
-    """Serve for production.
-
-    gunicorn runs WEB_CONCURRENCY workers on PORT.
-    """
+    """Serve for production: WEB_CONCURRENCY gunicorn workers on PORT."""
     settings = load_settings()
     if settings.web_concurrency > 1 or settings.metrics_port:
         # One process cannot tell another's figures; a lone worker does better without files.
@@ -259,10 +256,7 @@ def _complaint(error: ValidationError) -> str:
 
 @keys_group.command(name="list")
 def list_keys() -> None:
-    """Print all keys ever minted, newest first.
-
-    As JSON lines, without their values.
-    """
+    """Print all keys as JSON lines, newest first, never their values."""
     for info in _on_database(keys.list_keys):
         _print(info)
 
