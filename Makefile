@@ -46,8 +46,8 @@ bench-quick: $(VENV)/.test
 	$(BIN)/python -m bench --quick --check
 
 $(BIN)/python:
-	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed")'
-	$(call VENV_IN,$(VENV))
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed")'
+	@$(call VENV_IN,$(VENV))
 
 $(VENV)/.run: requirements.txt requirements-local.txt | $(BIN)/python
 	@echo "Installing into $(VENV) …"

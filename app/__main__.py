@@ -47,9 +47,10 @@ def cli() -> None:
 @click.option("--host", default="127.0.0.1", show_default=True)
 @click.option("--reload/--no-reload", default=True, help="Restart when the code changes.")
 def dev(port: int, host: str, reload: bool) -> None:
-    """Serve for development: own PostgreSQL, migrated, with the development key.
+    """Serve for development, on a PostgreSQL of its own.
 
-    With DATABASE_URL set, that database is used and no other is started.
+    It is migrated and has the development key. With DATABASE_URL set, that database is used and no
+    other is started.
     """
     import uvicorn  # noqa: PLC0415 - production does not need its supervisor
 
@@ -137,7 +138,7 @@ def _welcome(settings: Settings, port: int) -> None:
 
 @cli.command()
 def serve() -> None:
-    """Serve for production: gunicorn with WEB_CONCURRENCY workers on PORT."""
+    """Serve for production: WEB_CONCURRENCY gunicorn workers on PORT."""
     settings = load_settings()
     if settings.web_concurrency > 1 or settings.metrics_port:
         # One process cannot tell another's figures; a lone worker does better without files.
@@ -255,7 +256,7 @@ def _complaint(error: ValidationError) -> str:
 
 @keys_group.command(name="list")
 def list_keys() -> None:
-    """Print all keys ever minted as JSON lines, newest first, without their values."""
+    """Print all keys as JSON lines, newest first, never their values."""
     for info in _on_database(keys.list_keys):
         _print(info)
 

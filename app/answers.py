@@ -3,6 +3,7 @@
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import Scope, Send
 
@@ -11,6 +12,7 @@ from app.errors import AppError, Fault
 from app.logs import log_unexpected, note_cause
 
 _JSON = (b"content-type", b"application/json")
+_CLIENT_LEFT = 499
 
 
 async def send_json(
@@ -34,6 +36,8 @@ def refusal(scope: Scope, error: Exception) -> Response:
             return JSONResponse({"detail": _details(error)}, 422)
         case HTTPException():
             return JSONResponse({"detail": error.detail}, error.status_code, error.headers)
+        case ClientDisconnect():
+            return Response(status_code=_CLIENT_LEFT)  # for the log: nobody will read it
     log_unexpected(scope)
     return _error_response(Fault())
 

@@ -222,7 +222,7 @@ class Settings(
 
     @property
     def doors(self) -> list[str]:
-        """The names of the open doors; main.py has their routers."""
+        """The names of the open doors; `app.doors` has their routers."""
         opened = {
             "commands": True,
             "sessions": self.opens_sessions,
@@ -234,10 +234,14 @@ class Settings(
         return [name for name, is_open in opened.items() if is_open]
 
     @property
+    def limits_requests(self) -> bool:
+        """Whether there are rate limits at all."""
+        return bool(self.execute_rate_limit or self.opens_sessions or self.jwt_secret)
+
+    @property
     def counts_apart(self) -> bool:
         """Whether there are rate limits that every worker counts for itself."""
-        limited = self.execute_rate_limit or self.opens_sessions or self.jwt_secret
-        return bool(limited) and self.web_concurrency > 1 and self.redis_url is None
+        return self.limits_requests and self.web_concurrency > 1 and self.redis_url is None
 
 
 def _is_placeholder(secret: str) -> bool:

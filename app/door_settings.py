@@ -3,7 +3,6 @@
 import re
 from typing import Annotated, Literal
 
-import limits
 from pydantic import (
     AfterValidator,
     BaseModel,
@@ -31,6 +30,8 @@ def _redis_url(secret: SecretStr) -> SecretStr:
 
 
 def _rate(text: str) -> str:
+    import limits  # noqa: PLC0415 - most workers have no limit to read
+
     try:
         (rate,) = limits.parse_many(text)
     except ValueError:

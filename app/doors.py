@@ -22,11 +22,21 @@ _ROUTERS = {
 
 def open_doors(app: FastAPI, settings: Settings) -> None:
     """Includes the routers of the doors that the settings open."""
+    if settings.limits_requests:
+        _equip_limits(app, settings)
     for door in settings.doors:
         if equip := _EQUIPMENT.get(door):
             equip(app, settings)
         for module in _ROUTERS[door]:
             app.include_router(import_module(f"app.routers.{module}").router)
+
+
+def _equip_limits(app: FastAPI, settings: Settings) -> None:
+    from app.rate_limiter import RateLimiter, execute_limit  # noqa: PLC0415
+
+    app.state.limiter = RateLimiter(settings)
+    app.state.execute_limit = execute_limit(settings)
+    app.state.closing.append(app.state.limiter.close)
 
 
 def _equip_user_api_keys(app: FastAPI, settings: Settings) -> None:

@@ -23,7 +23,6 @@ from app.config import Settings, load_settings
 from app.database import Database
 from app.doors import open_doors
 from app.errors import AppError
-from app.limits import RateLimiter, execute_limit
 from app.logs import configure_logs, logger
 from app.middleware import CORS, BodyLimit, Faults, RequestLog
 from app.purge import purge_regularly
@@ -42,9 +41,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.settings = settings
     app.state.database = Database(settings)
     app.state.service_keys = ServiceKeys(app.state.database, settings)
-    app.state.limiter = RateLimiter(settings)
-    app.state.execute_limit = execute_limit(settings)
-    app.state.closing = [app.state.limiter.close]
+    app.state.execute_limit, app.state.closing = None, []
     # Not included like the others: FastAPI would wrap the route, and it brings its own wrapping.
     app.router.routes.extend(commands.routes)
     open_doors(app, settings)
@@ -142,6 +139,7 @@ async def _answer_http_error(request: Request, error: Exception) -> Response:
             if route.methods and route.path_regex.match(request.url.path)
             for method in route.methods
         }
+        allowed |= {"HEAD"} if "GET" in allowed else set()
         error.headers = {"Allow": ", ".join(sorted(allowed))}
     shape: ErrorShape | None = getattr(request.scope.get("route"), "error_shape", None)
     return refuse_http(error, shape) if shape else refusal(request.scope, error)

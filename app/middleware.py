@@ -80,6 +80,8 @@ class RequestLog:
         if scope["path"] in _PAGES:
             answer_headers.update([_PAGE_POLICY])
         entry["method"], entry["path"] = scope["method"], scope["path"]
+        if scope["method"] == "HEAD":
+            scope = {**scope, "method": "GET"}  # and the server leaves the body out
         scope["log"], scope["answer_headers"] = entry, answer_headers
 
         async def send_identified(message: Message) -> None:
@@ -178,13 +180,16 @@ class CORS:
 
 
 class BodyLimit:
-    """Limits what the application may read of a body, in size and in time."""
+    """Limits what the application may read of a body, in size and in time.
+
+    Nobody reads a GET's; a long answer to one only listens for the client's farewell.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http":
+        if scope["type"] == "http" and scope["method"] != "GET":
             receive = LimitedBody(scope, receive)
         await self.app(scope, receive, send)
 

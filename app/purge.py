@@ -19,6 +19,8 @@ async def purge_regularly(database: Database, days: int) -> None:
             await purge(database, days)
         except Unavailable:
             continue  # there is no hurry
+        except Exception:  # nobody waits for it, and the next round may do better
+            logger.exception("unexpected_error")
 
 
 async def purge(database: Database, days: int) -> None:

@@ -9,6 +9,7 @@ from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.types import Scope
 
 from app.commands.action import Action, Context
@@ -82,6 +83,8 @@ def _admitted(
 ) -> Handle:
     async def admit_and_handle(request: Request) -> Response:
         if credential is not None:
+            # What one credential opens, no cache may show to another.
+            request.scope["answer_headers"][b"cache-control"] = b"no-store"
             request.state.caller = await authenticate(request.scope, credential(request))
         if allowance is not None:
             await allowance(request)
@@ -107,6 +110,8 @@ def _shaped(handle: Handle, shape: ErrorShape) -> Handle:
         except AppError as error:
             note_cause(request.scope, error)
             return _refusal(error, shape)
+        except ClientDisconnect:
+            raise  # nobody is left whom a door's own words could reach
         except Exception:
             log_unexpected(request.scope)
             return _refusal(Fault(), shape)

@@ -2,6 +2,8 @@
 
 import asyncio
 import re
+import subprocess
+import sys
 import time
 from collections import Counter
 from collections.abc import AsyncIterator
@@ -14,9 +16,10 @@ from httpx import AsyncClient, Response
 from structlog.testing import LogCapture
 
 from app.config import Settings
-from app.limits import RateLimiter, execute_limit
+from app.rate_limiter import RateLimiter, execute_limit
 from tests.conftest import SERVICE_HEADERS, Figure, talking_to
 from tests.redis_server import RedisServer
+from tests.service import ROOT, environment
 
 UNKNOWN = {"action": "fly", "user_id": "user_123"}
 """A command that costs no database: 404 where the limit lets it pass."""
@@ -38,7 +41,7 @@ def log(monkeypatch: pytest.MonkeyPatch) -> LogCapture:
     logger = structlog.wrap_logger(
         None, [capture], structlog.make_filtering_bound_logger("WARNING")
     )
-    monkeypatch.setattr("app.limits.logger", logger)
+    monkeypatch.setattr("app.rate_limiter.logger", logger)
     return capture
 
 
@@ -194,3 +197,15 @@ async def test_memory_is_given_back_once_a_subject_is_out_of_the_window() -> Non
         if len(remembered) <= 1:
             return
     raise AssertionError(f"{len(remembered)} subjects are remembered")
+
+
+def test_a_worker_without_limits_does_not_load_what_counts_them() -> None:
+    program = """if True:
+        import sys
+        from app.config import Settings
+        from app.main import create_app
+
+        app = create_app(Settings(database_url="postgresql://nowhere/none", _env_file=None))
+        assert not {"limits", "redis"} & sys.modules.keys()
+    """
+    subprocess.run([sys.executable, "-c", program], check=True, cwd=ROOT, env=environment())

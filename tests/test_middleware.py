@@ -9,7 +9,9 @@ import structlog
 from fastapi import FastAPI
 from httpx import AsyncClient, Request, Response
 
-from tests.conftest import SERVICE_HEADERS
+from app.services import Connection
+from tests.conftest import ADMIN_HEADERS, MISSING_ID, SERVICE_HEADERS
+from tests.people import acting_for
 
 ORIGIN = "http://localhost:3000"
 COMMAND_METHODS = {"GET", "POST", "PATCH", "DELETE", "OPTIONS"}
@@ -196,6 +198,73 @@ async def test_body_over_a_mebibyte_is_413(client: AsyncClient) -> None:
     for content in (b" " * (1024 * 1024 + 1), _bytes(17)):
         answer = await client.post("/execute", content=content, headers=SERVICE_HEADERS)
         assert (answer.status_code, list(answer.json())) == (413, ["detail"])
+
+
+async def test_no_cache_keeps_what_a_credential_opens(client: AsyncClient) -> None:
+    credentials = {**SERVICE_HEADERS, **ADMIN_HEADERS, **acting_for("user_123")}
+    paths = ("/stats?user_id=user_123", "/admin/service-keys", "/metrics", "/api/tasks")
+    for path in (*paths, f"/api/tasks/{MISSING_ID}", "/api/user-api-keys/current"):
+        for headers in (credentials, {}):
+            answer = await client.get(path, headers=headers)
+            assert answer.headers["cache-control"] == "no-store", path
+
+
+@pytest.mark.parametrize("path", ["/execute", "/admin/rotate-key", "/api/tasks"])
+async def test_a_client_that_leaves_within_its_body_is_no_fault(
+    app: FastAPI, logged: list[Any], path: str
+) -> None:
+    messages = iter(
+        [
+            {"type": "http.request", "body": b"{", "more_body": True},
+            {"type": "http.disconnect"},
+        ]
+    )
+    credentials = {**SERVICE_HEADERS, **ADMIN_HEADERS, **acting_for("user_123")}
+    headers = [(name.lower().encode(), value.encode()) for name, value in credentials.items()]
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "path": path,
+        "query_string": b"",
+        "headers": headers,
+    }
+
+    async def receive() -> Any:
+        return next(messages)
+
+    async def send(_: Any) -> None: ...
+
+    await app({**scope, "headers": headers}, receive, send)
+    assert [(entry["event"], entry["status"]) for entry in logged] == [("request", 499)]
+
+
+async def test_a_body_that_nobody_reads_cuts_no_long_answer(
+    client: AsyncClient, db: Connection
+) -> None:
+    await db.execute("""
+        INSERT INTO tasks (user_id, title) SELECT 'user_123', n FROM generate_series(1, 600) AS n
+    """)
+    headers = {**acting_for("user_123"), "Content-Length": str(2 * 1024 * 1024)}
+    assert len((await client.get("/api/tasks", headers=headers)).json()) == 600
+
+
+async def test_head_is_get_without_the_body(client: AsyncClient, logged: list[Any]) -> None:
+    for path in ("/", "/health", "/docs", "/actions"):
+        got = await client.get(path, headers=SERVICE_HEADERS)
+        headed = await client.head(path, headers=SERVICE_HEADERS)
+        assert (headed.status_code, headed.content) == (200, b"")
+        assert headed.headers["content-length"] == got.headers["content-length"]
+    assert [entry["method"] for entry in logged] == ["GET", "HEAD"] * 4
+
+
+async def test_405_names_the_methods_of_the_path(client: AsyncClient) -> None:
+    for path, methods in (
+        ("/execute", {"POST"}),
+        ("/health", {"GET", "HEAD"}),
+        ("/admin/service-keys", {"GET", "HEAD", "POST"}),
+    ):
+        answer = await client.put(path)
+        assert (answer.status_code, names(answer.headers["allow"])) == (405, methods)
 
 
 async def test_body_of_a_mebibyte_is_read(client: AsyncClient) -> None:

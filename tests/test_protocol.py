@@ -12,11 +12,14 @@ from uvicorn.server import ServerState
 
 from app import protocol
 from app.protocol import BoundedProtocol
+from tests.conftest import ADMIN_HEADERS, SERVICE_HEADERS
 
 
 @pytest.fixture
 async def port(app: FastAPI) -> AsyncIterator[int]:
-    config = uvicorn.Config(app, http=BoundedProtocol, lifespan="off", log_config=None)
+    config = uvicorn.Config(
+        app, http=BoundedProtocol, lifespan="off", log_config=None, timeout_keep_alive=1
+    )
     config.load()
     state = ServerState()
     server = await asyncio.get_running_loop().create_server(
@@ -65,3 +68,71 @@ async def test_a_head_in_pieces_is_served(port: int) -> None:
     head = b"GET /health/live HTTP/1.1\r\nhost: test\r\nconnection: close\r\n\r\n"
     answered = await answer(port, head[:10], head[10:40], head[40:])
     assert answered[0] == 200
+
+
+CLOSING = b"host: test\r\nconnection: close\r\n"
+COMMAND = b'{"action": "get-stats", "user_id": "user_123"}'
+IN_CHUNKS = b"transfer-encoding: chunked\r\n\r\n%x\r\n%b\r\n0\r\n" % (len(COMMAND), COMMAND)
+IN_ONE = b"content-length: %d\r\n\r\n%b" % (len(COMMAND), COMMAND)
+
+
+@pytest.mark.parametrize("flood", [b"x-a: b\r\n" * 20_000, b"x" * 200_000], ids=["many", "one"])
+async def test_trailers_over_64_kib_end_the_connection(port: int, flood: bytes) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(b"POST /execute HTTP/1.1\r\nhost: test\r\n" + IN_CHUNKS)
+    assert b" 401 " in await reader.readline()
+    with suppress(ConnectionError):
+        for _ in range(10):
+            writer.write(flood)
+            await writer.drain()
+        await asyncio.wait_for(reader.read(), 5)
+    writer.close()
+
+
+async def test_a_trailer_is_no_header(port: int) -> None:
+    trailer = f"x-admin-key: {ADMIN_HEADERS['X-Admin-Key']}\r\n\r\n".encode()
+    head = b"POST /admin/service-keys HTTP/1.1\r\n" + CLOSING
+    assert (await answer(port, head + IN_CHUNKS + trailer))[0] == 401
+
+
+@pytest.mark.parametrize("body", [IN_ONE, IN_CHUNKS + b"\r\n"], ids=["length", "chunks"])
+@pytest.mark.parametrize("protocol", [b"h2c", b"websocket"])
+async def test_a_command_that_offers_another_protocol_is_performed(
+    port: int, body: bytes, protocol: bytes
+) -> None:
+    key = f"x-service-key: {SERVICE_HEADERS['X-Service-Key']}\r\n".encode()
+    offer = b"upgrade: %b\r\nconnection: upgrade, close\r\n" % protocol
+    head = (
+        b"POST /execute HTTP/1.1\r\nhost: test\r\ncontent-type: application/json\r\n" + key + offer
+    )
+    whole, start = await answer(port, head + body), len(body) - len(COMMAND) // 2
+    in_pieces = await answer(port, head, body[:start], body[start:])
+    assert whole[0] == in_pieces[0] == 200
+
+
+async def test_a_thousand_offers_at_once_are_passed_over(port: int) -> None:
+    offer = (
+        b"GET /health/live HTTP/1.1\r\nhost: test\r\nconnection: upgrade\r\nupgrade: h2c\r\n\r\n"
+    )
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(offer * 1000 + b"GET /health/live HTTP/1.1\r\n" + CLOSING + b"\r\n")
+    answers = await asyncio.wait_for(reader.read(), 20)
+    writer.close()
+    assert answers.count(b"HTTP/1.1 200 OK") == 1001
+
+
+async def test_a_proxy_it_is_not(port: int) -> None:
+    assert_refused(
+        await answer(port, b"CONNECT example.com:443 HTTP/1.1\r\nhost: test\r\n\r\n"), 400
+    )
+
+
+@pytest.mark.parametrize("sent", [b"", b"\r\n"], ids=["nothing", "blank lines"])
+async def test_a_connection_without_a_request_ends(port: int, sent: bytes) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    ended = asyncio.create_task(reader.read())
+    for _ in range(20):
+        writer.write(sent)
+        await asyncio.wait({ended}, timeout=0.2)
+    writer.close()
+    assert ended.done()

@@ -39,6 +39,27 @@ async def test_withdrawn_tasks_go_in_time_and_the_others_stay(
     await database.close()
 
 
+async def test_a_fault_does_not_end_the_purging(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database = Database(Settings(database_url=database_url))
+    await database.open()
+    async with database.connection() as db:
+        task = await tasks.insert_task(db, "u", TaskFields(title="Old"))
+        await db.execute("ALTER TABLE tasks RENAME deleted_at TO elsewhere")
+    monkeypatch.setattr("app.purge._INTERVAL", 0.01)
+    purging = asyncio.create_task(purge_regularly(database, 30))
+    await asyncio.sleep(0.2)
+    async with database.connection() as db:
+        await db.execute("ALTER TABLE tasks RENAME elsewhere TO deleted_at")
+        await db.execute("UPDATE tasks SET deleted_at = now() - interval '31 days'")
+    await asyncio.sleep(0.5)
+    purging.cancel()
+    async with database.connection() as db:
+        assert await db.fetchval("SELECT count(*) FROM tasks WHERE id = $1", task.id) == 0
+    await database.close()
+
+
 async def test_an_absent_database_does_not_end_the_purging(monkeypatch: pytest.MonkeyPatch) -> None:
     database = Database(Settings(database_url="postgresql://u@127.0.0.1:1/d"))
     await database.open()

@@ -1,7 +1,8 @@
 """The living catalogue of actions, in the field names of MCP's tools/list."""
 
 from collections.abc import Iterator
-from typing import Annotated, Any
+from functools import cache
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field, TypeAdapter
 
@@ -75,9 +76,9 @@ def catalogue(caller: Caller) -> Catalogue:
 
 def catalogue_entry(caller: Caller, name: str) -> Tool:
     """One action; NotFound where there is none or the caller may not perform it."""
-    for tool in catalogue(caller).tools:
-        if tool.name == name:
-            return tool
+    for action in actions():
+        if action.name == name and action.permits(caller):
+            return _tool(action)
     raise NotFound("Unknown action")
 
 
@@ -86,9 +87,9 @@ def _tool(action: Action) -> Tool:
         name=action.name,
         title=action.title,
         description=action.description,
-        inputSchema=action.payload.model_json_schema(),
-        outputSchema=TypeAdapter(action.result).json_schema(mode="serialization"),
-        optionsSchema=CommandOptions.model_json_schema(),
+        inputSchema=_schema(action.payload, "validation"),
+        outputSchema=_schema(action.result, "serialization"),
+        optionsSchema=_schema(CommandOptions, "validation"),
         annotations=Annotations(
             title=action.title,
             readOnlyHint=not action.writes,
@@ -99,6 +100,11 @@ def _tool(action: Action) -> Tool:
         errors=[_error(error) for error in _errors(action)],
         examples=list(action.example_requests()),
     )
+
+
+@cache  # to make it takes longer than a command
+def _schema(shape: Any, mode: Literal["validation", "serialization"]) -> dict[str, Any]:
+    return TypeAdapter(shape).json_schema(mode=mode)
 
 
 def _errors(action: Action) -> Iterator[type[AppError]]:

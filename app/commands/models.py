@@ -20,6 +20,8 @@ IdempotencyKey = Annotated[
         examples=["1732190000000-k3j9x"],
     ),
 ]
+_MOST_OPTIONS = 10
+"""More than there are: each one that does not exist costs a sentence of the refusal."""
 ActionName = Annotated[str, StringConstraints(min_length=1), STORABLE]
 
 
@@ -29,7 +31,7 @@ class CommandRequest(BaseModel):
     action: ActionName
     user_id: UserId
     payload: dict[str, Any] = {}
-    options: dict[str, Any] = {}
+    options: Annotated[dict[str, Any], Field(max_length=_MOST_OPTIONS)] = {}
 
 
 class CommandOptions(BaseModel):

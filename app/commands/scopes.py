@@ -15,5 +15,6 @@ class NewServiceKey(NewKey):
     """A service key to mint."""
 
     scopes: Annotated[
-        list[Scope] | None, Field(min_length=1, description="Absent: everything is allowed.")
+        list[Scope] | None,
+        Field(min_length=1, max_length=len(SCOPES), description="Absent: everything is allowed."),
     ] = None

@@ -43,7 +43,8 @@ async def read_action(request: Request, caller: ServiceCaller, name: str) -> Res
 def _cacheable(request: Request, content: BaseModel) -> Response:
     body = content.model_dump_json().encode()
     etag = f'"{sha256(body).hexdigest()[:32]}"'
-    headers = {"ETag": etag, "Cache-Control": "private, no-cache", "Vary": "X-Service-Key, Origin"}
+    request.scope["answer_headers"][b"cache-control"] = b"private, no-cache"
+    headers = {"ETag": etag, "Vary": "X-Service-Key, Origin"}
     known = {tag.strip().removeprefix("W/") for tag in _if_none_match(request).split(",")}
     if etag in known or "*" in known:
         return Response(status_code=304, headers=headers)

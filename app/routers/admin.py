@@ -3,7 +3,7 @@
 from typing import Any
 from uuid import UUID
 
-from fastapi import APIRouter, Request, Response, Security
+from fastapi import APIRouter, Request, Security
 
 from app.auth import ADMIN_KEY, admin_key
 from app.commands.scopes import NewServiceKey
@@ -34,13 +34,12 @@ _UNAUTHORIZED = "X-Admin-Key is missing or wrong."
     summary="Mint a service key",
     responses=documented(401, *BODY_ERRORS, status_401=_UNAUTHORIZED) | _NAME_TAKEN,
 )
-async def create_key(request: Request, response: Response, new: NewServiceKey) -> MintedKey:
+async def create_key(request: Request, new: NewServiceKey) -> MintedKey:
     """Returns the key's value, for the only time."""
     secret = _secret(request)
     async with get_db(request, transaction=True) as db:
         minted = await keys.insert_key(db, new, keys.generate(new.environment, secret))
     logger.info("service_key_created", key_name=new.key_name, key_id=str(minted.id))
-    response.headers["Cache-Control"] = "no-store"
     return minted
 
 
@@ -53,12 +52,11 @@ async def create_key(request: Request, response: Response, new: NewServiceKey) -
         status_404="No key of this name works any more.",
     ),
 )
-async def rotate_key(request: Request, response: Response, key: KeyReference) -> RotatedKey:
+async def rotate_key(request: Request, key: KeyReference) -> RotatedKey:
     """Returns the successor's value, for the only time. The old key works for 7 more days."""
     async with get_db(request, transaction=True) as db:
         rotated = await keys.rotate_key(db, key.key_name, _secret(request))
     logger.info("service_key_rotated", key_name=key.key_name)
-    response.headers["Cache-Control"] = "no-store"
     return rotated
 
 

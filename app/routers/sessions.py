@@ -26,7 +26,7 @@ from app.models.task import Description, Tags, Task, without_defaults
 from app.models.task_list import TaskFilter
 from app.models.text import VISIBLE
 from app.routers.listing import all_tasks, listing
-from app.routes import Credential, ErrorShape, guarded, perform
+from app.routes import ErrorShape, guarded, perform
 
 _READS = Limit("reads", parse("100/minute"), x_headers)
 _WRITES = Limit("writes", parse("30/minute"), x_headers)
@@ -54,9 +54,7 @@ def _named_user(
     """Documents the header, which the credential reads."""
 
 
-def person_router(
-    prefix: str, tag: str, not_found: str | None = None, credential: Credential = person
-) -> APIRouter:
+def person_router(prefix: str, tag: str, not_found: str | None = None) -> APIRouter:
     """A router that asks for a person, counts what each asks, and refuses in plain sentences."""
 
     def refuse(status: int, message: str) -> dict[str, object]:
@@ -64,7 +62,7 @@ def person_router(
 
     return APIRouter(
         prefix=prefix,
-        route_class=guarded(credential, ErrorShape(refuse), _count),
+        route_class=guarded(person, ErrorShape(refuse), _count),
         dependencies=[Security(SESSION), Security(SERVICE_AUTH), Depends(_named_user)],
         tags=[tag],
     )

@@ -9,11 +9,9 @@ from pydantic import BaseModel
 
 from app.commands.action import Action
 from app.commands.handlers import secrets as actions
-from app.credentials import person
 from app.database import Statements
 from app.errors import NotFound
 from app.limits import Limit, count, x_headers
-from app.models.caller import Caller
 from app.models.error import BODY_ERRORS
 from app.models.secret import Provider, SecretValue, ValidationStatus, Verdict
 from app.routers.sessions import answers, person_router
@@ -21,14 +19,7 @@ from app.services import Connection
 
 _TESTS = Limit("tests", parse("5/hour"), x_headers)
 
-
-async def _uncached_person(request: Request) -> Caller:
-    """No cache keeps an answer, be it a refusal."""
-    request.scope["answer_headers"][b"cache-control"] = b"no-store"
-    return await person(request)
-
-
-router = person_router("/api/user-api-keys", "user API keys", credential=_uncached_person)
+router = person_router("/api/user-api-keys", "user API keys")
 
 
 class NewApiKey(BaseModel):

@@ -15,7 +15,10 @@ from app.logs import configure_logs
 
 @click.command()
 def worker() -> None:
-    """Mirror contacts, calls and tasks in the bucket as they change, until told to stop."""
+    """Mirror contacts, calls and tasks as they change.
+
+    In the bucket AWS_S3_BUCKET, until it is told to stop.
+    """
     settings = _settings_with_bucket()
     configure_logs(settings)
     from app import metrics  # noqa: PLC0415

@@ -252,6 +252,7 @@ async def test_scopes_permit_exactly_their_actions(
             for value in (b"a\\u0000", b"a\\udc00", b"\xc0\x80")
         ),
         *(COMMAND[:-1] + b', "payload": %b}' % value for value in (b"null", b"[]", b'"s3cr3t"')),
+        COMMAND[:-1] + b', "options": {%b}}' % b",".join(b'"%d": 0' % n for n in range(90_000)),
         *(COMMAND[:-1] + b', "x": %b}' % value for value in (b"NaN", b"Infinity", b"-Infinity")),
         *(COMMAND[:-1] + b', "payload": {"x": NaN}}', b"\xef\xbb\xbf" + COMMAND),
         *(COMMAND.decode().encode("utf-16"), b"[" * 1000, b"[" * 1000 + b"]" * 1000),

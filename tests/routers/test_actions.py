@@ -1,3 +1,4 @@
+from time import process_time
 from typing import Any
 
 import pytest
@@ -109,6 +110,7 @@ async def test_known_etag_is_304_without_a_body(client: AsyncClient, path: str, 
     answer = await client.get(path, headers={**SERVICE_HEADERS, "If-None-Match": form.format(etag)})
     assert (answer.status_code, answer.content) == (304, b"")
     assert answer.headers["etag"] == etag
+    assert answer.headers["cache-control"] == "private, no-cache"
 
 
 @pytest.mark.parametrize("tag", ['"other"', "", "other"])
@@ -132,3 +134,14 @@ async def test_without_a_key_is_401(client: AsyncClient, path: str) -> None:
     answer = await client.get(path)
     assert answer.status_code == 401
     assert answer.json() == {"detail": "Invalid or expired service key"}
+
+
+async def test_the_catalogue_is_not_made_anew_for_each_answer(client: AsyncClient) -> None:
+    costs = {}
+    for path in ("/health/live", "/actions", "/actions/get-task"):
+        await client.get(path, headers=SERVICE_HEADERS)
+        started = process_time()
+        for _ in range(20):
+            assert (await client.get(path, headers=SERVICE_HEADERS)).status_code == 200
+        costs[path] = process_time() - started
+    assert max(costs.values()) < 12 * costs["/health/live"]
