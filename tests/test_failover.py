@@ -27,6 +27,8 @@ from tests.conftest import Figure
 from tests.load import Client
 from tests.postgres import Server
 from tests.proxy import Proxy
+from tests.test_faults import LISTING, send
+from tests.test_faults import service as in_process
 
 SYNCHRONOUS = "SELECT sync_state = 'sync' FROM pg_stat_replication"
 
@@ -181,3 +183,28 @@ async def test_worker_without_requests_becomes_ready_again(
                 await asyncio.sleep(0.1)
         figure(f"ready {time.monotonic() - promoted:.1f} s after the promotion")
         await database.close()
+
+
+async def test_nothing_is_acknowledged_that_the_replica_does_not_have(
+    servers: tuple[Server, Server], figure: Figure
+) -> None:
+    """A write that timed out is on the primary by then; to send it again must not confirm it."""
+    primary, replica = servers
+    await await_synchronous(primary)
+    create = {"action": "create-task", "user_id": "user_123", "payload": {"title": "Feed cat"}}
+    async with in_process(primary.url) as client:
+        assert (await send(client, LISTING)).status_code == 200
+        await asyncio.to_thread(primary.execute, "UPDATE service_api_keys SET last_used_at = NULL")
+        replica.signal(signal.SIGKILL)
+        await asyncio.sleep(1.1)  # by now the key is looked up again, and its use noted
+        assert (await send(client, LISTING)).status_code == 200
+        answers = [await send(client, create, key="once") for _ in range(2)]
+        assert [answer.status_code for answer in answers] == [503, 503]
+        assert (await titles_on(primary))["Feed cat"] == 1
+        await asyncio.to_thread(replica.start)
+        started = time.monotonic()
+        while (answer := await send(client, create, key="once")).status_code != 200:
+            await asyncio.sleep(0.1)
+        figure(f"acknowledged {time.monotonic() - started:.1f} s after the replica's return")
+    assert answer.headers["Idempotency-Replayed"] == "true"
+    assert (await titles_on(replica))["Feed cat"] == 1

@@ -31,10 +31,13 @@ def generate(environment: KeyEnvironment, secret: str | None) -> str:
     return f"sk_{environment}_{hmac.digest((secret or '').encode(), noise, 'sha256').hex()}"
 
 
-# The use is noted at most once a minute, and never waits for whoever holds the row.
+# The use is noted at most once a minute, and never waits: not for whoever holds the row, and not
+# for a synchronous replica, without which nobody could so much as read.
 _FIND = """
-WITH used AS (
+WITH hurry AS MATERIALIZED (SELECT set_config('synchronous_commit', 'off', true)),
+used AS (
     UPDATE service_api_keys SET last_used_at = now()
+    FROM hurry
     WHERE id = (
         SELECT id FROM service_api_keys
         WHERE api_key = $1 AND active AND (expires_at IS NULL OR expires_at > now())
