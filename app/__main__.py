@@ -10,23 +10,18 @@ import signal
 import socket
 import sys
 import tempfile
-from collections.abc import Awaitable, Callable
 from contextlib import closing
 from pathlib import Path
-from typing import TypeVar
 
-import asyncpg
 import click
 from dotenv import dotenv_values
-from pydantic import BaseModel, ValidationError
 
+from app.cli.database import clear_errors, on_database
+from app.cli.keys import keys_group
 from app.config import DEVELOPMENT_VALUES, Settings, load_settings
-from app.errors import AppError
 from app.logs import configure_logs, logger
-from app.services import Connection, keys
+from app.services import keys
 from app.worker import command
-
-Result = TypeVar("Result")
 
 _DATA = Path(".data") / "postgres"
 
@@ -66,7 +61,7 @@ def dev(port: int, host: str, reload: bool) -> None:
     settings = load_settings()
     _migrate(settings)
     if settings.environment == "development":
-        _on_database(keys.ensure_development_key, settings)
+        on_database(keys.ensure_development_key, settings)
     _welcome(settings, port)
     with command.worker_beside(settings):
         uvicorn.run(
@@ -186,101 +181,11 @@ def _migrate(settings: Settings) -> None:
     from app import migrations  # noqa: PLC0415 - SQLAlchemy is large, serving does without it
 
     url = (settings.migration_database_url or settings.database_url).get_secret_value()
-    with _clear_errors():
+    with clear_errors():
         migrations.upgrade(url)
 
 
-class _clear_errors:  # noqa: N801 - reads as a statement
-    """One line instead of a traceback for what a person at the command line can mend."""
-
-    def __enter__(self) -> None: ...
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object):  # type: ignore[no-untyped-def]
-        if isinstance(error, AppError):
-            raise click.ClickException(error.message) from None
-        if isinstance(error, OSError | asyncpg.PostgresError | asyncpg.InterfaceError):
-            reason = str(error) or type(error).__name__
-            raise click.ClickException(f"Cannot use the database: {reason}") from None
-
-
-def _on_database(
-    ask: Callable[[Connection], Awaitable[Result]], settings: Settings | None = None
-) -> Result:
-    """Runs `ask` in one transaction on the configured database."""
-    url = (settings or load_settings()).database_url.get_secret_value()
-
-    async def connect_and_ask() -> Result:
-        connection = await asyncpg.connect(url, timeout=5, statement_cache_size=0)
-        try:
-            async with connection.transaction():
-                return await ask(connection)
-        finally:
-            await connection.close()
-
-    with _clear_errors():
-        return asyncio.run(connect_and_ask())
-
-
-@cli.group(name="keys")
-def keys_group() -> None:
-    """Create, list, rotate and revoke service keys."""
-
-
-@keys_group.command(name="create")
-@click.argument("key_name")
-@click.option(
-    "--environment", type=click.Choice(["prod", "dev"]), default="prod", show_default=True
-)
-@click.option("--scope", "scopes", multiple=True, help="May be repeated; none allows everything.")
-@click.option("--enforce-ownership", is_flag=True, help="Hide other users' tasks from the key.")
-@click.option("--expires-at", help="ISO 8601; without it the key never expires.")
-def create_key(**options: object) -> None:
-    """Mint a key and print its value, for the only time."""
-    from app.commands.scopes import NewServiceKey  # noqa: PLC0415 - only this command needs it
-
-    given = {name: value for name, value in options.items() if value not in (None, ())}
-    try:
-        new = NewServiceKey.model_validate(given)
-    except ValidationError as error:
-        raise click.ClickException(_complaint(error)) from None
-    value = keys.generate(new.environment, load_settings().generator_secret)
-    _print(_on_database(lambda db: keys.insert_key(db, new, value)))
-
-
-def _complaint(error: ValidationError) -> str:
-    return "; ".join(
-        f"{'.'.join(map(str, details['loc']))}: {details['msg']}"
-        for details in error.errors(include_input=False)
-    )
-
-
-@keys_group.command(name="list")
-def list_keys() -> None:
-    """Print all keys as JSON lines, newest first, never their values."""
-    for info in _on_database(keys.list_keys):
-        _print(info)
-
-
-@keys_group.command(name="rotate")
-@click.argument("key_name")
-def rotate_key(key_name: str) -> None:
-    """Print a successor of the key; the old one works for 7 more days."""
-    secret = load_settings().generator_secret
-    _print(_on_database(lambda db: keys.rotate_key(db, key_name, secret)))
-
-
-@keys_group.command(name="revoke")
-@click.argument("key_id", type=click.UUID)
-def revoke_key(key_id: object) -> None:
-    """End the key with this id at once."""
-    name = _on_database(lambda db: keys.revoke_key(db, key_id))  # type: ignore[arg-type]
-    click.echo(f"Revoked {name}.")
-
-
-def _print(model: BaseModel) -> None:
-    click.echo(model.model_dump_json())
-
-
+cli.add_command(keys_group)
 cli.add_command(command.worker)
 cli.add_command(command.mirror)
 

@@ -35,6 +35,12 @@ def _check_year(value: datetime) -> datetime:
     return value
 
 
+def _in_the_future(value: datetime) -> datetime:
+    if value <= datetime.now(UTC):
+        raise PydanticCustomError("future", "must lie in the future")
+    return value
+
+
 Instant = Annotated[
     datetime,
     BeforeValidator(_iso_text),
@@ -44,4 +50,7 @@ Instant = Annotated[
         examples=["2026-11-20T10:00:00Z"],
         json_schema_extra={"pattern": r"^(19\d\d|[2-8]\d{3}|9[0-8]\d\d|99[0-8]\d|999[0-8])-"},
     ),
+]
+FutureInstant = Annotated[
+    Instant, AfterValidator(_in_the_future), Field(examples=["2126-11-20T10:00:00Z"])
 ]

@@ -4,9 +4,10 @@ from datetime import datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from app.models.instant import Instant
+from app.models.instant import FutureInstant
+from app.models.number import WHOLE
 
 KeyName = Annotated[
     str,
@@ -14,9 +15,18 @@ KeyName = Annotated[
     Field(description="The client's name.", examples=["cat-house-prod"]),
 ]
 KeyEnvironment = Literal["prod", "dev"]
+KeyState = Literal["active", "expiring", "superseded", "expired", "revoked"]
+
+LONGEST_GRACE = 7 * 24 * 60 * 60
 
 
-class NewKey(BaseModel):
+class Grant(BaseModel):
+    """What grants, limits or ends access. A misspelt limit is refused: it must never be none."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class NewKey(Grant):
     """A service key to mint."""
 
     key_name: KeyName
@@ -25,22 +35,34 @@ class NewKey(BaseModel):
         bool, Field(description="Hide tasks of users other than the command's user_id.")
     ] = False
     scopes: list[str] | None = None
-    expires_at: Annotated[Instant | None, Field(description="Absent: never.")] = None
+    expires_at: Annotated[FutureInstant | None, Field(description="Absent: never.")] = None
 
 
-class KeyReference(BaseModel):
-    """Names the key to rotate."""
+class KeyRotation(Grant):
+    """Names the key to rotate, and says how long it and its successor work."""
 
     key_name: KeyName
+    expires_at: Annotated[
+        FutureInstant | None,
+        Field(description="When the successor ends. Absent: when the old key was to end."),
+    ] = None
+    grace_seconds: Annotated[
+        int,
+        Field(ge=0, le=LONGEST_GRACE, description="For how long the old key goes on working."),
+        WHOLE,
+    ] = LONGEST_GRACE
 
 
 class MintedKey(BaseModel):
-    """A new key. `service_key` is shown here and never again."""
+    """A new key and what it is limited to. `service_key` is shown here and never again."""
 
     id: UUID
     key_name: str
     service_key: str
     created_at: datetime
+    scopes: Annotated[list[str] | None, Field(description="Null: everything is allowed.")]
+    enforce_ownership: bool
+    expires_at: Annotated[datetime | None, Field(description="Null: never.")]
 
 
 class RotatedKey(BaseModel):
@@ -63,6 +85,10 @@ class KeyInfo(BaseModel):
     expires_at: datetime | None
     last_used_at: datetime | None
     active: Annotated[bool, Field(description="Neither revoked nor expired.")]
+    state: Annotated[
+        KeyState,
+        Field(description="In a word: `expiring` within 7 days, `superseded` by a rotation."),
+    ]
 
 
 class KeyList(BaseModel):

@@ -1,13 +1,12 @@
 """/api/v1/tasks: the tasks of an account, with their versions and categories."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Path, Query, Request, Security
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
-from pydantic_core import PydanticCustomError
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from app.commands.action import Action, Context
 from app.commands.handlers import tasks as actions
@@ -17,7 +16,7 @@ from app.database import get_db, read
 from app.models.caller import Caller
 from app.models.category import CategorizedTask, CategoryLabel
 from app.models.error import refusals
-from app.models.instant import Instant
+from app.models.instant import FutureInstant, Instant
 from app.models.patch import Patch
 from app.models.task import Priority, Status, Task, Version, WritableStatus
 from app.models.task_list import TaskFilter, TaskSort
@@ -56,18 +55,9 @@ def _answers(*statuses: int) -> dict[int | str, dict[str, Any]]:
     )
 
 
-def _in_the_future(value: datetime) -> datetime:
-    if value <= datetime.now(UTC):
-        raise PydanticCustomError("future", "must lie in the future")
-    return value
-
-
 TaskPath = Annotated[UUID, Path(description="The task's id.", examples=[EXAMPLE_TASK_ID])]
 _Title = Annotated[str, StringConstraints(min_length=3, max_length=200), VISIBLE]
 _Description = Annotated[str, StringConstraints(max_length=2000), STORABLE]
-_DueDate = Annotated[
-    Instant, AfterValidator(_in_the_future), Field(examples=["2126-11-20T10:00:00Z"])
-]
 _Priority = Literal["low", "medium", "high"]
 
 
@@ -76,7 +66,7 @@ class NewTask(BaseModel):
 
     title: _Title
     description: _Description | None = None
-    due_date: _DueDate | None = None
+    due_date: FutureInstant | None = None
     priority: _Priority = "medium"
 
 
@@ -86,7 +76,7 @@ class TaskPatch(Patch):
     version: Version
     title: _Title = ""
     description: _Description | None = None
-    due_date: _DueDate | None = None
+    due_date: FutureInstant | None = None
     priority: _Priority = "medium"
     status: WritableStatus = "pending"
 

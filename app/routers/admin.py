@@ -11,7 +11,7 @@ from app.config import Settings
 from app.database import get_db
 from app.logs import logger
 from app.models.error import BODY_ERRORS, Error, documented
-from app.models.key import KeyList, KeyReference, MintedKey, RotatedKey
+from app.models.key import KeyList, KeyRotation, MintedKey, RotatedKey
 from app.routes import guarded
 from app.services import keys
 
@@ -23,7 +23,7 @@ router = APIRouter(
 )
 
 _NAME_TAKEN: dict[int | str, dict[str, Any]] = {
-    400: {"model": Error, "description": "A key of this name exists."}
+    400: {"model": Error, "description": "A key of this name works."}
 }
 _UNAUTHORIZED = "X-Admin-Key is missing or wrong."
 
@@ -52,11 +52,11 @@ async def create_key(request: Request, new: NewServiceKey) -> MintedKey:
         status_404="No key of this name works any more.",
     ),
 )
-async def rotate_key(request: Request, key: KeyReference) -> RotatedKey:
-    """Returns the successor's value, for the only time. The old key works for 7 more days."""
+async def rotate_key(request: Request, rotation: KeyRotation) -> RotatedKey:
+    """Returns the successor's value, for the only time. The old key works through its grace."""
     async with get_db(request, transaction=True) as db:
-        rotated = await keys.rotate_key(db, key.key_name, _secret(request))
-    logger.info("service_key_rotated", key_name=key.key_name)
+        rotated = await keys.rotate_key(db, rotation, _secret(request))
+    logger.info("service_key_rotated", key_name=rotation.key_name)
     return rotated
 
 

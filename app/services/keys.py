@@ -9,7 +9,7 @@ from asyncpg import UniqueViolationError
 
 from app.errors import AlreadyExists, NotFound
 from app.models.caller import Caller
-from app.models.key import KeyEnvironment, KeyInfo, MintedKey, NewKey, RotatedKey
+from app.models.key import KeyEnvironment, KeyInfo, KeyRotation, MintedKey, NewKey, RotatedKey
 from app.services import Connection
 
 DEVELOPMENT_KEY_NAME = "cat-house-dev"
@@ -31,23 +31,25 @@ def generate(environment: KeyEnvironment, secret: str | None) -> str:
     return f"sk_{environment}_{hmac.digest((secret or '').encode(), noise, 'sha256').hex()}"
 
 
+_WORKS = "active AND (expires_at IS NULL OR expires_at > now())"
+
 # The use is noted at most once a minute, and never waits: not for whoever holds the row, and not
 # for a synchronous replica, without which nobody could so much as read.
-_FIND = """
+_FIND = f"""
 WITH hurry AS MATERIALIZED (SELECT set_config('synchronous_commit', 'off', true)),
 used AS (
     UPDATE service_api_keys SET last_used_at = now()
     FROM hurry
     WHERE id = (
         SELECT id FROM service_api_keys
-        WHERE api_key = $1 AND active AND (expires_at IS NULL OR expires_at > now())
+        WHERE api_key = $1 AND {_WORKS}
             AND (last_used_at IS NULL OR last_used_at < now() - interval '1 minute')
         FOR UPDATE SKIP LOCKED
     )
 )
 SELECT key_name, scopes, enforce_ownership FROM service_api_keys
-WHERE api_key = $1 AND active AND (expires_at IS NULL OR expires_at > now())
-"""
+WHERE api_key = $1 AND {_WORKS}
+"""  # noqa: S608
 
 
 async def find_caller(db: Connection, key_digest: str) -> Caller | None:
@@ -59,16 +61,34 @@ async def find_caller(db: Connection, key_digest: str) -> Caller | None:
     return Caller("service", row["key_name"], scopes, row["enforce_ownership"])
 
 
+# A lock on the name, not on a row: a row lock would miss the successor another rotation made.
+_LOCK_NAME = "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))"
+
+_IS_TAKEN = f"""
+SELECT EXISTS (SELECT FROM service_api_keys WHERE key_name = $1 AND {_WORKS})
+"""  # noqa: S608
+
+_FREE_NAME = """
+UPDATE service_api_keys SET superseded_at = now() WHERE key_name = $1 AND superseded_at IS NULL
+"""
+
 _INSERT = """
 INSERT INTO service_api_keys
     (key_name, api_key, environment, last_four, enforce_ownership, scopes, expires_at)
 VALUES ($1, $2, $3, $4, $5, $6, $7)
-RETURNING id, key_name, created_at
+RETURNING id, key_name, created_at, scopes, enforce_ownership, expires_at
 """
 
 
 async def insert_key(db: Connection, new: NewKey, value: str) -> MintedKey:
-    """Stores a key; AlreadyExists when the name is taken."""
+    """Stores a key inside the caller's transaction.
+
+    AlreadyExists when the name is taken: as long as any of its keys works.
+    """
+    await db.execute(_LOCK_NAME, new.key_name)
+    if await db.fetchval(_IS_TAKEN, new.key_name):
+        raise AlreadyExists("Key name already exists")
+    await db.execute(_FREE_NAME, new.key_name)
     try:
         row = await db.fetchrow(
             _INSERT,
@@ -80,7 +100,7 @@ async def insert_key(db: Connection, new: NewKey, value: str) -> MintedKey:
             new.scopes,
             new.expires_at,
         )
-    except UniqueViolationError as error:
+    except UniqueViolationError as error:  # by somebody who takes no lock
         raise AlreadyExists("Key name already exists") from error
     assert row is not None  # noqa: S101 - an insert without a condition returns its row
     return MintedKey(service_key=value, **row)
@@ -100,24 +120,23 @@ async def ensure_development_key(db: Connection) -> None:
     )
 
 
-# A lock on the name, not on a row: a row lock would miss the successor another rotation made.
-_LOCK_NAME = "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))"
-
-# `lifetime` is the name's own expiry, from before a grace period cut it short.
-_PREDECESSOR = """
-SELECT id, environment, (
-    SELECT expires_at FROM service_api_keys WHERE key_name = $1 AND superseded_at IS NULL
-) AS lifetime
-FROM service_api_keys
-WHERE key_name = $1 AND active AND (expires_at IS NULL OR expires_at > now())
+# The name's own expiry, from before a grace period cut it short; of a name whose current key has
+# expired while one of an earlier rotation works, what is left to that one.
+_PREDECESSOR = f"""
+SELECT id, environment, CASE WHEN lifetime <= now() THEN expires_at ELSE lifetime END AS lifetime
+FROM service_api_keys, (
+    SELECT max(expires_at) AS lifetime FROM service_api_keys
+    WHERE key_name = $1 AND superseded_at IS NULL
+) AS current
+WHERE key_name = $1 AND {_WORKS}
 ORDER BY superseded_at IS NULL DESC, created_at DESC
 LIMIT 1
-"""
+"""  # noqa: S608
 
 _SUPERSEDE = """
 UPDATE service_api_keys SET
     superseded_at = now(),
-    expires_at = least(coalesce(expires_at, 'infinity'), now() + interval '7 days')
+    expires_at = least(expires_at, now() + $2 * interval '1 second')
 WHERE key_name = $1 AND superseded_at IS NULL
 """
 
@@ -131,30 +150,38 @@ FROM service_api_keys WHERE id = $1
 _EXPIRY = "SELECT expires_at FROM service_api_keys WHERE id = $1"
 
 
-async def rotate_key(db: Connection, key_name: str, secret: str | None = None) -> RotatedKey:
-    """Replaces a key inside the caller's transaction; the old one works for 7 more days.
+async def rotate_key(
+    db: Connection, rotation: KeyRotation, secret: str | None = None
+) -> RotatedKey:
+    """Replaces a key inside the caller's transaction; the old one works through its grace.
 
     NotFound when the name is unknown or none of its keys works any more.
     """
-    await db.execute(_LOCK_NAME, key_name)
-    predecessor = await db.fetchrow(_PREDECESSOR, key_name)
+    await db.execute(_LOCK_NAME, rotation.key_name)
+    predecessor = await db.fetchrow(_PREDECESSOR, rotation.key_name)
     if predecessor is None:
         raise NotFound("Key name not found or no active key")
-    await db.execute(_SUPERSEDE, key_name)
+    await db.execute(_SUPERSEDE, rotation.key_name, rotation.grace_seconds)
     value = generate(predecessor["environment"] or "prod", secret)
-    await db.execute(
-        _SUCCEED, predecessor["id"], digest(value), value[-4:], predecessor["lifetime"]
-    )
+    expires_at = rotation.expires_at or predecessor["lifetime"]
+    await db.execute(_SUCCEED, predecessor["id"], digest(value), value[-4:], expires_at)
     old_expiry = await db.fetchval(_EXPIRY, predecessor["id"])
     return RotatedKey(new_key=value, old_key_expires_at=old_expiry)
 
 
-_LIST = """
+_LIST = f"""
 SELECT id, key_name, environment, last_four, enforce_ownership, scopes, created_at, expires_at,
-    last_used_at, active AND (expires_at IS NULL OR expires_at > now()) AS active
+    last_used_at, {_WORKS} AS active,
+    CASE
+        WHEN NOT active THEN 'revoked'
+        WHEN expires_at <= now() THEN 'expired'
+        WHEN superseded_at IS NOT NULL THEN 'superseded'
+        WHEN expires_at <= now() + interval '7 days' THEN 'expiring'
+        ELSE 'active'
+    END AS state
 FROM service_api_keys
 ORDER BY created_at DESC, id DESC
-"""
+"""  # noqa: S608
 
 
 async def list_keys(db: Connection) -> list[KeyInfo]:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from httpx import AsyncClient, Response
 
+from app.services import Connection
 from tests.conftest import ADMIN_HEADERS, MISSING_ID, SERVICE_HEADERS
 
 WRONG_ADMIN_HEADERS = [
@@ -23,10 +24,9 @@ async def create(client: AsyncClient, **fields: Any) -> Response:
     return await client.post("/admin/service-keys", json=body, headers=ADMIN_HEADERS)
 
 
-async def rotate(client: AsyncClient, key_name: str = "cat-house") -> Response:
-    return await client.post(
-        "/admin/rotate-key", json={"key_name": key_name}, headers=ADMIN_HEADERS
-    )
+async def rotate(client: AsyncClient, key_name: str = "cat-house", **fields: Any) -> Response:
+    body = {"key_name": key_name, **fields}
+    return await client.post("/admin/rotate-key", json=body, headers=ADMIN_HEADERS)
 
 
 async def listed(client: AsyncClient, key_name: str = "cat-house") -> list[dict[str, Any]]:
@@ -55,8 +55,12 @@ async def test_created_key_is_shown_once_and_works(client: AsyncClient, environm
     assert answer.status_code == 201
     assert answer.headers["cache-control"] == "no-store"
     body = answer.json()
-    assert body.keys() == {"id", "key_name", "service_key", "created_at"}
+    assert body.keys() == {
+        *("id", "key_name", "service_key", "created_at"),
+        *("scopes", "enforce_ownership", "expires_at"),
+    }
     assert body["key_name"] == "cat-house"
+    assert (body["scopes"], body["enforce_ownership"], body["expires_at"]) == (None, False, None)
     assert body["created_at"].endswith("Z")
     assert re.fullmatch(f"sk_{environment}_[0-9a-f]{{64}}", body["service_key"])
     assert await status_with(client, body["service_key"]) == 200
@@ -77,6 +81,7 @@ async def test_created_key_is_shown_once_and_works(client: AsyncClient, environm
         ({"scopes": ["drop-table"]}, "scopes"),
         ({"scopes": ["*"] * 100}, "scopes"),
         ({"expires_at": "tomorrow"}, "expires_at"),
+        ({"expires_at": "2020-01-01T00:00:00Z"}, "expires_at"),
         ({"enforce_ownership": "perhaps"}, "enforce_ownership"),
     ],
 )
@@ -108,8 +113,9 @@ async def test_key_with_scopes_does_only_what_they_allow(client: AsyncClient) ->
     assert await status_with(client, other["service_key"]) == 200
 
 
-async def test_key_works_until_it_expires(client: AsyncClient) -> None:
-    past = (await create(client, expires_at="2020-01-01T00:00:00Z")).json()
+async def test_key_works_until_it_expires(client: AsyncClient, db: Connection) -> None:
+    past = (await create(client, expires_at="2120-01-01T00:00:00")).json()
+    await db.execute("UPDATE service_api_keys SET expires_at = '2020-01-01'")
     future = (await create(client, key_name="later", expires_at="2120-01-01T00:00:00")).json()
     assert await status_with(client, past["service_key"]) == 401
     assert await status_with(client, future["service_key"]) == 200
@@ -155,8 +161,11 @@ async def test_old_key_keeps_an_expiry_earlier_than_its_grace(client: AsyncClien
         assert seconds_from(tomorrow, expires_at) < 1
 
 
-async def test_rotating_a_name_without_a_working_key_is_404(client: AsyncClient) -> None:
-    await create(client, key_name="expired", expires_at="2020-01-01T00:00:00Z")
+async def test_rotating_a_name_without_a_working_key_is_404(
+    client: AsyncClient, db: Connection
+) -> None:
+    await create(client, key_name="expired")
+    await db.execute("UPDATE service_api_keys SET expires_at = '2020-01-01'")
     await revoke(client, (await create(client, key_name="revoked")).json()["id"])
     for name in ("unknown", "expired", "revoked"):
         answer = await rotate(client, name)

@@ -9,7 +9,7 @@ import pytest
 from asyncpg import Record
 
 from app.errors import AlreadyExists, NotFound
-from app.models.key import MintedKey, NewKey
+from app.models.key import KeyRotation, MintedKey, NewKey, RotatedKey
 from app.services import Connection, keys
 
 PLAIN = "sk_prod_" + "ab" * 32
@@ -24,6 +24,10 @@ def named(name: str = "cat-house", **fields: Any) -> NewKey:
 async def mint(db: Connection, name: str = "cat-house", **fields: Any) -> MintedKey:
     new = named(name, **fields)
     return await keys.insert_key(db, new, keys.generate(new.environment, None))
+
+
+async def rotate(db: Connection, name: str = "cat-house", **fields: Any) -> RotatedKey:
+    return await keys.rotate_key(db, KeyRotation(key_name=name, **fields))
 
 
 async def row_of(db: Connection, value: str) -> Record:
@@ -136,7 +140,7 @@ async def test_successor_inherits_everything(db: Connection) -> None:
     old = await mint(
         db, environment="dev", scopes=["tasks:read"], enforce_ownership=True, expires_at=FAR
     )
-    rotated = await keys.rotate_key(db, "cat-house")
+    rotated = await rotate(db)
     before, after = await row_of(db, old.service_key), await row_of(db, rotated.new_key)
     for column in ("key_name", "environment", "scopes", "enforce_ownership", "active"):
         assert after[column] == before[column]
@@ -153,7 +157,7 @@ async def test_old_key_ends_after_seven_days_or_at_its_own_expiry(
     present = await now(db)
     own = None if lifetime is None else present + lifetime
     old = await mint(db, expires_at=own)
-    rotated = await keys.rotate_key(db, "cat-house")
+    rotated = await rotate(db)
     expected = min(present + GRACE, own or FAR)
     assert rotated.old_key_expires_at == expected
     assert (await row_of(db, old.service_key))["expires_at"] == expected
@@ -162,10 +166,10 @@ async def test_old_key_ends_after_seven_days_or_at_its_own_expiry(
 
 async def test_keys_of_an_earlier_rotation_keep_their_expiry(db: Connection) -> None:
     first = await mint(db)
-    second = (await keys.rotate_key(db, "cat-house")).new_key
+    second = (await rotate(db)).new_key
     soon = await now(db) + timedelta(days=1)
     await db.execute("UPDATE service_api_keys SET expires_at = $2 WHERE id = $1", first.id, soon)
-    await keys.rotate_key(db, "cat-house")
+    await rotate(db)
     assert (await row_of(db, first.service_key))["expires_at"] == soon
     assert (await row_of(db, second))["expires_at"] == await now(db) + GRACE
 
@@ -173,21 +177,21 @@ async def test_keys_of_an_earlier_rotation_keep_their_expiry(db: Connection) -> 
 @pytest.mark.parametrize("change", ["active = false", "expires_at = now() - interval '1 s'"])
 async def test_name_without_a_working_key_cannot_be_rotated(db: Connection, change: str) -> None:
     await mint(db)
-    await keys.rotate_key(db, "cat-house")
+    await rotate(db)
     await db.execute(f"UPDATE service_api_keys SET {change}")
     with pytest.raises(NotFound):
-        await keys.rotate_key(db, "cat-house")
+        await rotate(db)
     assert await db.fetchval("SELECT count(*) FROM service_api_keys") == 2
 
 
 async def test_unknown_name_cannot_be_rotated(db: Connection) -> None:
     with pytest.raises(NotFound):
-        await keys.rotate_key(db, "nobody")
+        await rotate(db, "nobody")
 
 
 async def test_list_shows_every_key_and_never_a_value(db: Connection) -> None:
     old = await mint(db)
-    await keys.rotate_key(db, "cat-house")
+    await rotate(db)
     revoked = await mint(db, "revoked")
     await keys.revoke_key(db, revoked.id)
     listed = await keys.list_keys(db)
@@ -235,7 +239,7 @@ async def in_transaction(pool: Any, use: Any, *arguments: Any) -> Any:
 
 async def test_ten_concurrent_rotations_all_succeed_in_turn(pool: Any) -> None:
     minted = await in_transaction(pool, mint)
-    rotations = [in_transaction(pool, keys.rotate_key, "cat-house") for _ in range(10)]
+    rotations = [in_transaction(pool, rotate) for _ in range(10)]
     values = [rotated.new_key for rotated in await asyncio.gather(*rotations)]
     assert len(set(values)) == 10
     for value in (minted.service_key, *values):

@@ -1,0 +1,45 @@
+"""How a command reaches the database, and what a person is told when it cannot."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from typing import TypeVar
+
+import asyncpg
+import click
+
+from app.config import Settings, load_settings
+from app.errors import AppError
+from app.services import Connection
+
+Result = TypeVar("Result")
+
+
+@contextmanager
+def clear_errors() -> Iterator[None]:
+    """One line instead of a traceback for what a person at the command line can mend."""
+    try:
+        yield
+    except AppError as error:
+        raise click.ClickException(error.message) from None
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        reason = str(error) or type(error).__name__
+        raise click.ClickException(f"Cannot use the database: {reason}") from None
+
+
+def on_database(
+    ask: Callable[[Connection], Awaitable[Result]], settings: Settings | None = None
+) -> Result:
+    """Runs `ask` in one transaction on the configured database."""
+    url = (settings or load_settings()).database_url.get_secret_value()
+
+    async def connect_and_ask() -> Result:
+        connection = await asyncpg.connect(url, timeout=5, statement_cache_size=0)
+        try:
+            async with connection.transaction():
+                return await ask(connection)
+        finally:
+            await connection.close()
+
+    with clear_errors():
+        return asyncio.run(connect_and_ask())
