@@ -1,8 +1,6 @@
 """Keys: one function each, which turns a request into a Caller or refuses it."""
 
-import asyncio
 import hmac
-from time import monotonic
 from typing import Annotated
 
 from fastapi import Depends, Request, Security
@@ -12,12 +10,11 @@ from pydantic import SecretStr
 from app.config import Settings
 from app.database import Database
 from app.errors import Forbidden, Unauthorized
+from app.lookups import Lookups
 from app.metrics import KEY_HITS, KEY_MISSES
 from app.models.caller import Caller
 from app.services import keys
 
-_LIFETIME = 0.8
-_CAPACITY = 1024
 _LONGEST_KEY = 255
 
 SERVICE_KEY = APIKeyHeader(name="X-Service-Key", scheme_name="ServiceKey", auto_error=False)
@@ -26,58 +23,21 @@ PARTNER_KEY = APIKeyHeader(name="X-API-Key", scheme_name="PartnerKey", auto_erro
 
 
 class ServiceKeys:
-    """Callers by the digest of their key, remembered for less than a second.
-
-    A revoked key is therefore refused by every worker within a second, and requests that arrive
-    together share one look-up. Unknown keys are not remembered: a new one works at once.
-    """
+    """Callers by their key; a revoked one is refused by every worker within a second."""
 
     def __init__(self, database: Database, settings: Settings) -> None:
         self._database = database
         self._development = settings.environment == "development"
-        self._lookups: dict[str, tuple[float, asyncio.Task[Caller | None]]] = {}
+        self._callers = Lookups(self._look_up, KEY_HITS, KEY_MISSES)
 
     async def find(self, key: str | None) -> Caller:
         """The key's holder; Unauthorized for a missing, unknown, expired or revoked key."""
         if not key or len(key) > _LONGEST_KEY or not key.isascii():
             raise Unauthorized("Invalid or expired service key")
-        caller = await self._remembered(keys.digest(key))
+        caller = await self._callers.find(keys.digest(key))
         if caller is None:
             raise Unauthorized("Invalid or expired service key")
         return caller
-
-    async def _remembered(self, digest: str) -> Caller | None:
-        now = monotonic()
-        expires_at, lookup = self._lookups.get(digest, (0.0, None))
-        if lookup is None or expires_at <= now:
-            lookup = asyncio.create_task(self._look_up(digest))
-            KEY_MISSES.inc()
-            self._make_room(now)
-            self._lookups[digest] = (now + _LIFETIME, lookup)
-        else:
-            KEY_HITS.inc()
-        if lookup.done() and not lookup.cancelled() and lookup.exception() is None:
-            return lookup.result()
-        try:
-            caller = await asyncio.shield(lookup)
-        except BaseException:
-            self._forget(digest, lookup)
-            raise
-        if caller is None:
-            self._forget(digest, lookup)
-        return caller
-
-    def _forget(self, digest: str, lookup: "asyncio.Task[Caller | None]") -> None:
-        if self._lookups.get(digest, (0.0, None))[1] is lookup:
-            del self._lookups[digest]
-
-    def _make_room(self, now: float) -> None:
-        if len(self._lookups) >= _CAPACITY:
-            self._lookups = {
-                digest: entry for digest, entry in self._lookups.items() if entry[0] > now
-            }
-        if len(self._lookups) >= _CAPACITY:
-            self._lookups.clear()
 
     async def _look_up(self, digest: str) -> Caller | None:
         is_development_key = digest == keys.digest(keys.DEVELOPMENT_KEY)

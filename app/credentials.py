@@ -6,11 +6,14 @@ from uuid import UUID
 from fastapi import Request
 from fastapi.security import APIKeyHeader, HTTPBearer
 from pydantic import TypeAdapter, ValidationError
+from starlette.datastructures import State
 
 from app import tokens
 from app.config import Settings
-from app.database import Database, get_db
+from app.database import Database
 from app.errors import BearerUnauthorized, Forbidden, InvalidSession
+from app.lookups import Lookups
+from app.metrics import ACCOUNT_HITS, ACCOUNT_MISSES
 from app.models.caller import Caller
 from app.models.text import UserId
 from app.services import accounts, sessions
@@ -85,9 +88,28 @@ async def account_token(request: Request) -> Caller:
         account_id = UUID(subject)
     except ValueError:
         raise BearerUnauthorized from None
-    if settings.require_verified_email:
-        await _require_verified(request, account_id)
-    return Caller("user", "account", user_id=str(account_id))
+    holders: Lookups[Caller] = request.app.state.account_holders
+    caller = await holders.find(str(account_id))
+    if caller is None:
+        raise BearerUnauthorized
+    return caller
+
+
+def account_holders(state: State) -> Lookups[Caller]:
+    """The holders of accounts by their ids; nobody where one was deleted or deactivated."""
+
+    async def look_up(account_id: str) -> Caller | None:
+        settings: Settings = state.settings
+        database: Database = state.database
+        async with database.connection() as db:
+            is_active = await accounts.is_active(db, UUID(account_id))
+        if is_active is None:
+            return None
+        if settings.require_verified_email and not is_active:
+            raise Forbidden("Email address not verified")
+        return Caller("user", "account", user_id=account_id)
+
+    return Lookups(look_up, ACCOUNT_HITS, ACCOUNT_MISSES)
 
 
 async def user_token(request: Request) -> Caller:
@@ -99,9 +121,3 @@ async def user_token(request: Request) -> Caller:
     if user_id != request.path_params["user_id"]:
         raise Forbidden("The token is another user's")
     return Caller("user", "user-token", user_id=user_id)
-
-
-async def _require_verified(request: Request, account_id: UUID) -> None:
-    async with get_db(request) as db:
-        if not await accounts.is_active(db, account_id):
-            raise Forbidden("Email address not verified")

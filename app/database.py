@@ -27,6 +27,10 @@ _PROBE_INTERVAL = 1.0
 _PROBE_TIMEOUT = 0.5
 
 
+class _TakenBack(Exception):  # noqa: N818 - nothing went wrong
+    """Rolls a transaction back."""
+
+
 class Database:
     """A small pool of connections. Opening it needs no reachable server."""
 
@@ -78,6 +82,14 @@ class Database:
         """Lends a connection in a transaction that is committed on leaving."""
         async with self.connection(seconds) as connection, connection.transaction():
             yield connection
+
+    @asynccontextmanager
+    async def rehearsal(self, seconds: float = DEADLINE) -> AsyncIterator[Connection]:
+        """Lends a connection in a transaction that is rolled back on leaving."""
+        with suppress(_TakenBack):
+            async with self.transaction(seconds) as connection:
+                yield connection
+                raise _TakenBack
 
     async def read(
         self, question: Question[Answer], seconds: float = DEADLINE, *, reader: str | None
@@ -132,9 +144,14 @@ class Statements:
 
 @asynccontextmanager
 async def get_db(request: Request, *, transaction: bool = False) -> AsyncIterator[Connection]:
-    """Lends a connection for what is left of the request's deadline."""
+    """Lends a connection for what is left of the request's deadline.
+
+    A HEAD is answered as a GET is; what it writes is taken back.
+    """
     database: Database = request.app.state.database
     lend = database.transaction if transaction else database.connection
+    if request.scope["log"]["method"] == "HEAD":
+        lend = database.rehearsal
     with OnTheClock(request.scope):
         async with lend(time_left(request.scope)) as db:
             yield db

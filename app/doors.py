@@ -49,10 +49,12 @@ def _equip_user_api_keys(app: FastAPI, settings: Settings) -> None:
 
 
 def _equip_accounts(app: FastAPI, settings: Settings) -> None:
+    from app.credentials import account_holders  # noqa: PLC0415
     from app.mail import Mailer  # noqa: PLC0415
     from app.passwords import Passwords  # noqa: PLC0415
 
     app.state.passwords, app.state.mailer = Passwords(), Mailer(settings)
+    app.state.account_holders = account_holders(app.state)
     app.state.closing.append(app.state.mailer.close)
 
 

@@ -37,7 +37,11 @@ REPLICA_READS = Counter(
 )
 REPLAYS = Counter("task_manager_replays", "First answers given again.")
 KEY_CACHE = Counter("task_manager_key_lookups", "Service keys looked up.", ["cache"])
+ACCOUNT_CACHE = Counter(
+    "task_manager_account_lookups", "Accounts of access tokens looked up.", ["cache"]
+)
 KEY_HITS, KEY_MISSES = KEY_CACHE.labels("hit"), KEY_CACHE.labels("miss")
+ACCOUNT_HITS, ACCOUNT_MISSES = ACCOUNT_CACHE.labels("hit"), ACCOUNT_CACHE.labels("miss")
 
 
 def forget_worker(pid: int) -> None:

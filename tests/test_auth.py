@@ -142,7 +142,7 @@ async def test_no_more_than_1024_keys_are_remembered(
     async with opened(settings) as (service_keys, _):
         callers = await asyncio.gather(*map(service_keys.find, values))
         assert [caller.name for caller in callers] == values
-        assert 0 < len(service_keys._lookups) <= 1024
+        assert 0 < len(service_keys._callers) <= 1024
 
 
 async def test_failed_look_up_is_not_remembered(server_url: str, template: str) -> None:

@@ -128,7 +128,7 @@ async def refresh(request: Request, given: RefreshRequest) -> LoggedIn:
 @router.get(
     "/verify",
     summary="Verify the address",
-    responses=refusals(400, status_400="The token is unknown or expired."),
+    responses=refusals(400, status_400="The token is unknown, expired or used before."),
 )
 async def verify(
     request: Request,
@@ -141,7 +141,7 @@ async def verify(
         ),
     ],
 ) -> Account:
-    """Where the link in the mail leads: the account becomes active. Works for a day."""
+    """Where the link in the mail leads: the account becomes active. Works once, for a day."""
     async with get_db(request) as db:
         account = await accounts.verify_email(db, token)
     if account is None:

@@ -44,12 +44,12 @@ async def insert_account(db: Connection, email: str, password_hash: str, full_na
 _FIND = f"""
 SELECT {_COLUMNS}, password_hash,
     ceil(greatest(extract(epoch FROM locked_until - now()), 0))::int AS locked_for
-FROM accounts WHERE lower(email) = lower($1)
+FROM accounts WHERE lower(email) = lower($1) AND deactivated_at IS NULL
 """  # noqa: S608
 
 
 async def find_login(db: Connection, email: str) -> Login | None:
-    """The account with this address, if there is one."""
+    """The account with this address, if there is one and it was not deactivated."""
     row = await db.fetchrow(_FIND, email)
     if row is None:
         return None
@@ -110,21 +110,25 @@ async def insert_verification(db: Connection, account_id: UUID) -> str | None:
 
 
 _VERIFY = f"""
-UPDATE accounts SET is_active = true, updated_at = now()
-WHERE id = (SELECT user_id FROM verification_tokens WHERE token_hash = $1 AND expires_at > now())
+WITH used AS (
+    DELETE FROM verification_tokens WHERE token_hash = $1 AND expires_at > now() RETURNING user_id
+)
+UPDATE accounts SET is_active = true, updated_at = now() FROM used
+WHERE id = user_id AND deactivated_at IS NULL
 RETURNING {_COLUMNS}
 """  # noqa: S608
 
 
 async def verify_email(db: Connection, token: str) -> Account | None:
-    """The account, now active, if the token is good. A second time changes nothing."""
+    """The account, now active, if the token is good; it is good once."""
     row = await db.fetchrow(_VERIFY, digest(token))
     return None if row is None else Account.model_construct(**row)
 
 
-_IS_ACTIVE = "SELECT is_active FROM accounts WHERE id = $1"
+_IS_ACTIVE = "SELECT is_active FROM accounts WHERE id = $1 AND deactivated_at IS NULL"
 
 
-async def is_active(db: Connection, account_id: UUID) -> bool:
-    """Whether there is such an account and its address is verified."""
-    return bool(await db.fetchval(_IS_ACTIVE, account_id))
+async def is_active(db: Connection, account_id: UUID) -> bool | None:
+    """Whether the account's address is verified; None where it was deleted or deactivated."""
+    verified: bool | None = await db.fetchval(_IS_ACTIVE, account_id)
+    return verified

@@ -45,6 +45,7 @@ UPDATE refresh_tokens SET
     revoked_at = CASE WHEN token_hash <> $2 THEN now() END
 FROM accounts
 WHERE family = $1 AND revoked_at IS NULL AND expires_at > now() AND accounts.id = user_id
+    AND deactivated_at IS NULL
 RETURNING revoked_at IS NULL AS rotated, id, email, full_name, is_active
 """
 

@@ -104,16 +104,16 @@ async def test_failures_side_by_side_are_all_counted_and_lock_exactly_once(
     assert await locked_for(crowd[0]) > 0
 
 
-async def test_verification_makes_active_and_may_be_repeated(db: Connection) -> None:
+async def test_verification_makes_active_once(db: Connection) -> None:
     account = await register(db)
-    assert not await accounts.is_active(db, account.id)
+    assert await accounts.is_active(db, account.id) is False
     token = await accounts.insert_verification(db, account.id)
     assert token is not None
-    for _ in range(2):
-        verified = await accounts.verify_email(db, token)
-        assert verified == account.model_copy(update={"is_active": True})
+    verified = await accounts.verify_email(db, token)
+    assert verified == account.model_copy(update={"is_active": True})
+    assert await accounts.verify_email(db, token) is None
     assert await accounts.is_active(db, account.id)
-    assert not await accounts.is_active(db, uuid4())
+    assert await accounts.is_active(db, uuid4()) is None
 
 
 async def test_only_the_digest_of_a_verification_token_is_stored(db: Connection) -> None:
