@@ -1,4 +1,4 @@
-"""Passwords: argon2id, off the event loop, in turn; bcrypt hashes of an older table still work."""
+"""Passwords: argon2id, off the event loop, in turn; what older versions stored still works."""
 
 import asyncio
 from collections.abc import Callable
@@ -10,6 +10,7 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
 from app.errors import Busy
+from app.models.password import prepared
 
 Result = TypeVar("Result")
 
@@ -35,12 +36,24 @@ class Passwords:
 
     async def hash(self, password: str) -> str:
         """What is stored of a password."""
-        return await self._in_turn(lambda: _HASHER.hash(password))
+        return await self._in_turn(lambda: _HASHER.hash(prepared(password)))
 
     async def verify(self, password: str, stored: str | None) -> bool:
         """Whether the password is the one stored; takes its time also where none is."""
         matches = await self._in_turn(lambda: _matches(password, stored or _NOBODYS_HASH))
         return matches and stored is not None
+
+    async def renew(self, password: str, stored: str) -> str | None:
+        """What to store of a right password from now on; None where that is stored already."""
+        form = prepared(password)
+        if form == password and not is_outdated(stored):
+            return None
+
+        def hash_anew() -> str | None:
+            is_current = not is_outdated(stored) and _is_of(form, stored)
+            return None if is_current else _HASHER.hash(form)
+
+        return await self._in_turn(hash_anew)
 
     async def _in_turn(self, work: Callable[[], Result]) -> Result:
         try:
@@ -60,6 +73,11 @@ def is_outdated(stored: str) -> bool:
 
 
 def _matches(password: str, stored: str) -> bool:
+    """Older versions hashed what was typed; a second hash is made only where that is another."""
+    return any(_is_of(form, stored) for form in dict.fromkeys((prepared(password), password)))
+
+
+def _is_of(password: str, stored: str) -> bool:
     try:
         if _is_bcrypt(stored):
             # bcrypt never saw more; its libraries used to cut in silence.

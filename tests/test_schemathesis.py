@@ -106,6 +106,12 @@ UNDESCRIBABLE = {
     ("POST /execute", 400, "cursor: belongs to another sort"),
     ("POST /execute", 400, "page and cursor exclude each other"),
     ("POST /execute", 400, "The task has this category already"),
+    (
+        "POST /api/v1/auth/register",
+        400,
+        "password: must not contain control, invisible or unassigned characters",
+    ),
+    ("POST /api/v1/auth/register", 400, "password: must have at least 8 characters"),
     ("POST /api/v1/auth/login", 423, "The account is locked after too many failed logins"),
     ("GET /api/v1/auth/verify", 400, "Invalid or expired verification token"),
     ("POST /execute", 400, "cursor: is none that a list has given"),
@@ -157,7 +163,8 @@ def is_defect(_: object, failure: Failure, case: schemathesis.Case[Any], answer:
     detail = answer.json()["detail"]
     if isinstance(detail, list):
         # Of the addresses that have the format, some cannot be anybody's: nobody@example.test.
-        return {error["type"] for error in detail} != {"value_error.email"}
+        # Of the instants, some have passed.
+        return not {error["type"] for error in detail} <= {"value_error.email", "future"}
     return (case.operation.label, answer.status_code, detail) not in UNDESCRIBABLE
 
 

@@ -4,16 +4,21 @@ import re
 from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, Field, StringConstraints
 from pydantic_core import PydanticCustomError
 
+from app.models.password import opaque
 from app.models.text import STORABLE, VISIBLE, Check
 
 _ATOM = "[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
 _LABEL = "[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 # RFC 5321 without quoting: no space, no control character, nothing that could end a header.
 _ADDRESS = rf"^(?=[^@]{{1,64}}@){_ATOM}(?:\.{_ATOM})*@{_LABEL}(?:\.{_LABEL})+$"
-_STRONG = r"^(?=[^a-z]*[a-z])(?=[^A-Z]*[A-Z])(?=[^0-9]*[0-9])(?=[A-Za-z0-9]*[^A-Za-z0-9])[^\x00]*$"
+_SHORTEST = 8
+_STRONG = (
+    r"^(?=[^a-z]*[a-z])(?=[^A-Z]*[A-Z])(?=[^0-9]*[0-9])(?=[A-Za-z0-9]*[^A-Za-z0-9])"
+    r"[^\x00-\x1f\x7f-\x9f]*$"
+)
 
 
 def _address(value: str) -> str:
@@ -23,6 +28,8 @@ def _address(value: str) -> str:
 
 
 def _strong(value: str) -> str:
+    if len(value) < _SHORTEST:  # composed by now
+        raise PydanticCustomError("too_short", "must have at least 8 characters")
     if not re.fullmatch(_STRONG, value):
         raise PydanticCustomError(
             "weak_password",
@@ -43,12 +50,13 @@ Email = Annotated[
 ]
 NewPassword = Annotated[
     str,
-    StringConstraints(min_length=8, max_length=128),
+    StringConstraints(min_length=_SHORTEST, max_length=128),
     STORABLE,
+    AfterValidator(opaque),
     Check(_strong, _STRONG),
     Field(
         description="With an upper-case letter, a lower-case letter, a digit and a special "
-        "character.",
+        "character, and none that is invisible. Composed, and with plain spaces, as RFC 8265 asks.",
         examples=["Salmon-at-7"],
         json_schema_extra={"format": "password"},
     ),

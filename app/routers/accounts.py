@@ -22,7 +22,7 @@ from app.models.account import (
 )
 from app.models.error import refusals
 from app.models.text import STORABLE
-from app.passwords import Passwords, is_outdated
+from app.passwords import Passwords
 from app.routes import ErrorShape, guarded
 from app.services import accounts, refresh_tokens
 
@@ -93,10 +93,9 @@ async def log_in(request: Request, given: Credentials) -> LoggedIn:
     An account that is not verified yet gets another mail, once an hour at most.
     """
     account, stored = await _authenticate(request, given)
-    upgraded = verification = None
-    if is_outdated(stored):
-        with OnTheClock(request.scope):
-            upgraded = await _passwords(request).hash(given.password)
+    verification = None
+    with OnTheClock(request.scope):
+        upgraded = await _passwords(request).renew(given.password, stored)
     async with get_db(request, transaction=True) as db:
         await accounts.admit(db, account.id, upgraded)
         refresh_token = await refresh_tokens.insert_family(db, account.id)
