@@ -102,12 +102,20 @@ class Action:
             return await self.perform(context, payload)
 
     async def answer_once(self, context: Context, payload: Any, key: str) -> Answer:
-        """Performs it at most once per idempotency key; the first answer, whoever asks again."""
+        """Performs it at most once per idempotency key; the first answer, if asked again.
+
+        Whoever asks again must be allowed what the first one was.
+        """
         self.authorize(context.caller)
         claim = Claim(context.user_id, context.caller.name, key)
         content = payload.model_dump(mode="json", exclude_unset=True)
         async with context.db.transaction():
-            stored = await replays.claim(context.db, claim, fingerprint(self.name, content))
+            stored = await replays.claim(
+                context.db,
+                claim,
+                fingerprint(self.name, content),
+                across_owners=context.owner is None,
+            )
             if stored is not None:
                 return Answer(stored.status, stored.body, replayed=True)
             answer = await self._attempt(context, payload)

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from asyncpg import LockNotAvailableError
 
-from app.errors import AlreadyRunning, IdempotencyKeyReused
+from app.errors import AlreadyRunning, Forbidden, IdempotencyKeyReused
 from app.services import Connection
 
 
@@ -38,27 +38,32 @@ def fingerprint(*content: object) -> bytes:
 # long. A claim older than a week is taken over.
 _CLAIM = """
 WITH patience AS MATERIALIZED (SELECT set_config('lock_timeout', '2s', true))
-INSERT INTO replays AS stored (user_id, key_name, idempotency_key, fingerprint)
-SELECT $1, $2, $3, $4 FROM patience
+INSERT INTO replays AS stored
+    (user_id, key_name, idempotency_key, fingerprint, across_owners)
+SELECT $1, $2, $3, $4, $5 FROM patience
 ON CONFLICT (user_id, key_name, idempotency_key) DO UPDATE
-    SET fingerprint = excluded.fingerprint, status = NULL, body = NULL, claimed_at = now()
+    SET fingerprint = excluded.fingerprint, across_owners = excluded.across_owners,
+        status = NULL, body = NULL, claimed_at = now()
     WHERE stored.claimed_at < now() - interval '7 days'
 RETURNING true
 """
 
 _FETCH = """
-SELECT fingerprint, status, body FROM replays
+SELECT fingerprint, across_owners, status, body FROM replays
 WHERE user_id = $1 AND key_name = $2 AND idempotency_key = $3
 """
 
 
-async def claim(db: Connection, claim: Claim, fingerprint: bytes) -> StoredAnswer | None:
+async def claim(
+    db: Connection, claim: Claim, fingerprint: bytes, *, across_owners: bool
+) -> StoredAnswer | None:
     """None for the first caller, who must store an answer in this transaction; else that answer.
 
-    AlreadyRunning while the first has not finished; IdempotencyKeyReused for another content.
+    AlreadyRunning while the first has not finished; IdempotencyKeyReused for another content;
+    Forbidden where the first could reach other owners and this one cannot.
     """
     try:
-        if await db.fetchval(_CLAIM, *claim, fingerprint):
+        if await db.fetchval(_CLAIM, *claim, fingerprint, across_owners):
             return None
     except LockNotAvailableError as error:
         raise AlreadyRunning from error
@@ -67,6 +72,8 @@ async def claim(db: Connection, claim: Claim, fingerprint: bytes) -> StoredAnswe
         raise AlreadyRunning  # purged between the two statements: the next try will claim it
     if stored["fingerprint"] != fingerprint:
         raise IdempotencyKeyReused
+    if stored["across_owners"] and not across_owners:
+        raise Forbidden("The first answer may show what this key must not see")
     return StoredAnswer(stored["status"], stored["body"])
 
 
