@@ -1,17 +1,25 @@
 """One line a request: JSON in production, readable in development. Never a key, never a body."""
 
+import json
 import logging
 import sys
 from collections.abc import MutableMapping
-from typing import Any
+from io import StringIO
+from itertools import accumulate
+from typing import Any, TextIO
 
 import orjson
 import structlog
-from structlog.typing import FilteringBoundLogger, Processor
+from structlog.typing import EventDict, ExcInfo, FilteringBoundLogger, Processor
 
 from app.config import Settings
 
 logger: FilteringBoundLogger = structlog.get_logger()
+
+# With its name, quotes and an ellipsis, a value takes at most 1 KiB of a line. One so short does
+# even if each of its characters takes four bytes.
+_LONGEST = 1000
+_SHORT = _LONGEST // 4
 
 
 def note_cause(scope: MutableMapping[str, Any], error: Exception) -> None:
@@ -47,17 +55,77 @@ def configure_logs(settings: Settings) -> None:
 def _console() -> list[Processor]:
     # A traceback without local variables: those hold keys and bodies.
     return [
+        _escape,
+        _shorten,
         structlog.dev.ConsoleRenderer(
-            colors=sys.stdout.isatty(), exception_formatter=structlog.dev.plain_traceback
-        )
+            colors=sys.stdout.isatty(), exception_formatter=_write_traceback
+        ),
     ]
 
 
 def _json() -> list[Processor]:
     return [
         structlog.processors.format_exc_info,
-        structlog.processors.JSONRenderer(serializer=orjson.dumps),
+        structlog.processors.JSONRenderer(serializer=_dump),
     ]
+
+
+def _shorten(_: Any, __: str, entry: EventDict) -> EventDict:
+    """Cuts what is long, tracebacks aside."""
+    return {
+        name: _shortened(value) if isinstance(value, str) and name != "exception" else value
+        for name, value in entry.items()
+    }
+
+
+def _shortened(text: str) -> str:
+    """As much of the text as a line has room for."""
+    if len(text) <= _SHORT and text.isprintable():
+        return text
+    sizes = accumulate(map(_size, text[: _LONGEST + 1]))
+    fits = sum(size <= _LONGEST for size in sizes)
+    return text if fits == len(text) else f"{text[:fits]}…"
+
+
+def _size(char: str) -> int:
+    """Bytes that it takes in JSON."""
+    if char.isprintable() and char not in '"\\':
+        return len(char.encode())
+    return len(json.dumps(char)) - 2
+
+
+def _escaped(text: str) -> str:
+    """With escapes for whatever hides or turns round other text, or steers a terminal."""
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() else json.dumps(char)[1:-1] for char in text)
+
+
+def _escape(_: Any, __: str, entry: EventDict) -> EventDict:
+    return {
+        name: _escaped(value) if isinstance(value, str) else value for name, value in entry.items()
+    }
+
+
+def _write_traceback(stream: TextIO, error: ExcInfo) -> None:
+    text = StringIO()
+    structlog.dev.plain_traceback(text, error)
+    stream.write("\n".join(map(_escaped, text.getvalue().split("\n"))))
+
+
+def _dump(entry: EventDict, **options: Any) -> bytes:
+    line = _to_json(entry, options)
+    # orjson has escaped the control characters that JSON does not allow.
+    if len(line) <= _LONGEST and line.isascii() and b"\x7f" not in line:
+        return line
+    return _escaped(_to_json(_shorten(None, "", entry), options).decode()).encode()
+
+
+def _to_json(entry: EventDict, options: dict[str, Any]) -> bytes:
+    try:
+        return orjson.dumps(entry, **options)
+    except TypeError:  # a lone surrogate, which UTF-8 cannot have
+        return json.dumps(entry, **options).encode()
 
 
 def _configure_libraries(level: str, shared: list[Processor], renderers: list[Processor]) -> None:
