@@ -25,6 +25,7 @@ MOST_REQUESTS = 1_000_000
 
 _LAST_CALL, _LEAST_LAST_CALLS, _MOST_LAST_CALLS = 0.05, 6, 40
 _CLOSE = (b"connection", b"close")
+_RECEIVE_BYTES = 64 * 1024
 
 
 class LameDuckServer(uvicorn.Server):
@@ -113,6 +114,9 @@ class Worker(UvicornWorker):
         server.seconds = self.app.settings.shutdown_delay
         server.most_requests = self.max_requests
         self._install_sigquit_handler()
+        for listener in self.sockets:
+            # Bounds what one read brings, and what the kernel keeps of a client that must wait.
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BYTES)
         await server.serve(sockets=self.sockets)
         if not server.started:
             sys.exit(Arbiter.WORKER_BOOT_ERROR)

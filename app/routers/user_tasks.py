@@ -119,14 +119,14 @@ def _show(task: Task) -> UserTask:
     return UserTask.model_construct(**vars(task), completed=task.status == "completed")
 
 
-@router.post("", status_code=201, summary="Create a task", responses=_answers(*BODY_ERRORS))
+@router.post("", status_code=201, summary="Create a task", responses=_answers(404, *BODY_ERRORS))
 async def create_task(request: Request, new: NewTask) -> UserTask:
     """Stores a new task of the user."""
     payload = actions.CreateTask(**new.model_dump())
     return _show(await perform(request, actions.create_task, payload))
 
 
-@router.get("", summary="List tasks", responses=_answers(), response_model=UserTaskList)
+@router.get("", summary="List tasks", responses=_answers(404), response_model=UserTaskList)
 async def list_tasks(
     request: Request,
     status: Annotated[Literal["all", "pending", "completed"], Query()] = "all",
