@@ -1,11 +1,14 @@
 """Where results and refusals become HTTP answers."""
 
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import NamedTuple
+
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
-from starlette.responses import Response
-from starlette.types import Scope, Send
+from starlette.responses import Response, StreamingResponse
+from starlette.types import Message, Scope, Send
 
 from app.commands.models import timestamp
 from app.errors import AppError, Fault
@@ -24,6 +27,46 @@ async def send_json(
         {"type": "http.response.start", "status": status, "headers": [length, _JSON, *headers]}
     )
     await send({"type": "http.response.body", "body": body})
+
+
+class Piece(NamedTuple):
+    """Text of an answer, and what fetches the next piece; None where this is the last."""
+
+    text: bytes
+    rest: "Callable[[], Awaitable[Piece]] | None"
+
+
+class ListResponse(StreamingResponse):
+    """A long list, piece by piece: one is fetched when the client has taken the one before.
+
+    Nothing but that one is in memory, and no connection is held while the client reads.
+    """
+
+    def __init__(self, first: Piece, closing: Callable[[], bytes] = bytes) -> None:
+        super().__init__(_nothing(), media_type="application/json")
+        self._first, self._closing = [first], closing
+
+    async def stream_response(self, send: Send) -> None:
+        """Sends it; where a piece cannot be fetched, the connection ends before the answer."""
+        await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
+        text, rest = self._first.pop()
+        while rest is not None:
+            await send(_body(text))
+            del text
+            # Another message, if an empty one, is accepted when most of the piece is taken.
+            await send(_body(b""))
+            text, rest = await rest()
+        await send(_body(text + self._closing(), more=False))
+
+
+async def _nothing() -> AsyncIterator[bytes]:
+    """In place of an iterator, which would hold on to a piece while the next is fetched."""
+    return
+    yield b""
+
+
+def _body(text: bytes, *, more: bool = True) -> Message:
+    return {"type": "http.response.body", "body": text, "more_body": more}
 
 
 def refusal(scope: Scope, error: Exception) -> Response:

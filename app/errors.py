@@ -162,3 +162,24 @@ class Busy(Unavailable):
     """Too many passwords to check, try again shortly"""
 
     code = "busy"
+
+
+class SearchesBusy(Unavailable):
+    """Too many searches at once, try again shortly"""
+
+    code = "searches_busy"
+
+
+# Not Unavailable: neither another connection nor the primary would be faster.
+class SearchTooLong(Fault):
+    """The search took longer than a second; narrow it, for example by a status or a due date"""
+
+    status = 503
+    code = "search_too_long"
+    headers: Mapping[str, str] = {"Retry-After": "1"}
+
+
+class Full(Conflict):
+    """There is no room for more"""
+
+    code = "full"

@@ -28,6 +28,7 @@ from app.middleware import CORS, BodyLimit, Faults, RequestLog
 from app.paths import OwnSpelling
 from app.purge import purge_regularly
 from app.routes import ErrorShape, refuse_http
+from app.searches import Searches
 
 _DESCRIPTION = """The command service behind **Whiskers**, the task manager cat of Cat House.
 
@@ -42,6 +43,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.settings = settings
     app.state.database = Database(settings)
     app.state.service_keys = ServiceKeys(app.state.database, settings)
+    app.state.searches = Searches()
     app.state.execute_limit, app.state.closing = None, []
     # Not included like the others: FastAPI would wrap the route, and it brings its own wrapping.
     app.router.routes.extend(commands.routes)

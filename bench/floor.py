@@ -85,7 +85,7 @@ async def _update_task(db: Any, _: str, payload: Command) -> bytes:
 async def _list_tasks(db: Any, user_id: str, payload: Command) -> bytes:
     statement = page_statement(tuple(payload))
     row = await db.fetchrow(statement, user_id, PAGE_SIZE, *payload.values())
-    return f'{{"tasks":[{row["tasks"]}],"count":{row["size"]}}}'.encode()
+    return b'{"tasks":[%b],"count":%d}' % (row["tasks"], row["size"])
 
 
 async def _get_stats(db: Any, user_id: str, _: Command) -> bytes:

@@ -40,6 +40,10 @@ Perform = Callable[[Any, Any], Awaitable[Any]]  # a context, or a larger one, an
 BareHandler = Callable[[str, dict[str, Any], Any], Awaitable[Any]]
 
 
+def _never(_: object) -> bool:
+    return False
+
+
 @dataclass(frozen=True, slots=True)
 class Action:
     """Something a caller may do.
@@ -59,6 +63,8 @@ class Action:
     single_statement: bool = False
     # A replica may answer it, once that has replayed what was written of the user's tasks.
     replicable: bool = False
+    # Whether it looks through texts, which costs the database most: few at a time may.
+    searches: Callable[[Any], bool] = _never
     destructive: bool = False
     idempotent: bool = True
     allow: frozenset[CallerKind] = SERVICES
@@ -148,6 +154,7 @@ def action(
     writes: bool = False,
     single_statement: bool = False,
     replicable: bool = False,
+    searches: Callable[[Any], bool] = _never,
     destructive: bool = False,
     idempotent: bool = True,
     allow: frozenset[CallerKind] = SERVICES,
@@ -172,6 +179,7 @@ def action(
             writes=writes,
             single_statement=single_statement,
             replicable=replicable,
+            searches=searches,
             destructive=destructive,
             idempotent=idempotent,
             allow=allow,

@@ -3,11 +3,13 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import Annotated, Any, Generic, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from pydantic_core import to_json
 
+from app.models.page import Page, Part
 from app.models.text import STORABLE, UserId
 from app.services import Connection
 
@@ -53,13 +55,24 @@ class CommandResponse(BaseModel, Generic[Data]):
 
 @dataclass(frozen=True, slots=True)
 class Json(Generic[Data]):
-    """JSON of a result that PostgreSQL built; it reaches the client as it is.
+    """JSON of a list, which reaches the client as it is; what frames the entries stands apart.
 
     A long one comes in parts: `rest` fetches the next, on whichever connection there is then.
+    Only the first has an opening, and the last a closing.
     """
 
-    text: bytes
+    entries: bytes
+    opening: bytes | None = None
+    closing: bytes = b""
     rest: "Callable[[Connection], Awaitable[Json[Any]]] | None" = None
+
+    @property
+    def text(self) -> bytes:
+        """The entries in their frame."""
+        opening = self.opening
+        if opening is None:
+            opening = b"," if self.entries else b""
+        return b"%b%b%b" % (opening, self.entries, self.closing)
 
     async def whole(self, db: Connection) -> bytes:
         """All parts in one."""
@@ -69,6 +82,20 @@ class Json(Generic[Data]):
             part = await part.rest(db)
             parts.append(part.text)
         return b"".join(parts)
+
+
+async def json_list(
+    db: Connection,
+    page: Page,
+    fetch: Callable[[Connection, Any], Awaitable[Part[Any]]],
+    opening: bytes | None = None,
+) -> Json[Any]:
+    """What is left of a page of a list that is the only member of an object."""
+    found = await fetch(db, page)
+    entries = to_json(found.entries)[1:-1]
+    if found.rest is None:
+        return Json(entries, opening, b"]}")
+    return Json(entries, opening, rest=partial(json_list, page=found.rest, fetch=fetch))
 
 
 def serialize(result: object) -> bytes:

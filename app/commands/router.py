@@ -1,6 +1,6 @@
 """POST /execute: the key, the envelope, the action, the answer."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any
 
@@ -8,10 +8,9 @@ from fastapi import APIRouter, Security
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from pydantic import ValidationError
-from starlette.responses import StreamingResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from app.answers import send_json
+from app.answers import ListResponse, Piece, send_json
 from app.auth import SERVICE_KEY
 from app.commands import openapi
 from app.commands.action import Context, invalid_payload
@@ -78,12 +77,15 @@ async def _serve(scope: Scope, receive: Receive, send: Send) -> None:
 
     database: Database = state.database
     ask = partial(database.read, reader=command.user_id) if action.replicable else database.ask
+    if action.searches(payload):
+        ask = partial(state.searches.ask, ask)
     result = await ask(perform, time_left(scope))
     if isinstance(result, Answer):
         await _send_answer(result, scope, send)
     elif isinstance(result, Json) and result.rest is not None:
-        stream = StreamingResponse(_parts(result, ask), media_type="application/json")
-        await stream(scope, receive, send)
+        answer = ListResponse(_piece(result, ask, ENVELOPE_START), envelope_end)
+        del result  # or the first part would be in memory until the last is sent
+        await answer(scope, receive, send)
     else:
         await send_json(send, envelope(result))
 
@@ -97,13 +99,17 @@ async def _send_answer(answer: Answer, scope: Scope, send: Send) -> None:
     await send_json(send, answer.body, answer.status, *headers)
 
 
-async def _parts(part: Json[Any], ask: Callable[..., Awaitable[Json[Any]]]) -> AsyncIterator[bytes]:
-    """A long answer, part by part. No connection is held while the client reads."""
-    yield ENVELOPE_START + part.text
-    while part.rest is not None:
-        part = await ask(part.rest)
-        yield part.text
-    yield envelope_end()
+_Ask = Callable[[Callable[[Connection], Awaitable[Json[Any]]]], Awaitable[Json[Any]]]
+
+
+def _piece(part: Json[Any], ask: _Ask, opening: bytes = b"") -> Piece:
+    """A part of a long list. No connection is held while the client reads it."""
+    rest = None if part.rest is None else partial(_next_piece, part.rest, ask)
+    return Piece(opening + part.text, rest)
+
+
+async def _next_piece(rest: Callable[[Connection], Awaitable[Json[Any]]], ask: _Ask) -> Piece:
+    return _piece(await ask(rest), ask)
 
 
 def _headers(scope: Scope) -> dict[str, str]:

@@ -10,6 +10,10 @@ from app.models.task import Task
 from app.models.text import VISIBLE
 
 DEFAULT_COLOR = "#6366F1"
+MOST_CATEGORIES = 200
+"""Of one user."""
+MOST_OF_A_TASK = 50
+"""That one task is in."""
 
 CategoryId = Annotated[UUID, Field(description="The category's id.")]
 CategoryName = Annotated[

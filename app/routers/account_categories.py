@@ -15,7 +15,7 @@ from app.commands.handlers.categories import (
     ListCategories,
     UnassignCategory,
 )
-from app.models.category import Category, CategoryList
+from app.models.category import MOST_CATEGORIES, MOST_OF_A_TASK, Category, CategoryList
 from app.models.error import refusals
 from app.routers.account_tasks import (
     UNAUTHORIZED,
@@ -32,7 +32,7 @@ router = account_router("categories")
 CategoryPath = Annotated[UUID, Path(description="The category's id.", examples=[EXAMPLE_ID])]
 
 _REFUSALS = refusals(
-    *(400, 401, 403, 404),
+    *(400, 401, 403, 404, 429),
     status_400="An id is malformed, or the task to be assigned has the category.",
     status_401=UNAUTHORIZED,
     status_403="It belongs to somebody else, or the address is not verified.",
@@ -51,10 +51,10 @@ class CategoryPage(BaseModel):
     status_code=201,
     summary="Create a category",
     responses=refusals(
-        *(400, 401, 403, 408, 409, 413),
+        *(400, 401, 403, 408, 409, 413, 429),
         status_401=UNAUTHORIZED,
         status_403=UNVERIFIED,
-        status_409="The account has a category of this name.",
+        status_409=f"The account has a category of this name, or {MOST_CATEGORIES} of any.",
     ),
 )
 async def create_category(request: Request, new: CreateCategory) -> Category:
@@ -77,7 +77,7 @@ async def list_categories(request: Request) -> CategoryPage:
 @router.post(
     "/tasks/{task_id}/categories/{cat_id}",
     summary="Assign a category",
-    responses=_REFUSALS,
+    responses=_REFUSALS | refusals(409, status_409=f"The task is in {MOST_OF_A_TASK} categories."),
 )
 async def assign_category(request: Request, task_id: TaskPath, cat_id: CategoryPath) -> AccountTask:
     """Puts the task into the category and returns it with all its categories."""

@@ -1,11 +1,12 @@
 """/api/v1/tasks: the tasks of an account, with their versions and categories."""
 
-from collections.abc import Sequence
 from datetime import datetime
+from functools import partial
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from fastapi import APIRouter, Path, Query, Request, Security
+from fastapi import APIRouter, Path, Query, Request, Response, Security
+from limits import parse
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from app.commands.action import Action, Context
@@ -13,6 +14,7 @@ from app.commands.handlers import tasks as actions
 from app.commands.handlers.categories import EXAMPLE_TASK_ID
 from app.credentials import ACCOUNT_TOKEN, account_token
 from app.database import get_db, read
+from app.limits import Limit, count, standard_headers
 from app.models.caller import Caller
 from app.models.category import CategorizedTask, CategoryLabel
 from app.models.error import refusals
@@ -22,20 +24,28 @@ from app.models.task import Priority, Status, Task, Version, WritableStatus
 from app.models.task_list import TaskFilter, TaskSort
 from app.models.text import STORABLE, VISIBLE
 from app.routers.accounts import SHAPE
+from app.routers.listing import Frame, Shown, listing
 from app.routes import guarded, perform
-from app.services import Connection
-from app.services.categories import fetch_labels
-from app.services.task_lists import Rows, Slice, count_tasks, fetch_rows
+from app.services.categories import fetch_labels, find_labels
+from app.services.task_lists import Slice, count_tasks
+from app.services.task_rows import CategorizedRows, fetch_categorized_rows
 
 UNAUTHORIZED = "The token is missing, invalid or expired."
 UNVERIFIED = "The address is not verified."
+_WRITES = Limit("account-writes", parse("300/minute"), standard_headers)
+
+
+async def _count(request: Request) -> None:
+    caller: Caller = request.state.caller
+    if request.method != "GET":
+        await count(request.scope, _WRITES, caller.user_id)
 
 
 def account_router(tag: str) -> APIRouter:
-    """A router that asks for an account's token."""
+    """A router that asks for an account's token, and counts what each account writes."""
     return APIRouter(
         prefix="/api/v1",
-        route_class=guarded(account_token, SHAPE),
+        route_class=guarded(account_token, SHAPE, _count),
         dependencies=[Security(ACCOUNT_TOKEN)],
         tags=[tag],
     )
@@ -158,20 +168,16 @@ def shown(task: CategorizedTask) -> AccountTask:
     return AccountTask.model_construct(**vars(task))
 
 
-async def _categorized(db: Connection, tasks: Sequence[Task]) -> list[AccountTask]:
-    labels = await fetch_labels(db, [task.id for task in tasks])
-    return [AccountTask.model_construct(**vars(task), categories=labels[task.id]) for task in tasks]
-
-
 async def _perform(request: Request, action: Action, payload: BaseModel) -> AccountTask:
     """The task that the action returns; what it wrote is kept only with the whole answer."""
     caller: Caller = request.state.caller
     async with get_db(request, transaction=action.writes) as db:
         task: Task = await action.run(Context(db, caller.user_id, caller), payload)
-        return (await _categorized(db, [task]))[0]
+        labels = await fetch_labels(db, [task.id])
+    return AccountTask.model_construct(**vars(task), categories=labels[task.id])
 
 
-@router.post("/tasks", status_code=201, summary="Create a task", responses=_answers(408, 413))
+@router.post("/tasks", status_code=201, summary="Create a task", responses=_answers(408, 413, 429))
 async def create_task(request: Request, new: NewTask) -> AccountTask:
     """Stores a new task of the account."""
     given = {"priority": new.priority, **new.model_dump(exclude_unset=True)}
@@ -179,20 +185,43 @@ async def create_task(request: Request, new: NewTask) -> AccountTask:
     return AccountTask.model_construct(**vars(task), categories=[])
 
 
-@router.get("/tasks", summary="List tasks", responses=_answers())
-async def list_tasks(request: Request, query: Annotated[TaskQuery, Query()]) -> TaskPage:
+@router.get("/tasks", summary="List tasks", responses=_answers(), response_model=TaskPage)
+async def list_tasks(request: Request, query: Annotated[TaskQuery, Query()]) -> Response:
     """One page of the account's tasks, newest first unless sorted otherwise."""
     caller: Caller = request.state.caller
     actions.list_tasks.authorize(caller)
+    user_id, filters = caller.user_id, query.filters
 
-    async def fetch(db: Connection) -> tuple[Rows, int]:
-        rows = await fetch_rows(db, caller.user_id, query.filters, query.direction, query.part)
-        return rows, await count_tasks(db, caller.user_id, query.filters)
+    async def fetch(part: Slice) -> Shown:
+        question = partial(
+            fetch_categorized_rows,
+            user_id=user_id,
+            filters=filters,
+            sort=query.direction,
+            part=part,
+        )
+        rows = await read(request, question, reader=user_id)
+        return await _labelled(request, rows), rows.rest
 
-    rows, total = await read(request, fetch, reader=caller.user_id)
-    async with get_db(request) as db:
-        items = await _categorized(db, rows.tasks)
-    return TaskPage.model_construct(items=items, total=total, page=query.page, limit=query.limit)
+    counting = partial(count_tasks, user_id=user_id, filters=filters)
+    total = await read(request, counting, reader=user_id)
+    ending = b'],"total":%d,"page":%d,"limit":%d}' % (total, query.page, query.limit)
+    return await listing(fetch, query.part, Frame(b'{"items":[', lambda _: ending))
+
+
+async def _labelled(request: Request, rows: CategorizedRows) -> list[AccountTask]:
+    """The tasks with their categories, each of which is fetched once, from the primary."""
+    wanted = set().union(*rows.category_ids)
+    labels = []
+    if wanted:
+        async with get_db(request) as db:
+            labels = await find_labels(db, wanted)
+    return [
+        AccountTask.model_construct(
+            **vars(task), categories=[label for label in labels if label.id in ids]
+        )
+        for task, ids in zip(rows.tasks, map(set, rows.category_ids), strict=True)
+    ]
 
 
 @router.get("/tasks/{task_id}", summary="One task", responses=_answers(404))
@@ -201,7 +230,9 @@ async def get_task(request: Request, task_id: TaskPath) -> AccountTask:
     return await _perform(request, actions.get_task, actions.GetTask(task_id=task_id))
 
 
-@router.patch("/tasks/{task_id}", summary="Change a task", responses=_answers(404, 408, 409, 413))
+@router.patch(
+    "/tasks/{task_id}", summary="Change a task", responses=_answers(404, 408, 409, 413, 429)
+)
 async def update_task(request: Request, task_id: TaskPath, patch: TaskPatch) -> AccountTask:
     """Overwrites the fields that are given, unless the task was changed since it was read."""
     changes = patch.model_dump(exclude_unset=True, exclude={"version"})
@@ -210,7 +241,7 @@ async def update_task(request: Request, task_id: TaskPath, patch: TaskPatch) -> 
 
 
 @router.delete(
-    "/tasks/{task_id}", status_code=204, summary="Delete a task", responses=_answers(404)
+    "/tasks/{task_id}", status_code=204, summary="Delete a task", responses=_answers(404, 429)
 )
 async def delete_task(request: Request, task_id: TaskPath) -> None:
     """Deletes the task; for some weeks a service may restore it."""

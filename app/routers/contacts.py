@@ -8,16 +8,14 @@ from fastapi import APIRouter, Path, Query, Request, Response, Security
 from pydantic import BaseModel, Field
 
 from app.auth import PARTNER_KEY, partner_key
-from app.commands.action import Action
 from app.commands.handlers import calls, contact_tasks, contacts
 from app.errors import NotFound
 from app.models.call import Call, CallFields, CallStatus
 from app.models.contact import Contact
 from app.models.contact_task import ContactTask, ContactTaskFields, ContactTaskStatus
 from app.models.error import BODY_ERRORS, documented, refusals
-from app.models.page import MAX_LIMIT, Page
 from app.models.text import UserId
-from app.routers.listing import Parts, listing
+from app.routers.listing import whole_list
 from app.routes import ErrorShape, guarded, perform
 
 _LONGEST_ECHO = 100
@@ -58,15 +56,6 @@ def _refusals(*statuses: int) -> dict[int | str, dict[str, Any]]:
     return answers
 
 
-async def _pages(request: Request, action: Action, query: Page, member: str) -> Parts:
-    """All that the action finds for the query; no connection is held between two pages."""
-    page: Page | None = query.model_copy(update={"limit": MAX_LIMIT})
-    while page is not None:
-        found = getattr(await perform(request, action, page), member)
-        yield found
-        page = page.following(found)
-
-
 def _id(kind: str, text: str) -> UUID:
     """The id in the text; what is no id is not found either."""
     try:
@@ -98,7 +87,7 @@ async def create_user(request: Request, user: contacts.CreateContact) -> Any:
 async def list_users(request: Request) -> Response:
     """All users, newest first."""
     query = contacts.ListContacts()
-    return await listing(_pages(request, contacts.list_contacts, query, "contacts"))
+    return await whole_list(request, contacts.list_contacts, query)
 
 
 @router.get(
@@ -141,7 +130,7 @@ async def list_calls(
 ) -> Response:
     """All calls, or those with one user or of one status, newest first."""
     query = calls.ListCalls(user_id=_as_stored(user_id), status=status_filter)
-    return await listing(_pages(request, calls.list_calls, query, "calls"))
+    return await whole_list(request, calls.list_calls, query)
 
 
 @router.get("/calls/{call_id}", summary="Get a call", response_model=Call, responses=_refusals(404))
@@ -193,7 +182,7 @@ async def list_tasks(
 ) -> Response:
     """All tasks, or those for one user or of one status, newest first."""
     query = contact_tasks.ListContactTasks(user_id=_as_stored(user_id), status=status_filter)
-    return await listing(_pages(request, contact_tasks.list_contact_tasks, query, "tasks"))
+    return await whole_list(request, contact_tasks.list_contact_tasks, query)
 
 
 @router.get(

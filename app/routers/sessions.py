@@ -25,7 +25,7 @@ from app.models.instant import Instant
 from app.models.task import Description, Tags, Task, without_defaults
 from app.models.task_list import TaskFilter
 from app.models.text import VISIBLE
-from app.routers.listing import all_tasks, listing
+from app.routers.listing import all_tasks
 from app.routes import ErrorShape, guarded, perform
 
 _READS = Limit("reads", parse("100/minute"), x_headers)
@@ -172,7 +172,7 @@ async def create_task(request: Request, task: NewTask) -> ShownTask:
 async def list_tasks(request: Request) -> Response:
     """The user's tasks, newest first."""
     actions.list_tasks.authorize(request.state.caller)
-    return await listing(all_tasks(request, _show, TaskFilter()))
+    return await all_tasks(request, _show, TaskFilter())
 
 
 @router.get("/{task_id}", summary="One task", responses=answers(200, 404, 422))

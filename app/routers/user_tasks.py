@@ -16,7 +16,7 @@ from app.models.patch import Patch
 from app.models.task import Task
 from app.models.task_list import NEWEST_FIRST, CompletionFilter, TaskSort
 from app.models.text import STORABLE, VISIBLE
-from app.routers.listing import Frame, all_tasks, listing
+from app.routers.listing import Frame, all_tasks
 from app.routes import ErrorShape, guarded, perform
 
 _OTHERS = ("v1", "tasks", "user-api-keys")
@@ -137,7 +137,7 @@ async def list_tasks(
     """All tasks of the user; pending are those that are not completed."""
     actions.list_tasks.authorize(request.state.caller)
     filters = CompletionFilter(completed=None if status == "all" else status == "completed")
-    return await listing(all_tasks(request, _show, filters, _SORTS[sort]), _LIST)
+    return await all_tasks(request, _show, filters, _SORTS[sort], _LIST)
 
 
 @router.get("/{task_id}", summary="One task", responses=_answers(404))

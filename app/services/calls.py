@@ -5,7 +5,7 @@ from uuid import UUID
 
 from app.errors import NotFound
 from app.models.call import Call, CallFields, CallStatus
-from app.models.page import Page
+from app.models.page import Page, Part
 from app.services import Connection
 from app.services.changes import recorded
 from app.services.pages import bounds, newest_first
@@ -64,19 +64,24 @@ SELECT {_COLUMNS} FROM calls WHERE user_id = $6 AND {_FILTERS} AND {newest_first
 """  # noqa: S608
 
 
+_AT_ONCE = 128
+"""Calls of at most 4 kB each."""
+
+
 async def list_calls(
     db: Connection,
     owner: str | None,
     user_id: str | None,
     status: CallStatus | None,
     page: Page,
-) -> list[Call]:
-    """One page of the calls with one contact, or with any, newest first."""
-    arguments = (owner, status, *bounds(page))
+) -> Part[Call]:
+    """The first part of a page of the calls with one contact, or with any, newest first."""
+    arguments = (owner, status, *bounds(page, _AT_ONCE))
     rows = await (
         db.fetch(_LIST, *arguments) if user_id is None else db.fetch(_LIST_OF, *arguments, user_id)
     )
-    return [Call.model_construct(**row) for row in rows]
+    entries = [Call.model_construct(**row) for row in rows]
+    return page.part(entries, more=len(entries) == _AT_ONCE)
 
 
 _FIND = f"SELECT {_COLUMNS} FROM calls WHERE id = ANY ($1)"  # noqa: S608

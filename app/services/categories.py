@@ -3,14 +3,16 @@
 A task and its category always belong to the same user.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from uuid import UUID
 
 from asyncpg import UniqueViolationError
 
-from app.errors import AlreadyAssigned, AppError, Foreign, NotFound, Taken
+from app.errors import AlreadyAssigned, AppError, Foreign, Full, NotFound, Taken
 from app.models.category import (
     DEFAULT_COLOR,
+    MOST_CATEGORIES,
+    MOST_OF_A_TASK,
     CategorizedTask,
     Category,
     CategoryFields,
@@ -21,19 +23,28 @@ from app.services.changes import recorded
 
 _COLUMNS = "id, name, color, created_at"
 
+_LOCK_USER = "SELECT pg_advisory_xact_lock(hashtextextended('categories of ' || $1, 0))"
 _INSERT = f"""
-INSERT INTO categories (user_id, name, color) VALUES ($1, $2, $3) RETURNING {_COLUMNS}
+INSERT INTO categories (user_id, name, color)
+SELECT $1::text, $2, $3
+WHERE (SELECT count(*) FROM categories WHERE user_id = $1::text) < {MOST_CATEGORIES}
+RETURNING {_COLUMNS}
 """  # noqa: S608
 
 
 async def insert_category(db: Connection, user_id: str, category: CategoryFields) -> Category:
-    """Stores a new category; Taken when the user has one of this name."""
+    """Stores a new category; Taken when the user has one of this name, Full when too many.
+
+    In a transaction, or the user's next might be counted before this one is there.
+    """
     color = category.color or DEFAULT_COLOR
+    await db.execute(_LOCK_USER, user_id)
     try:
         row = await db.fetchrow(_INSERT, user_id, category.name, color)
     except UniqueViolationError as error:
         raise Taken("Category name already exists") from error
-    assert row is not None  # noqa: S101 - an insert without a condition returns its row
+    if row is None:
+        raise Full(f"There is room for {MOST_CATEGORIES} categories")
     return Category.model_construct(**row)
 
 
@@ -86,16 +97,25 @@ WITH linked AS (
 """  # noqa: S608
 
 
+_COUNT_OF_TASK = "SELECT count(*) FROM task_categories WHERE task_id = $1"
+
+
 async def assign_category(
     db: Connection, task_id: UUID, category_id: UUID, owner: str | None
 ) -> CategorizedTask:
-    """The task, now in the category; AlreadyAssigned, Foreign or NotFound where it cannot be."""
+    """The task, now in the category; AlreadyAssigned, Foreign, NotFound or Full where it cannot.
+
+    In a transaction, which is to be rolled back when it is Full.
+    """
     try:
         written = await db.fetchval(_ASSIGN, task_id, category_id, owner)
     except UniqueViolationError as error:
         raise AlreadyAssigned from error
     if written is None:
         raise await _explain(db, task_id, category_id, owner)
+    # Counted once the task is locked, so that of two at once the second counts the first.
+    if await db.fetchval(_COUNT_OF_TASK, task_id) > MOST_OF_A_TASK:
+        raise Full(f"A task has room for {MOST_OF_A_TASK} categories")
     return await fetch_categorized(db, task_id, owner)
 
 
@@ -160,3 +180,12 @@ async def fetch_labels(db: Connection, task_ids: Sequence[UUID]) -> dict[UUID, l
     for row in await db.fetch(_LABELS, task_ids):
         labels[row["task_id"]].append(CategoryLabel.model_construct(**row))
     return labels
+
+
+_FIND_LABELS = "SELECT id, name, color FROM categories WHERE id = ANY ($1) ORDER BY name"
+
+
+async def find_labels(db: Connection, category_ids: Collection[UUID]) -> list[CategoryLabel]:
+    """Those of the categories that exist, by name."""
+    rows = await db.fetch(_FIND_LABELS, category_ids)
+    return [CategoryLabel.model_construct(**row) for row in rows]

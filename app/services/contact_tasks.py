@@ -5,10 +5,10 @@ from uuid import UUID
 
 from app.errors import NotFound
 from app.models.contact_task import ContactTask
-from app.models.page import Page
+from app.models.page import Page, Part
 from app.models.task import Status
 from app.services import Connection
-from app.services.pages import bounds, newest_first
+from app.services.pages import BRIEF_BYTES, bounds, cut, newest_first
 
 _COLUMNS = "id, title, description, user_id, status, due_date, created_at, updated_at"
 
@@ -37,26 +37,46 @@ async def fetch_task(db: Connection, task_id: UUID) -> ContactTask:
     return ContactTask.of(dict(row))
 
 
-_LIST = f"""
-SELECT {_COLUMNS} FROM tasks
-WHERE {_VISIBLE} AND ($1::text IS NULL OR status = $1) AND {newest_first(2)}
-"""  # noqa: S608
+# A title is null only where the task is too long for a page without a count of bytes.
+_SIZE = "octet_length(title) + coalesce(octet_length(description), 0)"
+_BRIEF = f"""id,
+    CASE WHEN {_SIZE} <= {BRIEF_BYTES} THEN title END AS title,
+    CASE WHEN octet_length(description) > {BRIEF_BYTES} THEN NULL ELSE description END
+        AS description,
+    user_id, status, due_date, created_at, updated_at"""
 
-_LIST_OF = f"""
-SELECT {_COLUMNS} FROM tasks
-WHERE user_id = $5 AND {_VISIBLE} AND ($1::text IS NULL OR status = $1) AND {newest_first(2)}
-"""  # noqa: S608
+
+def _list(columns: str, condition: str = _VISIBLE) -> str:
+    return f"""
+        SELECT {columns} FROM tasks
+        WHERE {condition} AND ($1::text IS NULL OR status = $1) AND {newest_first(2)}
+    """  # noqa: S608
+
+
+def _counted(selection: str) -> str:
+    return cut(selection, _COLUMNS, f"200 + {_SIZE}", "created_at DESC, id DESC")
+
+
+_OF = f"user_id = $5 AND {_VISIBLE}"
+_LIST, _COUNTED_LIST = _list(_BRIEF), _counted(_list(_COLUMNS))
+_LIST_OF, _COUNTED_LIST_OF = _list(_BRIEF, _OF), _counted(_list(_COLUMNS, _OF))
+_AT_ONCE = 250
 
 
 async def list_tasks(
     db: Connection, user_id: str | None, status: Status | None, page: Page
-) -> list[ContactTask]:
-    """One page of the tasks of one contact, or of all contacts and nobody, newest first."""
-    arguments = (status, *bounds(page))
-    rows = await (
-        db.fetch(_LIST, *arguments) if user_id is None else db.fetch(_LIST_OF, *arguments, user_id)
-    )
-    return [ContactTask.of(dict(row)) for row in rows]
+) -> Part[ContactTask]:
+    """The first part of a page of one contact's tasks, or of all contacts' and nobody's.
+
+    Newest first.
+    """
+    arguments = (status, *bounds(page, _AT_ONCE), *(() if user_id is None else (user_id,)))
+    rows = await db.fetch(_LIST if user_id is None else _LIST_OF, *arguments)
+    more = len(rows) == _AT_ONCE
+    if any(row["title"] is None for row in rows):
+        rows = await db.fetch(_COUNTED_LIST if user_id is None else _COUNTED_LIST_OF, *arguments)
+        more = True
+    return page.part([ContactTask.of(dict(row)) for row in rows], more=more)
 
 
 _FIND = f"SELECT {_COLUMNS} FROM tasks WHERE id = ANY ($1) AND {_VISIBLE}"  # noqa: S608

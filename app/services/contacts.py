@@ -5,7 +5,7 @@ from uuid import UUID
 
 from app.errors import NotFound
 from app.models.contact import Contact, ContactFields
-from app.models.page import Page
+from app.models.page import Page, Part
 from app.services import Connection
 from app.services.changes import recorded
 from app.services.pages import bounds, newest_first
@@ -49,10 +49,15 @@ SELECT {_COLUMNS} FROM contacts WHERE ($1::text IS NULL OR user_id = $1) AND {ne
 """  # noqa: S608
 
 
-async def list_contacts(db: Connection, owner: str | None, page: Page) -> list[Contact]:
-    """One page of contacts, newest first."""
-    rows = await db.fetch(_LIST, owner, *bounds(page))
-    return [Contact.model_construct(**row) for row in rows]
+_AT_ONCE = 128
+"""Contacts of at most 4 kB each."""
+
+
+async def list_contacts(db: Connection, owner: str | None, page: Page) -> Part[Contact]:
+    """The first part of a page of contacts, newest first."""
+    rows = await db.fetch(_LIST, owner, *bounds(page, _AT_ONCE))
+    entries = [Contact.model_construct(**row) for row in rows]
+    return page.part(entries, more=len(entries) == _AT_ONCE)
 
 
 _FIND = f"SELECT {_COLUMNS} FROM contacts WHERE id = ANY ($1)"  # noqa: S608

@@ -1,12 +1,13 @@
 """What the mirror of the contacts' door shows: contacts, their calls, their tasks and nobody's."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any
 from uuid import UUID
 
 from app.models.call import Call
 from app.models.contact import Contact
 from app.models.contact_task import ContactTask
-from app.models.page import Page
+from app.models.page import Page, Part
 from app.services import Connection, calls, contact_tasks, contacts
 
 Document = Contact | Call | ContactTask
@@ -34,8 +35,8 @@ async def find_documents(
     return found
 
 
-async def list_documents(db: Connection, kind: str, page: Page) -> Sequence[Document]:
-    """One page of all that the mirror shows of a kind, newest first."""
+async def list_documents(db: Connection, kind: str, page: Page) -> Part[Any]:
+    """The first part of a page of all that the mirror shows of a kind, newest first."""
     if kind == "contact":
         return await contacts.list_contacts(db, None, page)
     if kind == "call":

@@ -1,40 +1,55 @@
-"""Lists of tasks, in pages. A statement has no conditions but those that are asked for."""
+"""Lists of tasks, part by part. A statement has no conditions but those that are asked for.
+
+A part is so many tasks, or so many bytes. A page of brief tasks cannot be longer than that, so the
+bytes are counted only where a task is not brief.
+"""
 
 from collections.abc import Iterator
 from functools import cache
 from itertools import count
 from typing import Any, NamedTuple
 
-from app.models.task import Task
+from asyncpg import Record
+
+from app.models.page import ALL
 from app.models.task_list import NEWEST_FIRST, Position, TaskFilter, TaskSort
 from app.services import Connection
-from app.services.tasks import COLUMNS
+from app.services.pages import BRIEF_BYTES, PAGE_BYTES, cut
 
 PAGE_SIZE = 250
-"""Tasks a page where nobody asks for fewer: about 75 kB, so that none keeps the worker long."""
+"""Tasks that are fetched at once: about 75 kB, so that none keeps the worker long."""
+SEARCHED_CHARACTERS = 2000
+"""How far into a description a search looks: further, each of many long ones would take ms."""
 
 
 class Slice(NamedTuple):
     """Which part of a list: so many tasks after a position, or after so many others."""
 
-    size: int = PAGE_SIZE
+    size: int = ALL
     after: Position | None = None
     offset: int = 0
 
+    @property
+    def at_once(self) -> int:
+        """How many of them are fetched at once, unless they are too long."""
+        return min(self.size, PAGE_SIZE)
+
+    def without(self, fetched: int, last: Position | None) -> "Slice | None":
+        """What is left after so many tasks, of which this was the last; None where nothing is."""
+        left = self.size - fetched
+        return Slice(left, last) if last and left else None
+
 
 class Page(NamedTuple):
-    """The JSON of tasks between commas; `last` is None where no more can follow."""
+    """The JSON of a slice's first tasks between commas, as many as are fetched at once.
 
-    tasks: str
+    `last` is None where no more can follow in the list, `rest` where the slice ends here.
+    """
+
+    tasks: bytes
     size: int
     last: Position | None
-
-
-class Rows(NamedTuple):
-    """The tasks themselves, for doors with a spelling of their own."""
-
-    tasks: list[Task]
-    last: Position | None
+    rest: Slice | None
 
 
 _CONDITIONS = {
@@ -44,7 +59,7 @@ _CONDITIONS = {
     "tags": "tags @> {}::text[]",
     "due_from": "due_date >= {}",
     "due_to": "due_date <= {}",
-    "search": "(title ILIKE {0} OR description ILIKE {0})",
+    "search": f"(title ILIKE {{0}} OR left(description, {SEARCHED_CHARACTERS}) ILIKE {{0}})",
 }
 # Later than any due date, so that tasks without one come last.
 _NEVER = "timestamptz '9998-12-31 23:59:59.999999Z'"
@@ -58,38 +73,54 @@ _SORT_KEYS = {
 }
 
 
+class Shape(NamedTuple):
+    """What makes one statement another: not the values that are asked for."""
+
+    filters: tuple[str, ...]
+    sort: TaskSort
+    following: bool
+    skipping: bool
+
+    def order(self, key: str = "key") -> str:
+        direction = "DESC" if self.sort[0] == "-" else "ASC"
+        return f"{key} {direction}, id {direction}"
+
+
 def _conditions(filters: tuple[str, ...], numbers: Iterator[int]) -> str:
     given = (_CONDITIONS[name].format(f"${next(numbers)}") for name in filters)
     return " AND ".join(("user_id = $1 AND deleted_at IS NULL", *given))
 
 
-@cache
-def _selection(
-    columns: str, filters: tuple[str, ...], sort: TaskSort, *, following: bool, skipping: bool
-) -> str:
+def selection(columns: str, shape: Shape) -> str:
     numbers = count(3)
-    key, direction = _SORT_KEYS[sort.removeprefix("-")], "DESC" if sort[0] == "-" else "ASC"
-    conditions = _conditions(filters, numbers)
-    if following:
-        beyond = "<" if direction == "DESC" else ">"
+    key = _SORT_KEYS[shape.sort.removeprefix("-")]
+    conditions = _conditions(shape.filters, numbers)
+    if shape.following:
+        beyond = "<" if shape.sort[0] == "-" else ">"
         conditions += f" AND ({key}, id) {beyond} (${next(numbers)}, ${next(numbers)})"
-    offset = f"OFFSET ${next(numbers)}" if skipping else ""
+    offset = f"OFFSET ${next(numbers)}" if shape.skipping else ""
     return f"""
         SELECT {columns}, {key} AS key
         FROM tasks
         WHERE {conditions}
-        ORDER BY {key} {direction}, id {direction}
+        ORDER BY {shape.order(key)}
         LIMIT $2 {offset}
     """  # noqa: S608 - composed of constants; the values are parameters
 
 
-def _arguments(user_id: str, filters: dict[str, Any], part: Slice) -> list[Any]:
-    return [
-        *(user_id, part.size),
-        *filters.values(),
-        *(part.after or ()),
-        *([part.offset] if part.offset else ()),
-    ]
+class Request(NamedTuple):
+    """A statement's shape and its arguments."""
+
+    shape: Shape
+    arguments: list[Any]
+
+    @classmethod
+    def of(cls, user_id: str, filters: TaskFilter, sort: TaskSort, part: Slice) -> "Request":
+        given = _given(filters)
+        shape = Shape(tuple(given), sort, part.after is not None, bool(part.offset))
+        offset = [part.offset] if part.offset else []
+        arguments = [user_id, part.at_once, *given.values(), *(part.after or ()), *offset]
+        return cls(shape, arguments)
 
 
 def _given(filters: TaskFilter) -> dict[str, Any]:
@@ -105,20 +136,7 @@ def _given(filters: TaskFilter) -> dict[str, Any]:
     return given
 
 
-async def fetch_rows(
-    db: Connection,
-    user_id: str,
-    filters: TaskFilter,
-    sort: TaskSort = NEWEST_FIRST,
-    part: Slice | None = None,
-) -> Rows:
-    """One part of the list of a user's tasks."""
-    part, given = part or Slice(), _given(filters)
-    options = {"following": part.after is not None, "skipping": bool(part.offset)}
-    statement = _selection(COLUMNS, tuple(given), sort, **options)
-    rows = await db.fetch(statement, *_arguments(user_id, given, part))
-    last = Position(rows[-1]["key"], rows[-1]["id"]) if len(rows) == part.size else None
-    return Rows([Task.model_construct(**row) for row in rows], last)
+TEXT_SIZE = "octet_length(title) + coalesce(octet_length(description), 0)"
 
 
 # Built by PostgreSQL and passed on as bytes: a list costs the worker nothing per task.
@@ -127,9 +145,9 @@ _TEXT_JSON = "coalesce(to_json({0})::text, 'null')"
 _INSTANT_JSON = """coalesce('"' || replace(
             to_char({0} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US'), '.000000', ''
         ) || 'Z"', 'null')"""
-_TASK_JSON = f"""id, concat(
+_TASK_JSON = f"""concat(
         '{{"id":"', id,
-        '","user_id":', to_json(user_id),
+        '","user_id":', (SELECT to_json($1::text)),
         ',"title":', to_json(title),
         ',"description":', {_TEXT_JSON.format("description")},
         ',"status":', to_json(status),
@@ -138,7 +156,20 @@ _TASK_JSON = f"""id, concat(
         ',"completed_at":', {_INSTANT_JSON.format("completed_at")},
         ',"due_date":', {_INSTANT_JSON.format("due_date")},
         '}}'
-    ) AS task"""
+    )"""
+_SHOWN = "id, title, description, status, priority, created_at, completed_at, due_date"
+
+
+def _brief_json(shape: Shape) -> str:
+    brief = f"CASE WHEN {TEXT_SIZE} <= {BRIEF_BYTES} THEN {_TASK_JSON} END"
+    return selection(f"id, {brief} AS task", shape)
+
+
+def _counted_json(shape: Shape) -> str:
+    """Cut by what is stored, which is not read for that, and then by what is shown of it."""
+    stored = cut(selection(_SHOWN, shape), f"{_SHOWN}, key", f"300 + {TEXT_SIZE}", shape.order())
+    shown = f"SELECT id, {_TASK_JSON} AS task, key FROM ({stored}) AS stored"  # noqa: S608
+    return cut(shown, "id, task, key", "octet_length(task)", shape.order())
 
 
 @cache
@@ -148,13 +179,22 @@ def page_statement(
     *,
     following: bool = False,
     skipping: bool = False,
+    counted: bool = False,
 ) -> str:
-    """A page as JSON: user, size, values of the filters, position or offset are its parameters."""
-    selection = _selection(_TASK_JSON, filters, sort, following=following, skipping=skipping)
+    """A page as JSON: user, size, values of the filters, position or offset are its parameters.
+
+    Its tasks are null where they are too long, unless their bytes are counted.
+    """
+    shape = Shape(filters, sort, following, skipping)
+    selected = _counted_json(shape) if counted else _brief_json(shape)
+    most = "" if counted else f"AND octet_length(string_agg(task, ',')) <= {PAGE_BYTES}"
     return f"""
-        SELECT coalesce(string_agg(task, ','), '') AS tasks, count(*) AS size,
-            (array_agg(key))[count(*)] AS key, (array_agg(id))[count(*)] AS id
-        FROM ({selection}) AS page
+        SELECT textsend(CASE
+                WHEN count(*) = 0 THEN ''
+                WHEN count(*) = count(task) {most} THEN string_agg(task, ',')
+            END) AS tasks,
+            count(*) AS size, (array_agg(key))[count(*)] AS key, (array_agg(id))[count(*)] AS id
+        FROM ({selected}) AS page
     """  # noqa: S608
 
 
@@ -165,14 +205,28 @@ async def fetch_page(
     sort: TaskSort = NEWEST_FIRST,
     part: Slice | None = None,
 ) -> Page:
-    """One part of the list of a user's tasks, as JSON."""
-    part, given = part or Slice(), _given(filters)
-    options = {"following": part.after is not None, "skipping": bool(part.offset)}
-    statement = page_statement(tuple(given), sort, **options)
-    row = await db.fetchrow(statement, *_arguments(user_id, given, part))
+    """The first tasks of a part of the list of a user's tasks, as JSON."""
+    part = part or Slice()
+    shape, arguments = Request.of(user_id, filters, sort, part)
+    tasks, size, key, task_id = await _fetch_json(db, shape, arguments)
+    may_go_on = size == part.at_once
+    if tasks is None:
+        tasks, size, key, task_id = await _fetch_json(db, shape, arguments, counted=True)
+        may_go_on = size > 0
+    last = Position(key, task_id) if may_go_on else None
+    return Page(tasks, size, last, part.without(size, last))
+
+
+async def _fetch_json(
+    db: Connection, shape: Shape, arguments: list[Any], *, counted: bool = False
+) -> Record:
+    filters, sort, following, skipping = shape
+    statement = page_statement(
+        filters, sort, following=following, skipping=skipping, counted=counted
+    )
+    row = await db.fetchrow(statement, *arguments)
     assert row is not None  # noqa: S101 - an aggregate always returns one row
-    tasks, size, key, task_id = row
-    return Page(tasks, size, Position(key, task_id) if size == part.size else None)
+    return row
 
 
 @cache

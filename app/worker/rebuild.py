@@ -1,7 +1,7 @@
 """The whole bucket anew, while the service goes on writing."""
 
 from app.database import Database
-from app.models.page import MAX_LIMIT, Page
+from app.models.page import ALL, Page
 from app.services import deliveries, mirror
 from app.worker.mirror import FOLDERS, Mirror
 
@@ -27,9 +27,8 @@ async def _request_strays(sink: Mirror, database: Database, kind: str) -> None:
 
 
 async def _request_all(sink: Mirror, database: Database, kind: str) -> None:
-    page: Page | None = Page(limit=MAX_LIMIT)
+    page: Page | None = Page.model_construct(limit=ALL)
     while page is not None:
         async with database.connection() as db:
-            documents = await mirror.list_documents(db, kind, page)
+            documents, page = await mirror.list_documents(db, kind, page)
             await deliveries.repeat(db, sink.name, kind, [document.id for document in documents])
-        page = page.following(documents)

@@ -6,12 +6,13 @@ from uuid import UUID
 from pydantic import BaseModel, Field
 
 from app.commands.action import Context, action
+from app.commands.models import Json, json_list
 from app.errors import NotFound
 from app.models.call import Call, CallFields, CallList, CallStatus
 from app.models.caller import CallerKind
-from app.models.page import Page
+from app.models.page import Page, Part
 from app.models.text import UserId
-from app.services import calls
+from app.services import Connection, calls
 
 _ALLOW: frozenset[CallerKind] = frozenset({"partner", "service"})
 _EXAMPLE_ID = "550e8400-e29b-41d4-a716-446655440000"
@@ -55,13 +56,14 @@ class ListCalls(Page):
 
 
 @action(scope="calls:read", allow=_ALLOW, examples=({}, {"status": "scheduled", "limit": 20}))
-async def list_calls(context: Context, payload: ListCalls) -> CallList:
+async def list_calls(context: Context, payload: ListCalls) -> Json[CallList]:
     """Returns one page of calls, newest first; a page that is not full is the last."""
-    return CallList.model_construct(
-        calls=await calls.list_calls(
-            context.db, context.owner, payload.user_id, payload.status, payload
-        )
-    )
+    owner = context.owner
+
+    async def fetch(db: Connection, page: ListCalls) -> Part[Call]:
+        return await calls.list_calls(db, owner, page.user_id, page.status, page)
+
+    return await json_list(context.db, payload, fetch, b'{"calls":[')
 
 
 class GetCall(BaseModel):

@@ -3,7 +3,7 @@
 from pydantic import BaseModel
 
 from app.commands.action import Context, action
-from app.errors import AlreadyAssigned, NotFound, Taken
+from app.errors import AlreadyAssigned, Full, NotFound, Taken
 from app.models.caller import PEOPLE, SERVICES
 from app.models.category import (
     DEFAULT_COLOR,
@@ -28,14 +28,13 @@ class CreateCategory(CategoryFields):
 @action(
     scope="categories:write",
     writes=True,
-    single_statement=True,
     idempotent=False,
     allow=PEOPLE | SERVICES,
-    raises=(Taken,),
+    raises=(Taken, Full),
     examples=({"name": "Litter", "color": DEFAULT_COLOR},),
 )
 async def create_category(context: Context, payload: CreateCategory) -> Category:
-    """Stores a new category for the user and returns it with its generated id."""
+    """Stores a new category for the user, who may have 200, and returns it with its id."""
     return await categories.insert_category(context.db, context.user_id, payload)
 
 
@@ -83,11 +82,11 @@ class AssignCategory(BaseModel):
     writes=True,
     idempotent=False,
     allow=PEOPLE | SERVICES,
-    raises=(NotFound, AlreadyAssigned),
+    raises=(NotFound, AlreadyAssigned, Full),
     examples=({"task_id": EXAMPLE_TASK_ID, "category_id": EXAMPLE_ID},),
 )
 async def assign_category(context: Context, payload: AssignCategory) -> CategorizedTask:
-    """Puts a task into a category and returns the task with all its categories."""
+    """Puts a task into a category, 50 at most, and returns the task with all its categories."""
     return await categories.assign_category(
         context.db, payload.task_id, payload.category_id, context.owner
     )

@@ -9,6 +9,7 @@ from uuid import UUID
 from pydantic import BaseModel, Field
 
 from app.commands.action import Context, action
+from app.commands.models import Json, json_list
 from app.errors import NotFound
 from app.models.caller import CallerKind
 from app.models.contact_task import (
@@ -19,9 +20,9 @@ from app.models.contact_task import (
     ContactTaskList,
     ContactTaskStatus,
 )
-from app.models.page import Page
+from app.models.page import Page, Part
 from app.models.task import TaskChanges, TaskFields
-from app.services import contact_tasks, contacts, tasks
+from app.services import Connection, contact_tasks, contacts, tasks
 
 _ALLOW: frozenset[CallerKind] = frozenset({"partner"})
 
@@ -51,12 +52,14 @@ class ListContactTasks(Page):
 
 
 @action(scope="tasks:read", allow=_ALLOW)
-async def list_contact_tasks(context: Context, payload: ListContactTasks) -> ContactTaskList:
+async def list_contact_tasks(context: Context, payload: ListContactTasks) -> Json[ContactTaskList]:
     """Returns one page of tasks, newest first; a page that is not full is the last."""
-    status = CANONICAL[payload.status] if payload.status else None
-    return ContactTaskList.model_construct(
-        tasks=await contact_tasks.list_tasks(context.db, payload.user_id, status, payload)
-    )
+
+    async def fetch(db: Connection, page: ListContactTasks) -> Part[ContactTask]:
+        status = CANONICAL[page.status] if page.status else None
+        return await contact_tasks.list_tasks(db, page.user_id, status, page)
+
+    return await json_list(context.db, payload, fetch, b'{"tasks":[')
 
 
 class GetContactTask(BaseModel):

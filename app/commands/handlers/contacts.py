@@ -6,11 +6,12 @@ from uuid import UUID
 from pydantic import BaseModel, Field
 
 from app.commands.action import Context, action
+from app.commands.models import Json, json_list
 from app.errors import NotFound
 from app.models.caller import CallerKind
 from app.models.contact import Contact, ContactFields, ContactList
-from app.models.page import Page
-from app.services import contacts
+from app.models.page import Page, Part
+from app.services import Connection, contacts
 
 _ALLOW: frozenset[CallerKind] = frozenset({"partner", "service"})
 _EXAMPLE_ID = "550e8400-e29b-41d4-a716-446655440000"
@@ -49,11 +50,14 @@ class ListContacts(Page):
 
 
 @action(scope="contacts:read", allow=_ALLOW, examples=({}, {"limit": 20}))
-async def list_contacts(context: Context, payload: ListContacts) -> ContactList:
+async def list_contacts(context: Context, payload: ListContacts) -> Json[ContactList]:
     """Returns one page of contacts, newest first; a page that is not full is the last."""
-    return ContactList.model_construct(
-        contacts=await contacts.list_contacts(context.db, context.owner, payload)
-    )
+    owner = context.owner
+
+    async def fetch(db: Connection, page: ListContacts) -> Part[Contact]:
+        return await contacts.list_contacts(db, owner, page)
+
+    return await json_list(context.db, payload, fetch, b'{"contacts":[')
 
 
 class GetContact(BaseModel):

@@ -1,7 +1,7 @@
 """What can be done with tasks."""
 
 from functools import partial
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 from pydantic_core import PydanticCustomError
@@ -23,6 +23,7 @@ from app.models.task import (
 )
 from app.models.task_list import NEWEST_FIRST, Position, TaskFilter, TaskList, TaskSort
 from app.services import Connection, task_lists, tasks
+from app.services.task_lists import Slice
 
 _EXAMPLE_ID = "550e8400-e29b-41d4-a716-446655440000"
 
@@ -95,18 +96,24 @@ class ListTasks(TaskFilter):
         return cursor
 
     @property
-    def part(self) -> task_lists.Slice | None:
-        """The page; None where the whole list is asked for."""
-        if self.limit is None and self.page is None and self.cursor is None:
-            return None
+    def is_paged(self) -> bool:
+        """Whether a page is asked for, and not the whole list."""
+        return any(given is not None for given in (self.limit, self.page, self.cursor))
+
+    @property
+    def part(self) -> Slice:
+        """The page, or the whole list."""
+        if not self.is_paged:
+            return Slice()
         size = self.limit or _PAGE_SIZE
         after = None if self.cursor is None else Position.of_cursor(self.cursor, self.sort)
-        return task_lists.Slice(size, after, size * ((self.page or 1) - 1))
+        return Slice(size, after, size * ((self.page or 1) - 1))
 
 
 @action(
     scope="tasks:read",
     replicable=True,
+    searches=lambda payload: payload.search is not None,
     allow=PEOPLE | SERVICES,
     examples=({}, {"status": "pending"}, {"sort": "due_date", "limit": 20}),
 )
@@ -114,36 +121,44 @@ async def list_tasks(context: Context, payload: ListTasks) -> Json[TaskList]:
     """Returns the user's tasks, newest first unless sorted otherwise, and their count.
 
     With limit, page or cursor it returns one page, and next_cursor for the one that follows;
-    with page also the total. Without them it returns all tasks.
+    with page also the total. Without them it returns all tasks. A search looks at titles and the
+    first 2,000 characters of descriptions.
     """
-    part = payload.part
-    if part is None:
-        return await _list_from(context.db, context.user_id, payload)
-    page = await task_lists.fetch_page(context.db, context.user_id, payload, payload.sort, part)
-    members = f'"count":{page.size}'
+    total = None
     if payload.page is not None:
         total = await task_lists.count_tasks(context.db, context.user_id, payload)
-        members += f',"total":{total}'
-    cursor = f'"{page.last.cursor(payload.sort)}"' if page.last else "null"
-    return Json(f'{{"tasks":[{page.tasks}],{members},"next_cursor":{cursor}}}'.encode())
+    listing = _Listing(context.user_id, payload, total)
+    return await listing.go_on(context.db, payload.part, b'{"tasks":[')
 
 
-async def _list_from(
-    db: Connection,
-    user_id: str,
-    payload: ListTasks,
-    count: int = 0,
-    after: Position | None = None,
-) -> Json[TaskList]:
-    """The list from a position on, after so many tasks; a long one goes on part by part."""
-    part = task_lists.Slice(after=after)
-    page = await task_lists.fetch_page(db, user_id, payload, payload.sort, part)
-    count += page.size
-    opening = '{"tasks":[' if after is None else "," if page.size else ""
-    if page.last is None:
-        return Json(f'{opening}{page.tasks}],"count":{count}}}'.encode())
-    rest = partial(_list_from, user_id=user_id, payload=payload, count=count, after=page.last)
-    return Json(f"{opening}{page.tasks}".encode(), rest)
+class _Listing(NamedTuple):
+    """One answer of list-tasks: what was asked for, and what is known so far."""
+
+    user_id: str
+    payload: ListTasks
+    total: int | None
+    size: int = 0
+
+    async def go_on(
+        self, db: Connection, part: Slice, opening: bytes | None = None
+    ) -> Json[TaskList]:
+        """The answer from here on, of which a long one has a rest."""
+        payload = self.payload
+        page = await task_lists.fetch_page(db, self.user_id, payload, payload.sort, part)
+        listed = self._replace(size=self.size + page.size)
+        if page.rest is None:
+            return Json(page.tasks, opening, listed.closing(page.last))
+        return Json(page.tasks, opening, rest=partial(listed.go_on, part=page.rest))
+
+    def closing(self, last: Position | None) -> bytes:
+        """What follows the tasks."""
+        members = f'],"count":{self.size}'
+        if self.total is not None:
+            members += f',"total":{self.total}'
+        if self.payload.is_paged:
+            cursor = f'"{last.cursor(self.payload.sort)}"' if last else "null"
+            members += f',"next_cursor":{cursor}'
+        return f"{members}}}".encode()
 
 
 class GetTask(BaseModel):
