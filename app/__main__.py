@@ -18,8 +18,10 @@ from dotenv import dotenv_values
 
 from app.cli.database import clear_errors, on_database
 from app.cli.keys import keys_group
-from app.config import DEVELOPMENT_VALUES, Settings, load_settings
+from app.config import DEVELOPMENT_VALUES, Settings, load, load_settings, settings_to_serve
+from app.doubts import warn_of_doubts
 from app.logs import configure_logs, logger
+from app.process_settings import ProcessSettings
 from app.services import keys
 from app.worker import command
 
@@ -55,7 +57,7 @@ def dev(port: int, host: str, reload: bool) -> None:
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: sys.exit(0))
     _require_free_port(host, port)
-    os.environ.setdefault("ENVIRONMENT", "development")
+    os.environ["ENVIRONMENT"] = os.environ.get("ENVIRONMENT") or "development"
     _open_doors(port)
     _require_database()
     settings = load_settings()
@@ -134,7 +136,7 @@ def _welcome(settings: Settings, port: int) -> None:
 @cli.command()
 def serve() -> None:
     """Serve for production: WEB_CONCURRENCY gunicorn workers on PORT."""
-    settings = load_settings()
+    settings = settings_to_serve()
     if settings.web_concurrency > 1 or settings.metrics_port:
         # One process cannot tell another's figures; a lone worker does better without files.
         _share_metrics()
@@ -146,6 +148,7 @@ def serve() -> None:
     configure_logs(settings)
     if settings.environment == "development":
         logger.warning("published_development_keys_are_accepted", remedy="ENVIRONMENT=production")
+    warn_of_doubts(settings)
     if settings.counts_apart:
         logger.warning("each_worker_counts_rate_limits_for_itself", remedy="REDIS_URL")
     if settings.metrics_port:
@@ -173,11 +176,11 @@ def _share_metrics() -> None:
 @cli.command()
 def migrate() -> None:
     """Bring the database's schema up to date. To go back: alembic downgrade."""
-    _migrate(load_settings())
+    _migrate(load(ProcessSettings))
     click.echo("Migrated.")
 
 
-def _migrate(settings: Settings) -> None:
+def _migrate(settings: ProcessSettings) -> None:
     from app import migrations  # noqa: PLC0415 - SQLAlchemy is large, serving does without it
 
     url = (settings.migration_database_url or settings.database_url).get_secret_value()

@@ -1,18 +1,11 @@
 """Settings from the environment and `.env`, checked before anything starts."""
 
 import re
-from typing import Annotated, Literal, Self
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+from typing import Annotated, ClassVar, Self, TypeVar
+from urllib.parse import urlsplit
 
-from pydantic import (
-    AfterValidator,
-    Field,
-    SecretStr,
-    ValidationError,
-    field_validator,
-    model_validator,
-)
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import NoDecode
 
 from app.door_settings import (
     AccountSettings,
@@ -21,23 +14,9 @@ from app.door_settings import (
     SessionSettings,
     UserTaskSettings,
 )
+from app.process_settings import ProcessSettings
 
 DEVELOPMENT_ADMIN_KEY = "dev-admin-key-replace-in-production"
-_PLACEHOLDER = re.compile(
-    r"^(dev|your|test|demo)[-_]|change|replace|example|placeholder|secret-key"
-)
-_MINIMUM_SECRET_LENGTH = 16
-# Secrets of other services, or URLs with one in them, which are not ours to judge.
-_OF_OTHERS = frozenset(
-    {
-        "database_url",
-        "migration_database_url",
-        "database_replica_url",
-        "redis_url",
-        "smtp_password",
-        "aws_secret_access_key",
-    }
-)
 DEVELOPMENT_VALUES = {
     "SESSION_HASH_SECRET": "your-secret-key-change-this-in-production",
     "SERVICE_AUTH_TOKEN": "your-service-auth-token-change-this",
@@ -47,78 +26,16 @@ DEVELOPMENT_VALUES = {
     "TASK_API_KEY": "demo-secret-key-change-in-production",
 }
 """What `python -m app dev` sets, where nothing else does, so that every door is open."""
-_PORT = re.compile(r"(\[[^\]]*\]|[^:\[\]]*)(:\d*)?")
+# As browsers send it: without a path, and without a port that goes without saying.
+_ORIGIN = re.compile(r"(?!https://[^/]*:443$|http://[^/]*:80$)[a-z][a-z0-9+.-]*://[^\s/?#@A-Z]+")
+_LOOPBACK = re.compile(r"localhost|.*\.localhost|127(\.\d+){3}|::1|0\.0\.0\.0")
 
 
-def normalize_database_url(url: str) -> str:
-    """The URL as asyncpg takes it, from any form that users paste.
-
-    Drivers in the scheme and Neon's `channel_binding` are dropped; `ssl=` becomes `sslmode=`.
-    """
-    scheme, netloc, path, query, fragment = urlsplit(url)
-    if scheme.partition("+")[0] not in {"postgresql", "postgres"}:
-        raise ValueError("must start with postgresql://")
-    if fragment or not all(map(_PORT.fullmatch, netloc.rpartition("@")[2].split(","))):
-        raise ValueError("has no valid host and port; write a # in a password as %23")
-    options = dict(parse_qsl(query, keep_blank_values=True))
-    options.pop("channel_binding", None)
-    if "ssl" in options:
-        options.setdefault("sslmode", options.pop("ssl"))
-    # A URL whose netloc is empty (a socket directory in the query) keeps its two slashes.
-    return urlunsplit(("postgresql", netloc or "@", path, urlencode(options, safe="/"), ""))
-
-
-def _database_url(secret: SecretStr) -> SecretStr:
-    return SecretStr(normalize_database_url(secret.get_secret_value()))
-
-
-def _primary_url(secret: SecretStr) -> SecretStr:
-    """Of several hosts only the primary will do, unless the URL says otherwise."""
-    parts = urlsplit(secret.get_secret_value())
-    options = dict(parse_qsl(parts.query, keep_blank_values=True))
-    if "," not in parts.netloc or "target_session_attrs" in options:
-        return secret
-    options["target_session_attrs"] = "read-write"
-    return SecretStr(urlunsplit(parts._replace(query=urlencode(options, safe="/"))))
-
-
-DatabaseUrl = Annotated[SecretStr, AfterValidator(_database_url)]
-PrimaryUrl = Annotated[DatabaseUrl, AfterValidator(_primary_url)]
-
-
-class ServiceSettings(BaseSettings):
+class ServiceSettings(ProcessSettings):
     """What the service needs whichever doors are open."""
 
-    model_config = SettingsConfigDict(
-        env_file=".env", extra="ignore", hide_input_in_errors=True, env_ignore_empty=True
-    )
+    needed_secrets: ClassVar[frozenset[str]] = frozenset({"admin_api_key", "api_key_secret"})
 
-    database_url: Annotated[
-        PrimaryUrl,
-        Field(
-            description="PostgreSQL, also behind PgBouncer or Neon's pooler; "
-            "of several hosts the one that takes writes."
-        ),
-    ]
-    migration_database_url: Annotated[
-        PrimaryUrl | None,
-        Field(description="Direct connection for migrations; default `DATABASE_URL`."),
-    ] = None
-    database_replica_url: Annotated[
-        DatabaseUrl | None,
-        Field(description="A streaming replica, for lists and statistics."),
-    ] = None
-    stats_may_lag: Annotated[
-        bool, Field(description="`GET /stats` takes the replica as it is, however far behind.")
-    ] = False
-    environment: Annotated[
-        Literal["development", "staging", "production"],
-        Field(description="Outside development placeholder secrets are refused."),
-    ] = "development"
-    log_level: Annotated[
-        Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"],
-        Field(description="The least severe level that is logged."),
-    ] = "INFO"
     port: Annotated[int, Field(ge=1, le=65535, description="Port to listen on.")] = 8000
     cors_origins: Annotated[
         list[str],
@@ -148,24 +65,9 @@ class ServiceSettings(BaseSettings):
             description="Seconds for which a stopping worker still serves, closing connections.",
         ),
     ] = 3
-    metrics_port: Annotated[
-        int | None,
-        Field(
-            ge=1,
-            le=65535,
-            description="Port of `/metrics` without a key, beside the one under `X-Admin-Key`.",
-        ),
-    ] = None
     purge_after_days: Annotated[
         int, Field(ge=1, le=3650, description="Days for which a deleted task can be restored.")
     ] = 30
-    database_pool_size: Annotated[
-        int, Field(ge=1, description="Most connections one worker opens.")
-    ] = 10
-    database_statement_cache_size: Annotated[
-        int,
-        Field(ge=0, description="Prepared statements kept; 0 behind PgBouncer before 1.21."),
-    ] = 100
 
     @field_validator("cors_origins", mode="before")
     @classmethod
@@ -176,25 +78,17 @@ class ServiceSettings(BaseSettings):
 
     @field_validator("cors_origins")
     @classmethod
-    def _no_wildcard(cls, origins: list[str]) -> list[str]:
+    def _exact_origins(cls, origins: list[str]) -> list[str]:
         if any("*" in origin for origin in origins):
             raise ValueError("a wildcard would let any website call with credentials")
+        if not all(map(_ORIGIN.fullmatch, origins)):
+            raise ValueError("must be origins as browsers send them, like https://app.example.com")
         return origins
 
     @model_validator(mode="after")
-    def _no_placeholder_secrets(self) -> Self:
-        if self.environment == "development":
-            return self
-        secrets = {name: value for name, value in self if isinstance(value, SecretStr)}
-        required = {name: secrets.get(name) for name in ("admin_api_key", "api_key_secret")}
-        for name, secret in (required | secrets).items():
-            if name in _OF_OTHERS:
-                continue
-            if secret is None or _is_placeholder(secret.get_secret_value()):
-                raise ValueError(
-                    f"{name.upper()} must be a real secret of {_MINIMUM_SECRET_LENGTH} or more "
-                    "characters outside development"
-                )
+    def _ports_apart(self) -> Self:
+        if self.metrics_port == self.port:
+            raise ValueError("METRICS_PORT must be another port than PORT")
         return self
 
     @property
@@ -210,15 +104,30 @@ class ServiceSettings(BaseSettings):
         return self.docs_enabled
 
 
+class WorkerSettings(ContactSettings, ProcessSettings):
+    """What the worker is told: the bucket, and no door's key."""
+
+
 class Settings(
-    ContactSettings,
     UserTaskSettings,
     AccountSettings,
     SessionSettings,
     LimitSettings,
     ServiceSettings,
+    WorkerSettings,
 ):
     """Every setting, by its environment variable in lower case."""
+
+    @model_validator(mode="after")
+    def _mail_that_helps(self) -> Self:
+        insisting = self.jwt_secret is not None and self.require_verified_email
+        if self.environment == "development" or not insisting:
+            return self
+        if self.smtp_host is None:
+            raise ValueError("REQUIRE_VERIFIED_EMAIL needs SMTP_HOST, or nobody gets in")
+        if self.links_lead_home:
+            raise ValueError("REQUIRE_VERIFIED_EMAIL needs a PUBLIC_URL that its mail can lead to")
+        return self
 
     @property
     def doors(self) -> list[str]:
@@ -234,6 +143,11 @@ class Settings(
         return [name for name, is_open in opened.items() if is_open]
 
     @property
+    def links_lead_home(self) -> bool:
+        """Whether the links in mail lead to the reader's own machine."""
+        return bool(_LOOPBACK.fullmatch(urlsplit(self.public_url).hostname or ""))
+
+    @property
     def limits_requests(self) -> bool:
         """Whether there are rate limits at all."""
         return bool(self.execute_rate_limit or self.opens_sessions or self.jwt_secret)
@@ -244,16 +158,42 @@ class Settings(
         return self.limits_requests and self.web_concurrency > 1 and self.redis_url is None
 
 
-def _is_placeholder(secret: str) -> bool:
-    return len(secret) < _MINIMUM_SECRET_LENGTH or bool(_PLACEHOLDER.search(secret.lower()))
+Loaded = TypeVar("Loaded", bound=ProcessSettings)
+
+
+def load(kind: type[Loaded]) -> Loaded:
+    """The settings of this kind; ends the process with one clear line when they cannot be used."""
+    try:
+        return kind()
+    except ValidationError as error:
+        raise SystemExit(_refusal(error)) from None
 
 
 def load_settings() -> Settings:
-    """The settings of this process; ends it with one clear line when they cannot be used."""
+    """Every setting, or the end of the process."""
+    return load(Settings)
+
+
+def settings_to_serve() -> Settings:
+    """Every setting, for a process that answers the world.
+
+    That this is development must be written down, as published secrets are accepted there;
+    otherwise it is production.
+    """
+    settings = load(Settings)
+    if "environment" in settings.model_fields_set:
+        return settings
     try:
-        return Settings()
+        return Settings(environment="production")
     except ValidationError as error:
-        raise SystemExit(f"Configuration error: {'; '.join(_complaints(error))}") from None
+        raise SystemExit(
+            f"{_refusal(error)}; without ENVIRONMENT this is production: "
+            "write ENVIRONMENT=development to serve with published secrets"
+        ) from None
+
+
+def _refusal(error: ValidationError) -> str:
+    return f"Configuration error: {'; '.join(_complaints(error))}"
 
 
 def _complaints(error: ValidationError) -> list[str]:

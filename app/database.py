@@ -10,10 +10,11 @@ import asyncpg
 from pydantic import SecretStr
 from starlette.requests import Request
 
-from app.config import Settings
 from app.connect import Connector
 from app.errors import Unavailable
+from app.outage import Outage
 from app.pool import Pool
+from app.process_settings import ProcessSettings
 from app.replica import Answer, Question, Replica
 from app.services import Connection
 from app.services.changes import fetch_progress
@@ -36,23 +37,26 @@ class Database:
 
     _replica: Replica | None = None
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: ProcessSettings) -> None:
         self._settings = settings
         self._pool: Pool | None = None
         self._probe: Pool | None = None
         self._probing = asyncio.Lock()
         self._probed_at = 0.0
         self._ready = False
+        self._outage = Outage()
 
     async def open(self) -> None:
         """Prepares the pools; they connect when first used."""
-        connect = self._connector(self._settings.database_url, _CONNECT_TIMEOUT)
+        connect = self._outage.watching(
+            self._connector(self._settings.database_url, _CONNECT_TIMEOUT)
+        )
         self._pool = Pool(connect, self._settings.database_pool_size)
         # The probe has a connection of its own: a busy pool is no outage.
         self._probe = Pool(connect, 1)
         if self._settings.database_replica_url is not None:
-            connect = self._connector(self._settings.database_replica_url, _REPLICA_CONNECT_TIMEOUT)
-            self._replica = Replica(connect, self._settings.database_pool_size)
+            replica = self._connector(self._settings.database_replica_url, _REPLICA_CONNECT_TIMEOUT)
+            self._replica = Replica(replica, self._settings.database_pool_size)
 
     def _connector(self, url: SecretStr, seconds: float) -> Connector:
         return Connector(
@@ -122,9 +126,12 @@ class Database:
         assert self._probe is not None, "the lifespan opens the pool"  # noqa: S101
         try:
             async with self._probe.lend(_PROBE_TIMEOUT) as connection:
-                return bool(await connection.fetchval("SELECT true"))
-        except Unavailable:
+                answers = bool(await connection.fetchval("SELECT true"))
+        except Unavailable as error:
+            self._outage.note_away(error.__cause__ or error)
             return False
+        self._outage.note_back()
+        return answers
 
 
 class Statements:

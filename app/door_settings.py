@@ -1,7 +1,7 @@
 """Settings of the doors and of what they share, a class each; Settings inherits them all."""
 
 import re
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from pydantic import (
     AfterValidator,
@@ -12,6 +12,7 @@ from pydantic import (
     SecretStr,
     StringConstraints,
     TypeAdapter,
+    model_validator,
 )
 from pydantic import ValidationError as InvalidUrl
 
@@ -139,6 +140,12 @@ class AccountSettings(BaseModel):
     smtp_password: Annotated[SecretStr | None, Field(description="And with which password.")] = None
     mail_from: Annotated[Email, Field(description="The sender of mail.")] = "no-reply@example.com"
 
+    @model_validator(mode="after")
+    def _can_log_in(self) -> Self:
+        if self.smtp_host and self.smtp_username and not self.smtp_password:
+            raise ValueError("SMTP_USERNAME needs SMTP_PASSWORD")
+        return self
+
 
 class ContactSettings(BaseModel):
     """The door of contacts, and the bucket that mirrors what it shows."""
@@ -162,3 +169,9 @@ class ContactSettings(BaseModel):
     aws_secret_access_key: Annotated[
         SecretStr | None, Field(description="Secret of `AWS_ACCESS_KEY_ID`.")
     ] = None
+
+    @model_validator(mode="after")
+    def _whole_key(self) -> Self:
+        if self.aws_s3_bucket and bool(self.aws_access_key_id) != bool(self.aws_secret_access_key):
+            raise ValueError("AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY need each other")
+        return self

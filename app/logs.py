@@ -12,7 +12,7 @@ import orjson
 import structlog
 from structlog.typing import EventDict, ExcInfo, FilteringBoundLogger, Processor
 
-from app.config import Settings
+from app.process_settings import ProcessSettings
 
 logger: FilteringBoundLogger = structlog.get_logger()
 
@@ -33,7 +33,7 @@ def log_unexpected(scope: MutableMapping[str, Any]) -> None:
     logger.exception("unexpected_error", request_id=scope["log"]["request_id"])
 
 
-def configure_logs(settings: Settings) -> None:
+def configure_logs(settings: ProcessSettings) -> None:
     """Sends our lines and those of the libraries to standard output in one format."""
     shared: list[Processor] = [
         structlog.processors.add_log_level,

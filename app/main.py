@@ -19,9 +19,10 @@ from app.answers import refusal
 from app.auth import ServiceKeys
 from app.commands.router import Commands
 from app.commands.router import router as commands
-from app.config import Settings, load_settings
+from app.config import Settings, settings_to_serve
 from app.database import Database
 from app.doors import open_doors
+from app.doubts import warn_of_doubts
 from app.errors import AppError
 from app.logs import configure_logs, logger
 from app.middleware import CORS, BodyLimit, Faults, RequestLog
@@ -37,8 +38,11 @@ Press *Authorize*, enter a service key, and try `POST /execute` with one of its 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
     """The ASGI application for these settings, or for those of the environment."""
-    settings = settings or load_settings()
+    is_given = settings is not None
+    settings = settings or settings_to_serve()
     configure_logs(settings)
+    if not is_given:  # else whoever loaded them warns, once for all workers
+        warn_of_doubts(settings)
     app = _documented_app(settings)
     app.state.settings = settings
     app.state.database = Database(settings)

@@ -19,6 +19,7 @@ from app.answers import refusal
 from app.commands.registry import ACTION_HANDLERS
 from app.logs import logger
 from app.metrics import record_request
+from app.refusals import Refusals
 
 MAX_BODY_BYTES = 1024 * 1024
 BODY_SECONDS = 10.0
@@ -55,6 +56,7 @@ def _sane_id(headers: dict[bytes, bytes], name: bytes) -> bytes | None:
 class RequestLog:
     """Gives every request an id, every answer that id, and the log one line about both.
 
+    A wave of 503s is summed up.
     Whoever handles the request adds what it knows to `scope["log"]`, and what the answer has to
     say, whatever it is, to `scope["answer_headers"]`.
     """
@@ -63,10 +65,12 @@ class RequestLog:
         self.app = app
         self._headers = dict([_NOSNIFF, _HSTS] if secure else [_NOSNIFF])
         self._logger = logger.bind()  # binding at every line would cost as much as the line
+        self._refusals = Refusals()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
-            return await self.app(scope, receive, send)
+            await self.app(scope, receive, send)
+            return self._refusals.tell()  # the service ends
         started = perf_counter()
         headers = dict(scope["headers"])
         request_id = _sane_id(headers, b"x-request-id") or b"%032x" % getrandbits(128)
@@ -95,8 +99,12 @@ class RequestLog:
         finally:
             seconds = perf_counter() - started
             entry["duration_ms"] = round(seconds * 1000, 2)
-            self._logger.info("request", **entry)
-            record_request(_label(scope), entry.get("status", 0), seconds)
+            label, status = _label(scope), entry.get("status", 0)
+            if status == 503:
+                self._refusals.note(entry, label)
+            else:
+                self._logger.info("request", **entry)
+            record_request(label, status, seconds)
 
 
 def _label(scope: Scope) -> str:

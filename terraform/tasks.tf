@@ -11,11 +11,17 @@ locals {
     var.worker_enabled ? { worker = ["python", "-m", "app", "worker"] } : {}
   )
 
-  # Doors' keys and the replica are the API's alone.
-  shared_secrets = ["DATABASE_URL", "MIGRATION_DATABASE_URL", "ADMIN_API_KEY", "API_KEY_SECRET"]
+  # What is not the API's own: everybody is told what it uses, and no more.
+  used_secrets = {
+    migrate = ["DATABASE_URL", "MIGRATION_DATABASE_URL"]
+    worker  = ["DATABASE_URL"]
+  }
   secrets = {
-    for role in keys(local.commands) :
-    role => role == "api" ? var.secrets : setintersection(var.secrets, local.shared_secrets)
+    for role in keys(local.commands) : role => (
+      role == "api"
+      ? setsubtract(var.secrets, ["MIGRATION_DATABASE_URL"])
+      : setintersection(var.secrets, local.used_secrets[role])
+    )
   }
 
   settings = merge(

@@ -27,9 +27,9 @@ from app.config import (
     DEVELOPMENT_ADMIN_KEY,
     DEVELOPMENT_VALUES,
     Settings,
-    normalize_database_url,
 )
 from app.database import DEADLINE, Database
+from app.database_url import normalize_database_url
 from app.main import create_app
 from app.models.call import Call, CallFields
 from app.models.contact import Contact, ContactFields

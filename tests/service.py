@@ -24,23 +24,30 @@ def free_port() -> int:
 
 
 def environment(**settings: str) -> dict[str, str]:
-    """This process's environment with the settings in it."""
-    return {**os.environ, "PYTHONPATH": str(ROOT), **settings}
+    """This process's environment with the settings in it, for development unless they differ."""
+    return {**os.environ, "PYTHONPATH": str(ROOT), "ENVIRONMENT": "development", **settings}
 
 
 @contextmanager
 def running(
-    *arguments: str, command: Sequence[str] = (sys.executable, "-m", "app"), **settings: str
+    *arguments: str,
+    command: Sequence[str] = (sys.executable, "-m", "app"),
+    output: str = os.devnull,
+    **settings: str,
 ) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
-    """`python -m app <arguments>` on a free port, once it answers; its URL and process."""
+    """`python -m app <arguments>` on a free port, once it answers; its URL and process.
+
+    What it logs goes into the file `output`.
+    """
     port = free_port()
-    process = subprocess.Popen(
-        [*command, *arguments],
-        env=environment(PORT=str(port), **settings),
-        cwd=ROOT,
-        stdout=subprocess.DEVNULL,
-        start_new_session=True,
-    )
+    with Path(output).open("wb") as stdout:
+        process = subprocess.Popen(
+            [*command, *arguments],
+            env=environment(PORT=str(port), **settings),
+            cwd=ROOT,
+            stdout=stdout,
+            start_new_session=True,
+        )
     url = f"http://localhost:{port}"
     try:
         await_answer(f"{url}/health/live", process)

@@ -11,8 +11,8 @@ from app.config import (
     DEVELOPMENT_VALUES,
     Settings,
     load_settings,
-    normalize_database_url,
 )
+from app.database_url import normalize_database_url
 
 ROOT = Path(__file__).parent.parent
 ADMIN = "5f0c4c1d9be84a7fa3e1"

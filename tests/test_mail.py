@@ -8,6 +8,7 @@ import subprocess
 from collections.abc import Iterator
 from email.policy import default
 from pathlib import Path
+from secrets import token_hex
 from string import ascii_letters, digits
 from time import monotonic
 from typing import Any
@@ -235,7 +236,10 @@ def test_without_a_server_the_link_is_never_logged_elsewhere(
     environment: str, lines: Lines
 ) -> None:
     sender = mailer(
-        smtp_host=None, environment=environment, admin_api_key="f" * 32, api_key_secret="e" * 32
+        smtp_host=None,
+        environment=environment,
+        admin_api_key=token_hex(16),
+        api_key_secret=token_hex(16),
     )
     sender.send_verification(ADDRESS, TOKEN)
     [line] = lines

@@ -1,14 +1,16 @@
 """The worker's commands. What they need is loaded when they run: the service does without it."""
 
 import asyncio
+import os
 import subprocess
 import sys
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import click
 
-from app.config import Settings, load_settings
+from app.config import Settings, WorkerSettings, load
 from app.errors import Unavailable
 from app.logs import configure_logs
 
@@ -29,7 +31,8 @@ def worker() -> None:
             metrics.serve_on(settings.metrics_port)
         except OSError:
             raise click.ClickException(f"Port {settings.metrics_port} is taken.") from None
-    asyncio.run(run.follow(settings))
+    with _ending_the_process():
+        asyncio.run(run.follow(settings))
 
 
 @click.group()
@@ -44,15 +47,36 @@ def rebuild() -> None:
     configure_logs(settings)
     from app.worker import run  # noqa: PLC0415
 
-    try:
+    with _ending_the_process():
         asyncio.run(run.rebuild(settings))
+        click.echo("Rebuilt.")
+
+
+@contextmanager
+def _ending_the_process() -> Iterator[None]:
+    """Ends the process when the work inside has ended, with the status that tells how.
+
+    obstore leaves threads behind that now and then still want the interpreter while it says
+    farewell, which aborts the process; so there is no farewell.
+    """
+    status = 1
+    try:
+        yield
+        status = 0
     except Unavailable as error:
-        raise click.ClickException(error.message) from None
-    click.echo("Rebuilt.")
+        click.echo(f"Error: {error.message}", err=True)
+    except KeyboardInterrupt:
+        click.echo("Aborted!", err=True)
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status)
 
 
-def _settings_with_bucket() -> Settings:
-    settings = load_settings()
+def _settings_with_bucket() -> WorkerSettings:
+    settings = load(WorkerSettings)
     if settings.aws_s3_bucket is None:
         raise click.ClickException("AWS_S3_BUCKET is not set: there is nothing to mirror in.")
     return settings

@@ -13,7 +13,7 @@ import obstore
 from obstore.exceptions import BaseError
 from obstore.store import S3Store
 
-from app.config import Settings
+from app.config import WorkerSettings
 from app.errors import Unavailable
 from app.services import Connection, mirror
 from app.services.deliveries import Delivery
@@ -27,7 +27,7 @@ _PATIENCE = 3.0
 _LISTED_AT_ONCE = 500
 
 
-def open_bucket(settings: Settings) -> S3Store:
+def open_bucket(settings: WorkerSettings) -> S3Store:
     """The configured bucket. The role of the machine or ECS task opens it where no keys are set."""
     # obstore reads the environment as well, where an empty variable is none to us.
     for name in [name for name, value in os.environ.items() if name[:4] == "AWS_" and not value]:

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 
 import click
 
-from app.config import Settings
+from app.config import WorkerSettings
 from app.database import Database
 from app.logs import logger
 from app.services import deliveries
@@ -16,7 +16,7 @@ from app.worker.mirror import Mirror, open_bucket
 from app.worker.rebuild import request_rebuild
 
 
-async def follow(settings: Settings) -> None:
+async def follow(settings: WorkerSettings) -> None:
     """Tells the mirror of every change until SIGTERM or SIGINT; a round that has begun is ended."""
     stopping = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -27,7 +27,7 @@ async def follow(settings: Settings) -> None:
     logger.info("worker_stopped")
 
 
-async def rebuild(settings: Settings) -> None:
+async def rebuild(settings: WorkerSettings) -> None:
     """Brings every object up to date, and shows how far it is."""
     sink = Mirror(open_bucket(settings))
     async with _opened(settings) as database:
@@ -43,7 +43,7 @@ async def rebuild(settings: Settings) -> None:
 
 
 @asynccontextmanager
-async def _opened(settings: Settings) -> AsyncIterator[Database]:
+async def _opened(settings: WorkerSettings) -> AsyncIterator[Database]:
     database = Database(settings.model_copy(update={"database_pool_size": CONNECTIONS}))
     await database.open()
     try:

@@ -1,10 +1,14 @@
 """The development environment of the product's document; `make lint` checks its schema."""
 
+import re
 from typing import Any
 
 import pytest
 import yaml
+from dotenv import dotenv_values
 
+from app.config import WorkerSettings
+from app.database_url import normalize_database_url
 from tests.deployment.dockerfile import exec_form, stages
 from tests.service import ROOT
 
@@ -13,9 +17,9 @@ SERVICES: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.dev.yml").read
 
 def test_names_and_ports_are_those_of_the_document() -> None:
     api, postgres = SERVICES["api"], SERVICES["postgres"]
-    assert (api["container_name"], api["ports"]) == ("taskmanager-api-dev", ["8888:8000"])
+    assert (api["container_name"], api["ports"]) == ("taskmanager-api-dev", ["127.0.0.1:8888:8000"])
     assert postgres["container_name"] == "taskmanager-postgres-dev"
-    assert postgres["ports"] == ["5435:5432"]
+    assert postgres["ports"] == ["127.0.0.1:5435:5432"]
     assert postgres["environment"]["POSTGRES_DB"] == "taskmanager_dev"
 
 
@@ -55,3 +59,20 @@ def test_the_worker_finds_a_schema_and_the_bucket_that_localstack_makes() -> Non
     assert settings["AWS_ENDPOINT_URL"] == "http://localstack:4566"
     assert f"s3://{settings['AWS_S3_BUCKET']}" in localstack["healthcheck"]["test"][1]
     assert f"localhost:{settings['METRICS_PORT']}/metrics" in worker["healthcheck"]["test"][-1]
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_only_this_machine_reaches_what_is_published(name: str) -> None:
+    assert all(port.startswith("127.0.0.1:") for port in SERVICES[name].get("ports", ()))
+
+
+def test_the_worker_is_told_the_database_and_the_bucket_and_no_secret_of_the_api() -> None:
+    worker = SERVICES["worker"]
+    assert "env_file" not in worker
+    told = {name.lower(): value for name, value in worker["environment"].items()}
+    assert told.keys() <= WorkerSettings.model_fields.keys()
+    default = re.fullmatch(r"\$\{DATABASE_URL:-(.+)\}", told["database_url"])
+    assert default
+    example = dotenv_values(ROOT / ".env.example")["DATABASE_URL"]
+    assert normalize_database_url(default[1]) == normalize_database_url(example or "")
+    WorkerSettings.model_validate({**told, "database_url": default[1]})

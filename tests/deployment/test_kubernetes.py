@@ -4,6 +4,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from secrets import token_hex
 from typing import Any
 
 import pytest
@@ -11,7 +12,8 @@ import yaml
 from httpx import AsyncClient
 
 from app.__main__ import cli
-from app.config import Settings
+from app.config import Settings, WorkerSettings
+from app.process_settings import ProcessSettings
 from app.server import Server
 from app.worker.consumer import CONNECTIONS
 from tests.deployment.dockerfile import stages
@@ -88,13 +90,40 @@ def test_settings_exist(settings: dict[str, str]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("pod", "own"), [("api", "doors"), ("migration", None), ("worker", "worker")]
+    ("pod", "own", "told"),
+    [
+        ("api", "doors", ["DATABASE_URL", "ADMIN_API_KEY", "API_KEY_SECRET"]),
+        ("migration", None, ["DATABASE_URL", "MIGRATION_DATABASE_URL"]),
+        ("worker", "worker", ["DATABASE_URL"]),
+    ],
 )
-def test_secrets_come_by_reference_and_none_is_told_anothers(pod: str, own: str | None) -> None:
+def test_secrets_come_by_reference_and_each_pod_is_told_what_it_uses(
+    pod: str, own: str | None, told: list[str]
+) -> None:
     (container,) = PODS[pod]["spec"]["containers"]
-    secrets = [each["secretRef"] for each in container["envFrom"] if "secretRef" in each]
-    shared = [{"name": "task-manager-api"}]
-    assert secrets == shared + ([{"name": f"task-manager-{own}", "optional": True}] if own else [])
+    whole = [each["secretRef"] for each in container.get("envFrom", ()) if "secretRef" in each]
+    assert whole == ([{"name": f"task-manager-{own}", "optional": True}] if own else [])
+    single = {
+        each["name"]: each["valueFrom"]["secretKeyRef"]
+        for each in container["env"]
+        if "secretKeyRef" in each["valueFrom"]
+    }
+    assert list(single) == told
+    assert all(
+        (ref["name"], ref["key"]) == ("task-manager-api", name) for name, ref in single.items()
+    )
+
+
+@pytest.mark.parametrize(
+    ("pod", "kind"), [("api", Settings), ("migration", ProcessSettings), ("worker", WorkerSettings)]
+)
+def test_a_pod_starts_with_what_it_is_told(pod: str, kind: type[ProcessSettings]) -> None:
+    (container,) = PODS[pod]["spec"]["containers"]
+    refs = [each for each in container["env"] if "secretKeyRef" in each["valueFrom"]]
+    names = [each["name"] for each in refs if "optional" not in each["valueFrom"]["secretKeyRef"]]
+    values = {name: "postgresql://h/d" if name.endswith("URL") else token_hex(16) for name in names}
+    given = {name.lower(): value for name, value in values.items()}
+    kind.model_validate({**given, "environment": "production"})
 
 
 def test_ports_are_those_the_service_is_told() -> None:

@@ -4,15 +4,17 @@ import re
 import shutil
 import subprocess
 from pathlib import Path
+from secrets import token_hex
 from typing import Any
 
 import pytest
 from annotated_types import Le
 
 from app.__main__ import cli
-from app.config import Settings
+from app.config import Settings, WorkerSettings
 from app.database import DEADLINE
 from app.middleware import BODY_SECONDS
+from app.process_settings import ProcessSettings
 from app.protocol import HEAD_SECONDS
 from app.server import Server
 from tests.deployment.hcl import FOLDER, blocks, parsed, resource
@@ -74,10 +76,23 @@ def test_containers_get_settings_that_exist() -> None:
 
 def test_the_secret_holds_all_that_production_insists_on() -> None:
     names = blocks("variable")["secrets"]["default"]
-    values = {name: "postgresql://host/db" if name.endswith("_URL") else "f" * 32 for name in names}
+    values = {
+        name: "postgresql://host/db" if name.endswith("_URL") else token_hex(16) for name in names
+    }
     given = {name.lower(): value for name, value in values.items()}
     assert given.keys() <= Settings.model_fields.keys()
     Settings.model_validate({"environment": "production", **given})
+
+
+def test_migration_and_worker_start_with_the_secrets_that_they_are_told() -> None:
+    used = blocks("locals")["used_secrets"]
+    assert used == {
+        "migrate": ["DATABASE_URL", "MIGRATION_DATABASE_URL"],
+        "worker": ["DATABASE_URL"],
+    }
+    for role, kind in {"migrate": ProcessSettings, "worker": WorkerSettings}.items():
+        given = {name.lower(): "postgresql://host/db" for name in used[role]}
+        kind.model_validate({"environment": "production", **given})
 
 
 def test_tasks_run_commands_that_exist() -> None:

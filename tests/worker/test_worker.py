@@ -246,26 +246,6 @@ def test_an_idle_worker_costs_next_to_nothing_and_stops_at_once(
     assert used < 0.1
 
 
-@pytest.mark.parametrize("arguments", [("worker",), ("mirror", "rebuild")])
-def test_without_a_bucket_there_is_nothing_to_do(
-    database_url: str, arguments: tuple[str, ...]
-) -> None:
-    _, complained = (process := start(*arguments, DATABASE_URL=database_url)).communicate()
-    assert process.returncode == 1
-    assert complained == "Error: AWS_S3_BUCKET is not set: there is nothing to mirror in.\n"
-
-
-def test_a_bucket_that_cannot_be_used_ends_a_rebuild_with_one_line(
-    database_url: str, bucket: Bucket
-) -> None:
-    settings = bucket.environment(AWS_S3_BUCKET="no-such-bucket")
-    process = start("mirror", "rebuild", DATABASE_URL=database_url, **settings)
-    _, complained = process.communicate()
-    assert process.returncode == 1
-    assert complained.startswith("Error: Cannot use the bucket: ")
-    assert complained.count("\n") == 1
-
-
 def test_the_development_run_brings_a_worker_along(database_url: str, bucket: Bucket) -> None:
     settings = {"DATABASE_URL": database_url, **bucket.environment()}
     with running("dev", "--no-reload", **settings) as (url, process):
