@@ -1,36 +1,36 @@
 """The command line: `python -m app --help`."""
 
-import asyncio
 import atexit
-import errno
 import json
 import os
 import shutil
 import signal
-import socket
 import sys
 import tempfile
-from contextlib import closing
 from pathlib import Path
 
 import click
 from dotenv import dotenv_values
 
+from app.cli import dev as development
+from app.cli import parent, ports
 from app.cli.database import clear_errors, on_database
 from app.cli.keys import keys_group
-from app.config import DEVELOPMENT_VALUES, Settings, load, load_settings, settings_to_serve
+from app.config import load, load_settings, settings_to_serve
 from app.doubts import warn_of_doubts
 from app.logs import configure_logs, logger
 from app.process_settings import ProcessSettings
 from app.services import keys
 from app.worker import command
 
-_DATA = Path(".data") / "postgres"
-
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
-def cli() -> None:
+@click.pass_context
+def cli(context: click.Context) -> None:
     """Task Manager API: serve it, migrate its database, manage its keys."""
+    parent.end_with_the_named()
+    if context.invoked_subcommand not in {"dev", "serve"}:
+        development.find_database()
 
 
 @cli.command()
@@ -56,18 +56,20 @@ def dev(port: int, host: str, reload: bool) -> None:
     # Whoever ends us, the embedded PostgreSQL ends with us, by atexit.
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: sys.exit(0))
-    _require_free_port(host, port)
+    with ports.listening(port, f" Choose another: PORT={port + 1} make run"):
+        ports.require_free(host, port)
     os.environ["ENVIRONMENT"] = os.environ.get("ENVIRONMENT") or "development"
-    _open_doors(port)
-    _require_database()
+    development.open_doors(port)
+    development.start_database()
     settings = load_settings()
     _migrate(settings)
     if settings.environment == "development":
         on_database(keys.ensure_development_key, settings)
-    _welcome(settings, port)
+    development.welcome(settings, port)
+    os.environ[parent.VARIABLE] = str(os.getpid())
     with command.worker_beside(settings):
         uvicorn.run(
-            "app.main:create_app",
+            "app.cli.dev:create_app",
             factory=True,
             host=host,
             port=port,
@@ -79,58 +81,6 @@ def dev(port: int, host: str, reload: bool) -> None:
             server_header=False,
         )
     click.echo("Stopped.")
-
-
-def _open_doors(port: int) -> None:
-    """Gives the doors that nobody configured their development values."""
-    configured = dotenv_values(".env")
-    values = {**DEVELOPMENT_VALUES, "PUBLIC_URL": f"http://localhost:{port}"}
-    for name, value in values.items():
-        if name not in configured:
-            os.environ.setdefault(name, value)
-
-
-def _require_free_port(host: str, port: int) -> None:
-    with closing(socket.socket()) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError as error:
-            if error.errno != errno.EADDRINUSE:
-                raise click.ClickException(f"Cannot listen on {port}: {error.strerror}") from None
-            raise click.ClickException(
-                f"Port {port} is taken. Choose another: PORT={port + 1} make run"
-            ) from None
-
-
-def _require_database() -> None:
-    """Starts PostgreSQL in .data where no database is configured."""
-    if os.environ.get("DATABASE_URL") or dotenv_values(".env").get("DATABASE_URL"):
-        return
-    from app import embedded  # noqa: PLC0415 - its package is absent in production
-
-    click.echo("Starting PostgreSQL …")
-    try:
-        server = embedded.start(_DATA)
-        os.environ["DATABASE_URL"] = asyncio.run(embedded.create_database(server))
-    except ImportError:
-        raise click.ClickException("Set DATABASE_URL, or install requirements-local.txt") from None
-    except OSError as error:
-        raise click.ClickException(f"Cannot write to {_DATA.parent}: {error.strerror}") from None
-
-
-def _welcome(settings: Settings, port: int) -> None:
-    click.echo()
-    click.secho("  Task Manager API", bold=True)
-    for name, value in (
-        ("Swagger UI", f"http://localhost:{port}/docs"),
-        ("Service key", f"{keys.DEVELOPMENT_KEY}  (X-Service-Key)"),
-        ("Admin key", f"{settings.admin_api_key.get_secret_value()}  (X-Admin-Key)"),
-        ("Database", settings.database_url.get_secret_value()),
-        ("Open doors", ", ".join(settings.doors)),
-    ):
-        click.echo(f"  {name:<12} {value}")
-    click.echo("  Stop with Ctrl-C.\n")
 
 
 @cli.command()
@@ -152,11 +102,12 @@ def serve() -> None:
     if settings.counts_apart:
         logger.warning("each_worker_counts_rate_limits_for_itself", remedy="REDIS_URL")
     if settings.metrics_port:
-        try:
+        with ports.listening(settings.metrics_port):
             metrics.serve_on(settings.metrics_port)
-        except OSError:
-            raise click.ClickException(f"Port {settings.metrics_port} is taken.") from None
-    Server(settings).run()
+    server = Server(settings)
+    with ports.listening(settings.port):
+        server.listen()
+    server.run()
 
 
 def _share_metrics() -> None:

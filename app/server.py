@@ -114,10 +114,12 @@ class Worker(UvicornWorker):
         server.seconds = self.app.settings.shutdown_delay
         server.most_requests = self.max_requests
         self._install_sigquit_handler()
-        for listener in self.sockets:
+        # gunicorn's wrappers complain when they are closed, as uvloop closed what is in them.
+        listeners = [wrapper.sock for wrapper in self.sockets]
+        for listener in listeners:
             # Bounds what one read brings, and what the kernel keeps of a client that must wait.
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BYTES)
-        await server.serve(sockets=self.sockets)
+        await server.serve(sockets=listeners)
         if not server.started:
             sys.exit(Arbiter.WORKER_BOOT_ERROR)
 
@@ -135,7 +137,15 @@ class Server(BaseApplication):
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
+        self._address = f"0.0.0.0:{settings.port}"
         super().__init__()
+
+    def listen(self) -> None:
+        """Takes the port; OSError when it cannot be had, which gunicorn would try for 5 s."""
+        address = ("0.0.0.0", self.settings.port)  # noqa: S104 - as its container is reached
+        listener = socket.create_server(address, backlog=self.cfg.backlog)
+        self._address = f"fd://{listener.detach()}"
+        self.load_config()
 
     def load_config(self) -> None:
         """Sets what differs from gunicorn's defaults."""
@@ -144,7 +154,7 @@ class Server(BaseApplication):
 
     def _options(self) -> dict[str, Any]:
         return {
-            "bind": f"0.0.0.0:{self.settings.port}",
+            "bind": self._address,
             # One for each CPU: a worker is one thread that never waits for the network.
             "workers": self.settings.web_concurrency,
             "worker_class": "app.server.Worker",

@@ -66,7 +66,7 @@ def server_url() -> Iterator[str]:
     # Nobody cares whether a test's data survives a power cut.
     _execute(url, "ALTER SYSTEM SET fsync = off", "SELECT pg_reload_conf()")
     yield url
-    server.cleanup()
+    server.stop()
     shutil.rmtree(folder, ignore_errors=True)
 
 

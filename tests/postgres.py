@@ -4,7 +4,7 @@ import asyncio
 import shutil
 import signal
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 import asyncpg
 import psutil
@@ -18,9 +18,9 @@ class Server:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self.handle: Any = embedded.start(folder)
+        self.handle = embedded.start(folder)
         self.url = embedded.url(self.handle, embedded.DATABASE)
-        self.socket = str(folder / ".s.PGSQL.5432")
+        self.socket = str(self.handle.socket)
 
     @classmethod
     def with_database(cls, folder: Path) -> Self:
@@ -36,9 +36,8 @@ class Server:
             shutil.chown(folder, self.handle.system_user)
         source = f"host={self._folder} user=postgres"
         self._run("pg_basebackup", "-d", source, "-D", str(folder), "-R", "-c", "fast")
-        # The socket is in the data folder, and so are the primary's lock on it and its holders.
-        for name in (".s.PGSQL.5432.lock", ".handle_pids.json"):
-            (folder / name).unlink(missing_ok=True)
+        # The socket is in the data folder, and so is the primary's lock on it.
+        (folder / ".s.PGSQL.5432.lock").unlink()
         return Server(folder)
 
     def promote(self) -> None:
@@ -61,7 +60,7 @@ class Server:
 
     def signal(self, number: int) -> None:
         """Sends a signal to every process of the server."""
-        postmaster = psutil.Process(self.handle.get_pid())
+        postmaster = psutil.Process(self.handle.pid)
         processes = [postmaster, *postmaster.children(recursive=True)]
         for process in processes:
             process.send_signal(number)
@@ -70,8 +69,8 @@ class Server:
 
     def start(self) -> None:
         """Starts it again after it was killed."""
-        self.handle.ensure_postgres_running()
+        self.handle.launch()
 
     def stop(self) -> None:
         """Ends it for good."""
-        self.handle.cleanup()
+        self.handle.stop()

@@ -1,1 +1,1 @@
-"""The commands of `python -m app`, one file for each group."""
+"""The command line, one file for each group of commands."""
