@@ -30,6 +30,16 @@ _BROKEN = (
     # A statement met a connection that the server had just said farewell to.
     asyncpg.InternalClientError,
 )
+# The connection knows a statement otherwise than the server does now: a pooler has lost or kept it,
+# or a table has changed. It was not executed.
+_OUTDATED = (
+    asyncpg.InvalidCachedStatementError,
+    asyncpg.InvalidSQLStatementNameError,
+    asyncpg.DuplicatePreparedStatementError,
+    asyncpg.ProtocolViolationError,
+    asyncpg.InvalidBinaryRepresentationError,
+    BufferError,  # or it was, but its row is not as described
+)
 # The server answers, but cannot serve now: full, locked, or in a deadlock.
 _UNABLE = (
     asyncpg.InsufficientResourcesError,
@@ -38,6 +48,14 @@ _UNABLE = (
     asyncpg.TransactionRollbackError,
     asyncpg.LockNotAvailableError,
     asyncpg.ProgramLimitExceededError,
+)
+# After these the server may wait for the rest of a statement, or yet perform it.
+_UNFINISHED = (
+    TimeoutError,
+    asyncio.CancelledError,
+    asyncpg.InternalClientError,
+    asyncpg.InterfaceError,
+    asyncpg.DataError,
 )
 
 
@@ -76,6 +94,7 @@ class Pool:
         self._idle: list[tuple[Connection, float]] = []
         self._current: set[Connection] = set()
         self._renewed_at = -_RENEWAL_INTERVAL
+        self._to_forget = 0
         self._reaper: asyncio.TimerHandle | None = None
         self._farewells: set[asyncio.Task[None]] = set()
 
@@ -88,18 +107,19 @@ class Pool:
                 CONNECTIONS.inc()
                 try:
                     yield connection
-                except (TimeoutError, asyncio.CancelledError, asyncpg.InternalClientError):
+                except _OUTDATED as error:
+                    self._distrust(connection)
+                    raise Unavailable from error
+                except _UNFINISHED:
                     await self._cancel(connection)
                     raise
                 finally:
                     CONNECTIONS.dec()
                     self._put_back(connection)
-        except asyncpg.DataError:
-            raise  # an InterfaceError too, but the statement's fault, not the server's
         except _BROKEN as error:
             self._renew()
             raise Unavailable from error
-        except _UNABLE as error:
+        except (*_UNABLE, *_OUTDATED) as error:
             raise Unavailable from error
 
     async def _cancel(self, connection: Connection) -> None:
@@ -117,6 +137,9 @@ class Pool:
                 return connection
             self._current.discard(connection)
         connection = await self._connect()
+        if self._to_forget:
+            self._to_forget -= 1
+            await _forget_statements(connection)
         self._current.add(connection)
         return connection
 
@@ -157,6 +180,12 @@ class Pool:
             self._renewed_at = self._loop.time()
             self._dismiss_all()
 
+    def _distrust(self, connection: Connection) -> None:
+        """Lets every connection be replaced by one that begins with making a pooler forget."""
+        if connection in self._current:
+            self._to_forget = self._size
+            self._dismiss_all()
+
     def _dismiss_all(self) -> None:
         idle, self._idle = self._idle, []
         self._current.clear()
@@ -172,3 +201,12 @@ class Pool:
             self._reaper.cancel()
         self._dismiss_all()
         await asyncio.gather(*self._farewells, return_exceptions=True)
+
+
+async def _forget_statements(connection: Connection) -> None:
+    """Ends the plans of the server process, which a pooler that tracks statements keeps by text."""
+    try:
+        await connection.execute("DEALLOCATE ALL")
+    except BaseException:
+        connection.terminate()
+        raise

@@ -65,7 +65,11 @@ class ProcessSettings(BaseSettings):
     ] = 10
     database_statement_cache_size: Annotated[
         int,
-        Field(ge=0, description="Prepared statements kept; 0 behind PgBouncer before 1.21."),
+        Field(
+            ge=0,
+            description="Most prepared statements a connection keeps; "
+            "none where a pooler does not track them.",
+        ),
     ] = 100
 
     @model_validator(mode="after")

@@ -1,24 +1,16 @@
 """PgBouncer in transaction mode between the application and the database changes nothing.
 
-1.18 does not track prepared statements, so the application keeps none. What must also hold
-without a pooler, and with the statement cache, is shown for both.
+It does not track prepared statements, so the application keeps none; what becomes of statements
+elsewhere is in test_poolers.
 """
 
 import asyncio
-import os
-import pwd
-import shutil
 import signal
-import socket
-import subprocess
-import tempfile
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl, unquote, urlsplit
 from uuid import uuid4
 
 import asyncpg
@@ -29,101 +21,14 @@ from app import migrations
 from app.config import Settings
 from app.main import create_app
 from tests.conftest import ADMIN_HEADERS, SERVICE_HEADERS, Figure, _execute, _named
-from tests.service import free_port
+from tests.pgbouncer import Pooler, pooler, pytestmark
 from tests.test_faults import assert_recovers, send, send_many
 from tests.test_migrations import _SCHEMA, REVISIONS, column
 
-BINARY = shutil.which("pgbouncer", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
-
-pytestmark = [
-    pytest.mark.pgbouncer,
-    pytest.mark.skipif(
-        BINARY is None,
-        reason="PGBOUNCER IS NOT INSTALLED: nothing shows that the service works behind a pooler",
-    ),
-]
+__all__ = ["pooler", "pytestmark"]
 
 WRITERS = 20
 _TABLES = ("tasks", "changes", "change_counts", "replays", "service_api_keys")
-_CONFIG = """
-[databases]
-* = {server}
-[pgbouncer]
-listen_addr = 127.0.0.1
-listen_port = {port}
-unix_socket_dir =
-auth_type = any
-pool_mode = transaction
-default_pool_size = 5
-max_client_conn = 1000
-logfile = {folder}/log
-"""
-
-
-def _quoted(value: str) -> str:
-    return "'" + value.replace("'", "''") + "'"
-
-
-class Pooler:
-    """A PgBouncer in front of the server under test, as the user who may reach that server."""
-
-    def __init__(self, folder: Path, server_url: str) -> None:
-        self.port = free_port()
-        self._process: subprocess.Popen[bytes] | None = None
-        parts = urlsplit(server_url)
-        server = {
-            "host": parts.hostname or dict(parse_qsl(parts.query)).get("host", "127.0.0.1"),
-            "port": str(parts.port or 5432),
-            "user": unquote(parts.username or "postgres"),
-            "password": unquote(parts.password or ""),
-        }
-        said = " ".join(f"{name}={_quoted(value)}" for name, value in server.items() if value)
-        self._config = folder / "pgbouncer.ini"
-        self._config.write_text(_CONFIG.format(server=said, port=self.port, folder=folder))
-        self._user: str | None = None
-        if os.geteuid() == 0:  # which PgBouncer refuses to be
-            place = Path(server["host"])
-            self._user = place.owner() if place.is_absolute() else "nobody"
-            shutil.chown(folder, self._user)
-
-    def url(self, database_url: str) -> str:
-        """The database of this URL, by way of the pooler."""
-        return f"postgresql://postgres@127.0.0.1:{self.port}{urlsplit(database_url).path}"
-
-    def start(self) -> None:
-        """Returns when it listens."""
-        group = pwd.getpwnam(self._user).pw_gid if self._user else None
-        self._process = subprocess.Popen(
-            [str(BINARY), "--quiet", str(self._config)],
-            user=self._user,
-            group=group,
-            extra_groups=[] if self._user else None,
-        )
-        for _ in range(500):
-            assert self._process.poll() is None, f"pgbouncer ended: {self._log()}"
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", self.port)) == 0:
-                    return
-            time.sleep(0.01)
-        raise AssertionError(f"pgbouncer does not listen: {self._log()}")
-
-    def stop(self, number: int = signal.SIGTERM) -> None:
-        if self._process:
-            self._process.send_signal(number)
-            self._process.wait(10)
-
-    def _log(self) -> str:
-        return self._config.with_name("log").read_text()
-
-
-@pytest.fixture(scope="module")
-def pooler(server_url: str) -> Iterator[Pooler]:
-    folder = Path(tempfile.mkdtemp(prefix="task-manager-api-pgbouncer-"))
-    pooler = Pooler(folder, server_url)
-    pooler.start()
-    yield pooler
-    pooler.stop()
-    shutil.rmtree(folder, ignore_errors=True)
 
 
 @asynccontextmanager
@@ -139,7 +44,7 @@ async def service(url: str, **settings: Any) -> AsyncIterator[AsyncClient]:
 @pytest.fixture
 async def client(pooler: Pooler, database_url: str) -> AsyncIterator[AsyncClient]:
     """Talks to an application behind the pooler, on a database of the test's own."""
-    async with service(pooler.url(database_url), database_statement_cache_size=0) as client:
+    async with service(pooler.url(database_url)) as client:
         yield client
 
 
@@ -239,13 +144,14 @@ async def write_until(done: asyncio.Event, client: AsyncClient, number: int) -> 
         command = {"action": action, "user_id": f"user-{number}", "payload": payload}
         answer = await send(client, command, key)
         statuses[answer.status_code] += 1
-        return answer.json().get("data", {})
+        return answer.json().get("data") or {}
 
     while not done.is_set():
         task = await told("create-task", title="Feed cat")
         await told("create-task", key=uuid4().hex, title="Feed cat")
-        await told("update-task", task_id=task.get("id"), status="completed")
-        await told("get-task", task_id=task.get("id"))
+        if task:
+            await told("update-task", task_id=task["id"], status="completed")
+            await told("get-task", task_id=task["id"])
         await told("list-tasks", priority="high")
     return statuses
 
@@ -263,10 +169,9 @@ async def add_columns(url: str) -> None:
 async def test_a_migration_that_adds_columns_fails_no_request(
     pooler: Pooler, database_url: str, figure: Figure, way: str
 ) -> None:
-    cache_size = 0 if way == "pooled" else 100
     url = pooler.url(database_url) if way == "pooled" else database_url
     done = asyncio.Event()
-    async with service(url, database_statement_cache_size=cache_size) as client:
+    async with service(url) as client:
         writers = [
             asyncio.create_task(write_until(done, client, number)) for number in range(WRITERS)
         ]

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 
 import asyncpg
 import pytest
@@ -149,6 +149,103 @@ async def test_one_broken_connection_lets_all_be_replaced(pool: Pool, observer: 
     async with pool.lend(4) as first, pool.lend(4) as second:
         new = [await each.fetchval("SELECT pg_backend_pid()") for each in (first, second)]
     assert set(new).isdisjoint(pids)
+
+
+async def lose_a_statement(db: Connection) -> None:
+    await db.fetchval("SELECT 1")
+    await db.execute("DEALLOCATE ALL")
+    await db.fetchval("SELECT 1")
+
+
+async def prepare_twice(db: Connection) -> None:
+    await db.execute("PREPARE taken AS SELECT 1")
+    await db.prepare("SELECT 2", name="taken")
+
+
+async def change_a_type(db: Connection) -> None:
+    async with db.transaction():
+        await db.execute("CREATE TEMP TABLE pets (name varchar)")
+        await db.fetch("SELECT name FROM pets")
+        await db.execute("ALTER TABLE pets ALTER name TYPE text")
+        await db.fetch("SELECT name FROM pets")
+
+
+async def _send(db: Connection, number: bytes) -> None:
+    await db.set_type_codec(
+        "int4", schema="pg_catalog", encoder=bytes, decoder=bytes, format="binary"
+    )
+    await db.fetchval("SELECT $1::int", number)
+
+
+async def send_too_little(db: Connection) -> None:
+    await _send(db, b"1")
+
+
+async def send_too_much(db: Connection) -> None:
+    await _send(db, b"12345")
+
+
+async def receive_what_was_not_described(db: Connection) -> None:
+    await db.fetchval("SELECT 1 AS n")
+    names = "SELECT name FROM pg_prepared_statements WHERE statement = 'SELECT 1 AS n'"
+    name = await db.fetchval(names)
+    await db.execute(f"DEALLOCATE {name}; PREPARE {name} AS SELECT 1::bigint")
+    await db.fetchval("SELECT 1 AS n")
+
+
+@pytest.mark.parametrize(
+    ("misuse", "error"),
+    [
+        (lose_a_statement, asyncpg.InvalidSQLStatementNameError),
+        (prepare_twice, asyncpg.DuplicatePreparedStatementError),
+        (change_a_type, asyncpg.InvalidCachedStatementError),
+        (send_too_little, asyncpg.ProtocolViolationError),
+        (send_too_much, asyncpg.InvalidBinaryRepresentationError),
+        (receive_what_was_not_described, BufferError),
+    ],
+)
+async def test_an_outdated_statement_is_unavailable_once_and_its_connection_replaced(
+    pool: Pool, misuse: Callable[[Connection], Awaitable[None]], error: type[Exception]
+) -> None:
+    pids = set[int]()
+
+    async def use(perform: Callable[[Connection], Awaitable[None]]) -> None:
+        async with pool.lend(4) as db:
+            pids.add(db.get_server_pid())
+            await perform(db)
+
+    for _ in range(2):  # soon after one another, which overload must not do
+        with pytest.raises(Unavailable) as raised:
+            await use(misuse)
+        assert type(raised.value.__cause__) is error
+    async with pool.lend(4) as db:
+        assert await db.fetchval("SELECT 1") == 1
+        assert db.get_server_pid() not in pids
+    assert len(pids) == 2
+
+
+async def test_who_replaces_an_outdated_connection_begins_with_making_the_pooler_forget(
+    database_url: str,
+) -> None:
+    async def connect() -> Connection:
+        """As one that a pooler leads to a server process where statements are kept already."""
+        db: Connection = await asyncpg.connect(database_url, statement_cache_size=0)
+        await db.execute("PREPARE kept AS SELECT 1")
+        return db
+
+    async def kept() -> int:
+        async with own.lend(4) as db:
+            count: int = await db.fetchval("SELECT count(*) FROM pg_prepared_statements")
+            await db.close()
+            return count
+
+    own = Pool(connect, 2)
+    assert await kept() == 1
+    with pytest.raises(Unavailable):
+        async with own.lend(4) as db:
+            await db.execute("EXECUTE lost")
+    assert [await kept() for _ in range(3)] == [0, 0, 1]
+    await own.close()
 
 
 async def test_closing_waits_for_what_is_lent(pool: Pool, observer: Connection) -> None:

@@ -2,23 +2,24 @@
 
 import asyncio
 
+import pytest
+
 from app.config import Settings
 from app.database import Database
 from app.services import Connection
 from app.services.deliveries import oldest_age
 from app.worker.consumer import Consumer
-from tests.test_pgbouncer import Pooler, pooler, pytestmark
+from tests.pgbouncer import pooler, pytestmark, tracking_pooler, way
 from tests.worker.listener import Listener, write_task
 
-__all__ = ["pooler", "pytestmark"]
+__all__ = ["pooler", "pytestmark", "tracking_pooler", "way"]
 
 
+@pytest.mark.parametrize("way", ["pooled", "tracked"], indirect=True)
 async def test_two_workers_behind_a_pooler_tell_of_everything_once(
-    db: Connection, pooler: Pooler, database_url: str
+    db: Connection, way: str
 ) -> None:
-    settings = Settings(
-        database_url=pooler.url(database_url), database_statement_cache_size=0, log_level="ERROR"
-    )
+    settings = Settings(database_url=way, log_level="ERROR")
     sink = Listener()
     sink.slowness = 0.05
     opened = [Database(settings), Database(settings)]
