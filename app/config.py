@@ -109,12 +109,12 @@ class WorkerSettings(ContactSettings, ProcessSettings):
 
 
 class Settings(
+    WorkerSettings,
     UserTaskSettings,
     AccountSettings,
     SessionSettings,
     LimitSettings,
     ServiceSettings,
-    WorkerSettings,
 ):
     """Every setting, by its environment variable in lower case."""
 

@@ -7,6 +7,7 @@ import signal
 import time
 from collections.abc import Iterator
 from contextlib import AsyncExitStack, contextmanager
+from secrets import token_hex
 from typing import Any
 from uuid import uuid4
 
@@ -138,7 +139,11 @@ def test_only_the_balancer_is_believed_about_a_clients_address(
 ) -> None:
     # What stands before the balancer's word is the client's own.
     said = ["203.0.113.7", "203.0.113.8", "198.51.100.1, 203.0.113.8"]
-    settings = {"FORWARDED_ALLOW_IPS": balancers, "WEB_CONCURRENCY": "1", "JWT_SECRET": "f" * 32}
+    settings = {
+        "FORWARDED_ALLOW_IPS": balancers,
+        "WEB_CONCURRENCY": "1",
+        "JWT_SECRET": token_hex(16),
+    }
     with serving(database_url, SHUTDOWN_DELAY="0", **settings) as (url, _):
         answers = [
             httpx.post(f"{url}/api/v1/auth/login", json={}, headers={"X-Forwarded-For": address})

@@ -75,6 +75,13 @@ def test_development_that_is_written_down_takes_the_published_keys(database_url:
     assert served(database_url, ENVIRONMENT="development") == (200, 200)
 
 
+def test_dev_writes_it_down_itself(database_url: str) -> None:
+    settings = {"ENVIRONMENT": "", "DATABASE_URL": database_url}
+    with running("dev", "--no-reload", **settings) as (url, _):
+        headers = {"X-Service-Key": DEVELOPMENT_KEY}
+        assert httpx.get(f"{url}/stats?user_id=ann", headers=headers).status_code == 200
+
+
 def test_development_may_be_written_in_the_file(tmp_path: Path) -> None:
     (tmp_path / ".env").write_text("ENVIRONMENT=development\n")
     program = "from app.config import settings_to_serve; print(settings_to_serve().environment)"
