@@ -10,14 +10,17 @@ COPY requirements.txt ./
 # pip stays behind, and so do debug symbols, half of what the wheels weigh, sources of compiled
 # modules, type stubs and the libraries' own tests.
 RUN python -m venv --without-pip /opt/venv \
-    && pip --python /opt/venv/bin/python install --no-compile --require-hashes -r requirements.txt \
+    && pip --python /opt/venv/bin/python install --no-compile --no-deps --require-hashes \
+        -r requirements.txt \
+    && pip --python /opt/venv/bin/python check \
     && find /opt/venv -name '*.so' -exec strip --strip-unneeded {} + \
     && find /opt/venv \( -name '*.py[ix]' -o -name '*.pxd' -o -name tests -o -name testing \) \
         -prune -exec rm -r {} +
 
 FROM build AS dev
 COPY requirements-dev.txt ./
-RUN pip --python /opt/venv/bin/python install --require-hashes -r requirements-dev.txt
+RUN pip --python /opt/venv/bin/python install --no-deps --require-hashes -r requirements-dev.txt \
+    && pip --python /opt/venv/bin/python check
 COPY . .
 CMD ["python", "-m", "app", "dev", "--host", "0.0.0.0", "--port", "8000"]
 

@@ -4,19 +4,22 @@ VENV ?= $(if $(filter python3,$(PYTHON)),.venv,.venv-$(notdir $(PYTHON)))
 BIN := $(VENV)/bin
 INFRA := $(VENV)/infra/bin
 UV := $(shell command -v uv 2>/dev/null)
-ifdef UV
-INSTALL = $(UV) pip install --quiet --python $(1)/python --require-hashes
-VENV_IN = $(UV) venv --quiet --python "$$($(PYTHON) -c 'import sys; print(sys.executable)')" $(1)
+# A lock is taken as it is: resolved anew, it would break with the next release of what is in it.
+ifneq ($(UV),)
+INSTALL = "$(UV)" pip install --quiet --python $(1)/python --no-deps --require-hashes -r $(2) \
+	&& "$(UV)" pip check --python $(1)/python
+VENV_IN = "$(UV)" venv --quiet --python "$$("$(PYTHON)" -c 'import sys; print(sys.executable)')" $(1)
 else
-INSTALL = $(1)/python -m pip install --quiet --disable-pip-version-check --require-hashes
-VENV_IN = $(PYTHON) -m venv $(1) || { rm -rf $(1); exit 1; }
+PIP = $(1)/python -m pip --disable-pip-version-check
+INSTALL = $(PIP) install --quiet --no-deps --require-hashes -r $(2) && $(PIP) check
+VENV_IN = "$(PYTHON)" -m venv $(1) || { rm -rf $(1); exit 1; }
 endif
 MANIFESTS := $(filter-out %/kustomization.yaml,$(wildcard deploy/k8s/*.yaml deploy/k8s/*/*.yaml))
 
 .PHONY: run test lint lint-infra bench bench-quick locks clean
 
 run: $(VENV)/.run
-	@exec $(BIN)/python -m app dev
+	@exec env PARENT_PID=$$PPID $(BIN)/python -m app dev
 
 test: lint
 	$(BIN)/python -m pytest --cov --cov-report=term-missing:skip-covered --cov-fail-under=90
@@ -46,23 +49,23 @@ bench-quick: $(VENV)/.test
 	$(BIN)/python -m bench --quick --check
 
 $(BIN)/python:
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed")'
+	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed")'
 	@$(call VENV_IN,$(VENV))
 
 $(VENV)/.run: requirements.txt requirements-local.txt | $(BIN)/python
 	@echo "Installing into $(VENV) …"
-	@$(call INSTALL,$(BIN)) -r requirements-local.txt
+	@$(call INSTALL,$(BIN),requirements-local.txt)
 	@touch $@
 
 $(VENV)/.test: requirements-dev.txt | $(BIN)/python
 	@echo "Installing into $(VENV) …"
-	@$(call INSTALL,$(BIN)) -r requirements-dev.txt
+	@$(call INSTALL,$(BIN),requirements-dev.txt)
 	@touch $@ $(VENV)/.run
 
 $(VENV)/.infra: requirements-infra.txt | $(BIN)/python
 	@echo "Installing into $(VENV)/infra …"
 	@test -x $(INFRA)/python || $(call VENV_IN,$(VENV)/infra)
-	@$(call INSTALL,$(INFRA)) -r requirements-infra.txt
+	@$(call INSTALL,$(INFRA),requirements-infra.txt)
 	@touch $@
 
 locks:

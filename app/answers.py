@@ -11,7 +11,7 @@ from starlette.responses import Response, StreamingResponse
 from starlette.types import Message, Scope, Send
 
 from app.commands.models import timestamp
-from app.errors import AppError, Fault
+from app.errors import LONGEST_NAME, MOST_NAMED, AppError, Fault
 from app.logs import log_unexpected, note_cause
 
 _JSON = (b"content-type", b"application/json")
@@ -95,6 +95,10 @@ def _error_response(error: AppError) -> Response:
 def _details(error: RequestValidationError) -> list[dict[str, object]]:
     """What is wrong and where; never what was sent."""
     return [
-        {"type": detail["type"], "loc": detail["loc"], "msg": detail["msg"]}
-        for detail in error.errors()
+        {"type": detail["type"], "loc": [*map(_bounded, detail["loc"])], "msg": detail["msg"]}
+        for detail in error.errors()[:MOST_NAMED]
     ]
+
+
+def _bounded(part: str | int) -> str | int:
+    return part[:LONGEST_NAME] if isinstance(part, str) else part

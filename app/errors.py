@@ -3,6 +3,11 @@
 from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
+MOST_NAMED = 20
+"""Mistakes that one answer names, however many were made."""
+LONGEST_NAME = 100
+"""Characters of a caller's name for something that an answer repeats."""
+
 
 class AppError(Exception):
     """Internal server error"""

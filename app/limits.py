@@ -5,6 +5,7 @@ What counts them is `app.rate_limiter`, which a worker without limits does not l
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from math import ceil
 from time import time
 from typing import TYPE_CHECKING
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from limits import RateLimitItem
 
     from app.rate_limiter import RateLimiter
+
+_LONGEST_HOST = 255
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +60,21 @@ def x_headers(limit: Limit, standing: Standing) -> dict[str, str]:
         "X-RateLimit-Remaining": str(standing.remaining),
         "X-RateLimit-Reset": str(ceil(standing.resets_at)),
     }
+
+
+def address(scope: Scope) -> str:
+    """Whoever asks, as far as an address tells: one may have all of an IPv6 /64."""
+    host: str = (scope.get("client") or ("",))[0]
+    try:
+        return str(_holder(ip_address(host)))
+    except ValueError:
+        return host[:_LONGEST_HOST]  # a socket's path, or what a proxy made of it
+
+
+def _holder(given: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:
+    if isinstance(given, IPv4Address):
+        return given
+    return given.ipv4_mapped or IPv6Address(int(given) >> 64 << 64)
 
 
 async def count(scope: Scope, limit: Limit, subject: str) -> None:

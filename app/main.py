@@ -25,7 +25,7 @@ from app.doors import open_doors
 from app.doubts import warn_of_doubts
 from app.errors import AppError
 from app.logs import configure_logs, logger
-from app.middleware import CORS, BodyLimit, Faults, RequestLog
+from app.middleware import CORS, Faults, QueryLimit, RequestLog
 from app.paths import OwnSpelling
 from app.purge import purge_regularly
 from app.routes import ErrorShape, refuse_http
@@ -57,7 +57,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.add_exception_handler(RequestValidationError, _answer)
     app.add_exception_handler(HTTPException, _answer_http_error)
     # The one added last sees a request first.
-    app.add_middleware(BodyLimit)
+    app.add_middleware(QueryLimit)
     app.add_middleware(OwnSpelling)
     if not _traced():
         app.add_middleware(Commands)

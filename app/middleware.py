@@ -1,4 +1,4 @@
-"""What happens to every request, in pure ASGI: identity and log line, CORS, faults, body limits."""
+"""What happens to every request, in pure ASGI: identity and log line, CORS, faults, limits."""
 
 import asyncio
 import re
@@ -23,6 +23,7 @@ from app.refusals import Refusals
 
 MAX_BODY_BYTES = 1024 * 1024
 BODY_SECONDS = 10.0
+MAX_PARAMETERS = 100
 
 # The pages bring all they need; whatever they ask of another host is not loaded.
 _PAGES = frozenset({"/docs", "/docs/oauth2-redirect", "/redoc"})
@@ -187,48 +188,43 @@ class CORS:
             await self._commands(scope, receive, send)
 
 
-class BodyLimit:
-    """Limits what the application may read of a body, in size and in time.
-
-    Nobody reads a GET's; a long answer to one only listens for the client's farewell.
-    """
+class QueryLimit:
+    """Refuses a query that would take long to take apart, before anybody does."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and scope["method"] != "GET":
-            receive = LimitedBody(scope, receive)
+        if scope["type"] == "http" and scope["query_string"].count(b"&") >= MAX_PARAMETERS:
+            raise HTTPException(414, f"The query has more than {MAX_PARAMETERS} parameters")
         await self.app(scope, receive, send)
 
 
 class LimitedBody:
-    """Receives a body; raises 413 over 1 MiB and 408 after 10 s.
+    """Reads a body; raises 413 over so many bytes and 408 after 10 s.
 
-    The refusal comes where the body is read, so that a credential is asked for first.
+    Whoever handles the request reads it, so that a credential is asked for first.
     """
 
-    def __init__(self, scope: Scope, receive: Receive) -> None:
+    def __init__(self, scope: Scope, receive: Receive, most_bytes: int = MAX_BODY_BYTES) -> None:
         self._scope = scope
         self._receive = receive
+        self._most_bytes = most_bytes
         declared = _header(scope, b"content-length") or b"0"
         self._declared = int(declared) if declared.isdigit() else 0
         self._size = 0
         self._deadline: float | None = None
         self._complete = False
 
-    async def __call__(self) -> Message:
-        """The next message."""
-        if self._complete:
-            return await self._receive()
-        if self._declared > MAX_BODY_BYTES:
-            raise _too_large()
+    async def _next(self) -> Message:
+        if self._declared > self._most_bytes:
+            raise self._too_large()
         received = self._scope.get("body_received")  # said by BoundedProtocol
         message = await (self._receive() if received else self._receive_in_time())
         self._size += len(message.get("body", b""))
         self._complete = not message.get("more_body", False)
-        if self._size > MAX_BODY_BYTES:
-            raise _too_large()
+        if self._size > self._most_bytes:
+            raise self._too_large()
         return message
 
     async def _receive_in_time(self) -> Message:
@@ -246,12 +242,11 @@ class LimitedBody:
         """The whole body; ClientDisconnect when the client left before it was complete."""
         parts = []
         while not self._complete:
-            message = await self()
+            message = await self._next()
             if message["type"] == "http.disconnect":
                 raise ClientDisconnect
             parts.append(message.get("body", b""))
         return b"".join(parts)
 
-
-def _too_large() -> HTTPException:
-    return HTTPException(413, f"The request body is larger than {MAX_BODY_BYTES} bytes")
+    def _too_large(self) -> HTTPException:
+        return HTTPException(413, f"The request body is larger than {self._most_bytes} bytes")

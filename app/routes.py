@@ -14,14 +14,20 @@ from starlette.types import Scope
 
 from app.commands.action import Action, Context
 from app.database import OnTheClock, get_db
-from app.errors import AppError, Fault, Forbidden, Foreign
+from app.errors import LONGEST_NAME, MOST_NAMED, AppError, Fault, Forbidden, Foreign
 from app.logs import log_unexpected, note_cause
+from app.middleware import MAX_BODY_BYTES, LimitedBody
 from app.models.caller import Caller
 from app.strict_json import parse_json, require_json
 
 Credential = Callable[[Request], Awaitable[Caller]]
 Allowance = Callable[[Request], Awaitable[None]]
 Handle = Callable[[Request], Coroutine[Any, Any, Response]]
+
+_OPEN_BODY_BYTES = 8 * 1024
+"""What anybody may send; with a credential it is MAX_BODY_BYTES."""
+_MOST_VALUES = 1000
+"""One task with all its tags is a ninth of it."""
 
 
 class ErrorShape(NamedTuple):
@@ -89,12 +95,33 @@ def _admitted(
         if allowance is not None:
             await allowance(request)
         if route.body_field is not None:
-            body = await request.body()
-            require_json(request.headers.get("content-type"))
-            parse_json(body)  # FastAPI's own parser lets more pass
+            most = _OPEN_BODY_BYTES if credential is None else MAX_BODY_BYTES
+            request = await _read(request, most)
         return await handle(request)
 
     return admit_and_handle
+
+
+async def _read(request: Request, most_bytes: int) -> Request:
+    body = await LimitedBody(request.scope, request.receive, most_bytes).read()
+    require_json(request.headers.get("content-type"))
+    return _ReadRequest(request, body, parse_json(body, _MOST_VALUES))
+
+
+class _ReadRequest(Request):
+    """A request whose body has been read and parsed: FastAPI's own parser lets more pass."""
+
+    def __init__(self, request: Request, content: bytes, value: Any) -> None:
+        super().__init__(request.scope, request.receive)
+        self._content, self._value = content, value
+
+    async def body(self) -> bytes:
+        """The bytes."""
+        return self._content
+
+    async def json(self) -> Any:
+        """What they say."""
+        return self._value
 
 
 def _shaped(handle: Handle, shape: ErrorShape) -> Handle:
@@ -133,11 +160,11 @@ def _refusal(error: AppError, shape: ErrorShape) -> Response:
 
 def _sentence(error: RequestValidationError) -> str:
     """What is wrong and where; never what was sent."""
-    return "; ".join(map(_complaint, error.errors()))
+    return "; ".join(map(_complaint, error.errors()[:MOST_NAMED]))
 
 
 def _complaint(details: Mapping[str, Any]) -> str:
     _, *place = details["loc"]
     if not place or isinstance(place[0], int):
         return str(details["msg"])  # about the body as a whole, or a position in its text
-    return f"{'.'.join(map(str, place))}: {details['msg']}"
+    return f"{'.'.join(map(str, place))[:LONGEST_NAME]}: {details['msg']}"

@@ -8,6 +8,7 @@ from uuid import uuid4
 import jwt
 from httpx import AsyncClient, Response
 
+from app import tokens
 from app.config import DEVELOPMENT_VALUES
 from tests.conftest import OPEN_DOORS, talking_to
 
@@ -35,6 +36,11 @@ async def refresh(client: AsyncClient, token: str) -> Response:
 async def list_categories(client: AsyncClient, token: str) -> Response:
     headers = {"Authorization": f"Bearer {token}"}
     return await client.get("/api/v1/categories", headers=headers)
+
+
+def bearer(account_id: object) -> dict[str, str]:
+    """The headers of an account's holder."""
+    return {"Authorization": f"Bearer {tokens.issue(SECRET, str(account_id), EMAIL)}"}
 
 
 def assert_refused(answer: Response, status: int, body: object) -> None:

@@ -2,19 +2,19 @@
 
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
+from sys import float_info
 from typing import Any, get_args, get_origin, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
-from pydantic_core import ErrorDetails, from_json, to_json
+from pydantic_core import ErrorDetails, PydanticCustomError, from_json, to_json
 
 from app.commands.models import Answer, Json, envelope, serialize
-from app.errors import AppError, Forbidden, InvalidPayload
+from app.errors import LONGEST_NAME, MOST_NAMED, AppError, Forbidden, InvalidPayload
 from app.models.caller import SERVICES, Caller, CallerKind
 from app.models.text import storable
 from app.services import Connection, replays
 from app.services.replays import Claim, StoredAnswer, fingerprint
 
-_LONGEST_NAME = 100
 PLATFORM = Caller("service", "platform")
 
 
@@ -93,7 +93,7 @@ class Action:
             raise Forbidden(f"Missing scope: {self.scope}")
 
     def validate(self, payload: dict[str, Any]) -> Any:
-        """The typed payload; InvalidPayload names every field that is wrong."""
+        """The typed payload; InvalidPayload names the fields that are wrong."""
         try:
             return self.payload.model_validate(payload)
         except ValidationError as error:
@@ -197,20 +197,27 @@ class AnyPayload(BaseModel):
 
     @model_validator(mode="after")
     def _storable(self) -> "AnyPayload":
-        _check_texts(self.model_extra)
+        _check(self.model_extra)
         return self
 
 
-def _check_texts(value: object) -> None:
+def _check(value: object) -> None:
     if isinstance(value, str):
         storable(value)
+    elif isinstance(value, int | float):
+        _require_double(value)
     elif isinstance(value, dict):
         for name, member in value.items():
             storable(name)
-            _check_texts(member)
+            _check(member)
     elif isinstance(value, list):
         for member in value:
-            _check_texts(member)
+            _check(member)
+
+
+def _require_double(value: float) -> None:
+    if abs(value) > float_info.max:  # no JSON that is written again could tell it
+        raise PydanticCustomError("too_large", "must not have numbers beyond 1.8e308")
 
 
 def as_action(name: str, handler: Action | BareHandler) -> Action:
@@ -226,13 +233,13 @@ def as_action(name: str, handler: Action | BareHandler) -> Action:
 
 
 def invalid_payload(error: ValidationError) -> InvalidPayload:
-    """The refusal that names every field that is wrong, and never its value."""
-    errors = [_field_error(details) for details in error.errors(include_input=False)]
+    """The refusal that names the fields that are wrong, and never a value."""
+    errors = [_field_error(details) for details in error.errors(include_input=False)[:MOST_NAMED]]
     return InvalidPayload("; ".join(map(_sentence, errors)), errors)
 
 
 def _field_error(details: ErrorDetails) -> dict[str, str]:
-    name = ".".join(map(str, details["loc"]))[:_LONGEST_NAME]
+    name = ".".join(map(str, details["loc"]))[:LONGEST_NAME]
     if details["type"] == "missing":
         message = f"Missing required field: {name}"
     elif details["type"].startswith("uuid"):

@@ -2,9 +2,7 @@
 
 from app.commands.action import Action, BareHandler, as_action
 from app.commands.handlers import calls, categories, contacts, secrets, stats, tasks
-from app.errors import NotFound
-
-_LONGEST_ECHO = 100
+from app.errors import LONGEST_NAME, NotFound
 
 ACTION_HANDLERS: dict[str, Action | BareHandler] = {
     "create-task": tasks.create_task,
@@ -48,5 +46,5 @@ def find_action(name: str) -> Action:
     """The registered action of this name; NotFound when there is none."""
     handler = ACTION_HANDLERS.get(name)
     if handler is None:
-        raise NotFound(f"Unknown action: {name[:_LONGEST_ECHO]}")
+        raise NotFound(f"Unknown action: {name[:LONGEST_NAME]}")
     return as_action(name, handler)

@@ -10,7 +10,7 @@ from app import tokens
 from app.config import Settings
 from app.database import OnTheClock, get_db
 from app.errors import BearerUnauthorized, InvalidPayload, Locked
-from app.limits import Limit, count, standard_headers
+from app.limits import Limit, address, count, standard_headers
 from app.mail import Mailer
 from app.models.account import (
     Account,
@@ -33,15 +33,20 @@ SHAPE = ErrorShape(
 )
 _LIMITS = {
     f"/api/v1/auth/{path}": Limit(name, parse("100/minute"), standard_headers)
-    for path, name in (("login", "logins"), ("register", "registrations"))
+    for path, name in (
+        ("register", "registrations"),
+        ("login", "logins"),
+        ("refresh", "refreshes"),
+        ("verify", "verifications"),
+    )
 }
+_TOO_LARGE = "The body is larger than 8 KiB."
 _BUSY = "The database, or the hashing of passwords, is too busy; try again."
 
 
 async def _count(request: Request) -> None:
-    """Counts what is worth guessing or repeating, by the address that it comes from."""
-    if limit := _LIMITS.get(request.url.path):
-        await count(request.scope, limit, request.client.host if request.client else "")
+    """Counts what anybody may ask, by the address that it comes from."""
+    await count(request.scope, _LIMITS[request.scope["route"].path], address(request.scope))
 
 
 async def _no_store(response: Response) -> None:
@@ -61,7 +66,10 @@ router = APIRouter(
     status_code=201,
     summary="Register",
     responses=refusals(
-        *(400, 408, 409, 413, 429), status_409="The address has an account.", status_503=_BUSY
+        *(400, 408, 409, 413, 429),
+        status_409="The address has an account.",
+        status_413=_TOO_LARGE,
+        status_503=_BUSY,
     ),
 )
 async def register(request: Request, new: NewAccount) -> Registered:
@@ -84,6 +92,7 @@ async def register(request: Request, new: NewAccount) -> Registered:
     responses=refusals(
         *(400, 401, 408, 413, 423, 429),
         status_401="Address or password is wrong.",
+        status_413=_TOO_LARGE,
         status_503=_BUSY,
     ),
 )
@@ -109,7 +118,9 @@ async def log_in(request: Request, given: Credentials) -> LoggedIn:
     "/refresh",
     summary="Refresh",
     responses=refusals(
-        *(400, 401, 408, 413), status_401="The refresh token is unknown, expired or used before."
+        *(400, 401, 408, 413, 429),
+        status_401="The refresh token is unknown, expired or used before.",
+        status_413=_TOO_LARGE,
     ),
 )
 async def refresh(request: Request, given: RefreshRequest) -> LoggedIn:
@@ -127,7 +138,7 @@ async def refresh(request: Request, given: RefreshRequest) -> LoggedIn:
 @router.get(
     "/verify",
     summary="Verify the address",
-    responses=refusals(400, status_400="The token is unknown, expired or used before."),
+    responses=refusals(400, 429, status_400="The token is unknown, expired or used before."),
 )
 async def verify(
     request: Request,

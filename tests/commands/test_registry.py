@@ -185,6 +185,19 @@ async def test_bare_handler_never_sees_text_that_cannot_be_stored(
     assert (await post(client, payload % text)).status_code == 400
 
 
+@pytest.mark.parametrize("number", [b"1e400", b"-1e400", b"1" * 400, b"-" + b"1" * 400])
+@pytest.mark.parametrize("payload", [b'{"n": %b}', b'{"n": {"m": [%b]}}'])
+async def test_bare_handler_never_sees_a_number_that_json_could_not_tell_again(
+    client: AsyncClient, monkeypatch: pytest.MonkeyPatch, number: bytes, payload: bytes
+) -> None:
+    register(monkeypatch, purr)
+    answer = await post(client, payload % number)
+    assert (answer.status_code, answer.json()["detail"]) == (
+        *(400, "must not have numbers beyond 1.8e308"),
+    )
+    assert (await post(client, payload % b"-1.5e308")).status_code == 200
+
+
 async def test_statement_timeout_is_503(
     live_client: AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
