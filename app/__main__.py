@@ -14,12 +14,12 @@ from dotenv import dotenv_values
 
 from app.cli import dev as development
 from app.cli import parent, ports
-from app.cli.database import clear_errors, on_database
+from app.cli.database import on_database
 from app.cli.keys import keys_group
-from app.config import load, load_settings, settings_to_serve
+from app.cli.migrate import migrate, migrate_database
+from app.config import load_settings, settings_to_serve
 from app.doubts import warn_of_doubts
 from app.logs import configure_logs, logger
-from app.process_settings import ProcessSettings
 from app.services import keys
 from app.worker import command
 
@@ -62,7 +62,7 @@ def dev(port: int, host: str, reload: bool) -> None:
     development.open_doors(port)
     development.start_database()
     settings = load_settings()
-    _migrate(settings)
+    migrate_database(settings)
     if settings.environment == "development":
         on_database(keys.ensure_development_key, settings)
     development.welcome(settings, port)
@@ -124,21 +124,7 @@ def _share_metrics() -> None:
     atexit.register(remove)
 
 
-@cli.command()
-def migrate() -> None:
-    """Bring the database's schema up to date. To go back: alembic downgrade."""
-    _migrate(load(ProcessSettings))
-    click.echo("Migrated.")
-
-
-def _migrate(settings: ProcessSettings) -> None:
-    from app import migrations  # noqa: PLC0415 - SQLAlchemy is large, serving does without it
-
-    url = (settings.migration_database_url or settings.database_url).get_secret_value()
-    with clear_errors():
-        migrations.upgrade(url)
-
-
+cli.add_command(migrate)
 cli.add_command(keys_group)
 cli.add_command(command.worker)
 cli.add_command(command.mirror)

@@ -11,11 +11,13 @@ from pydantic import SecretStr
 from starlette.requests import Request
 
 from app.connect import Connector
-from app.errors import Unavailable
+from app.errors import SchemaUnusable, Unavailable
+from app.logs import logger
 from app.outage import Outage
 from app.pool import Pool
 from app.process_settings import ProcessSettings
 from app.replica import Answer, Question, Replica
+from app.schema import find_age, find_fault
 from app.services import Connection
 from app.services.changes import fetch_progress
 
@@ -36,6 +38,8 @@ class Database:
     """A small pool of connections. Opening it needs no reachable server."""
 
     _replica: Replica | None = None
+    schema_fault: str | None = None
+    """Why the schema does not suit this version, as last seen; None while the database is away."""
 
     def __init__(self, settings: ProcessSettings) -> None:
         self._settings = settings
@@ -45,18 +49,24 @@ class Database:
         self._probed_at = 0.0
         self._ready = False
         self._outage = Outage()
+        self._in_doubt = False
+        self._age_told = False
 
     async def open(self) -> None:
-        """Prepares the pools; they connect when first used."""
+        """Prepares the pools, and tells at once of a schema that does not suit.
+
+        Where the database is away, they connect when first used.
+        """
         connect = self._outage.watching(
             self._connector(self._settings.database_url, _CONNECT_TIMEOUT)
         )
-        self._pool = Pool(connect, self._settings.database_pool_size)
+        self._pool = Pool(connect, self._settings.database_pool_size, on_lacking=self._doubt)
         # The probe has a connection of its own: a busy pool is no outage.
         self._probe = Pool(connect, 1)
         if self._settings.database_replica_url is not None:
             replica = self._connector(self._settings.database_replica_url, _REPLICA_CONNECT_TIMEOUT)
             self._replica = Replica(replica, self._settings.database_pool_size)
+        await self._look(self._pool)
 
     def _connector(self, url: SecretStr, seconds: float) -> Connector:
         return Connector(
@@ -72,9 +82,23 @@ class Database:
                 await pool.close()
 
     def connection(self, seconds: float = DEADLINE) -> AbstractAsyncContextManager[Connection]:
-        """Lends a connection; Unavailable when the time is over or the server is away."""
+        """Lends a connection; Unavailable when the time is over or the server is away.
+
+        SchemaUnusable, with the reason, when the schema does not suit this version.
+        """
         assert self._pool is not None, "the lifespan opens the pool"  # noqa: S101
-        return self._pool.lend(seconds)
+        return self._lend_if_usable(seconds) if self._in_doubt else self._pool.lend(seconds)
+
+    @asynccontextmanager
+    async def _lend_if_usable(self, seconds: float) -> AsyncIterator[Connection]:
+        await self.is_ready()
+        if self.schema_fault is not None:
+            raise SchemaUnusable(self.schema_fault)
+        async with self._pool.lend(seconds - _PROBE_TIMEOUT) as connection:  # type: ignore[union-attr]
+            yield connection
+
+    def _doubt(self) -> None:
+        self._in_doubt = True
 
     async def ask(self, question: Question[Answer], seconds: float = DEADLINE) -> Answer:
         """The answer to a question that is asked of a connection."""
@@ -115,23 +139,43 @@ class Database:
         return await self.ask(question, ends - monotonic())
 
     async def is_ready(self) -> bool:
-        """Whether the database answers, asked at most once a second and for half a second."""
+        """Whether the database answers and its schema suits this version.
+
+        Asked at most once a second and for half a second.
+        """
         async with self._probing:
             if monotonic() - self._probed_at >= _PROBE_INTERVAL:
-                self._ready = await self._answers()
+                assert self._probe is not None, "the lifespan opens the pool"  # noqa: S101
+                self._ready = await self._look(self._probe)
                 self._probed_at = monotonic()
             return self._ready
 
-    async def _answers(self) -> bool:
-        assert self._probe is not None, "the lifespan opens the pool"  # noqa: S101
+    async def _look(self, pool: Pool) -> bool:
+        """Whether the database answers and its schema suits this version."""
         try:
-            async with self._probe.lend(_PROBE_TIMEOUT) as connection:
-                answers = bool(await connection.fetchval("SELECT true"))
+            async with pool.lend(_PROBE_TIMEOUT) as connection:
+                self._note_schema(await find_fault(connection))
+                self._tell_age(connection)
         except Unavailable as error:
             self._outage.note_away(error.__cause__ or error)
+            self.schema_fault = None  # nobody knows
             return False
         self._outage.note_back()
-        return answers
+        return self.schema_fault is None
+
+    def _note_schema(self, fault: str | None) -> None:
+        if fault != self.schema_fault:
+            if fault is None:
+                logger.info("schema_usable")
+            else:
+                logger.error("schema_unusable", reason=fault)
+        self.schema_fault = fault
+        self._in_doubt = fault is not None
+
+    def _tell_age(self, connection: Connection) -> None:
+        if not self._age_told and (age := find_age(connection)) is not None:
+            logger.error("postgresql_too_old", reason=age)
+        self._age_told = True
 
 
 class Statements:

@@ -163,6 +163,12 @@ class Unavailable(Fault):
     headers: Mapping[str, str] = {"Retry-After": "1"}
 
 
+class SchemaUnusable(Unavailable):
+    """The database's schema does not suit this version of the service"""
+
+    code = "schema_unusable"
+
+
 class Busy(Unavailable):
     """Too many passwords to check, try again shortly"""
 

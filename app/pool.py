@@ -11,7 +11,7 @@ from typing import Any
 
 import asyncpg
 
-from app.errors import Unavailable
+from app.errors import SchemaUnusable, Unavailable
 from app.metrics import CONNECTIONS
 from app.services import Connection
 
@@ -57,6 +57,13 @@ _UNFINISHED = (
     asyncpg.InterfaceError,
     asyncpg.DataError,
 )
+# Not migrated, or without rights on what was.
+_LACKING = (
+    asyncpg.UndefinedTableError,
+    asyncpg.UndefinedColumnError,
+    asyncpg.UndefinedFunctionError,
+    asyncpg.InsufficientPrivilegeError,
+)
 
 
 class _Deadline:
@@ -85,8 +92,15 @@ class _Deadline:
 class Pool:
     """At most `size` connections, made when first needed; the one used last is lent first."""
 
-    def __init__(self, connect: Callable[[], Awaitable[Connection]], size: int) -> None:
+    def __init__(
+        self,
+        connect: Callable[[], Awaitable[Connection]],
+        size: int,
+        *,
+        on_lacking: Callable[[], None] = lambda: None,
+    ) -> None:
         self._connect = connect
+        self._on_lacking = on_lacking
         self._size = size
         self._turns = asyncio.Semaphore(size)
         self._loop = asyncio.get_running_loop()
@@ -100,7 +114,10 @@ class Pool:
 
     @asynccontextmanager
     async def lend(self, seconds: float) -> AsyncIterator[Connection]:
-        """Lends a connection; Unavailable when the time is over or the server is away."""
+        """Lends a connection; Unavailable when the time is over or the server is away.
+
+        SchemaUnusable when the schema lacks what was asked for.
+        """
         try:
             async with _Deadline(self._loop, seconds), self._turns:
                 connection = await self._take()
@@ -121,6 +138,9 @@ class Pool:
             raise Unavailable from error
         except (*_UNABLE, *_OUTDATED) as error:
             raise Unavailable from error
+        except _LACKING as error:
+            self._on_lacking()
+            raise SchemaUnusable from error
 
     async def _cancel(self, connection: Connection) -> None:
         """Tells the server to cancel the statement, or it might yet be performed.

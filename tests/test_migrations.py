@@ -1,9 +1,8 @@
 import asyncio
 import subprocess
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import Iterator
 from pathlib import Path
-from uuid import uuid4
 
 import asyncpg
 import pytest
@@ -12,7 +11,7 @@ from alembic.script import ScriptDirectory
 
 from alembic import command
 from app.migrations import alembic_config, upgrade
-from tests.conftest import _named
+from tests.conftest import create_clone
 
 REVISIONS = [
     script.revision
@@ -30,9 +29,20 @@ WHERE typnamespace = 'public'::regnamespace AND typname NOT LIKE '%alembic_versi
 """
 
 _SCHEMA = """
-SELECT table_name || '.' || column_name || ' ' || data_type || ' ' || is_nullable
-    || coalesce(' ' || column_default, '')
-FROM information_schema.columns WHERE table_schema = 'public'
+SELECT format('column %s.%s %s %s', attrelid::regclass, attnum, attname, concat_ws(' ',
+    format_type(atttypid, atttypmod), CASE WHEN attnotnull THEN 'NOT NULL' END,
+    pg_get_expr(adbin, adrelid), attgenerated, attidentity, col_description(attrelid, attnum)))
+FROM pg_attribute
+JOIN pg_class ON pg_class.oid = attrelid AND relnamespace = 'public'::regnamespace
+LEFT JOIN pg_attrdef ON adrelid = attrelid AND adnum = attnum
+WHERE attnum > 0 AND NOT attisdropped
+UNION ALL
+SELECT format('relation %s %s', relname, concat_ws(' ', relkind, relpersistence, reloptions::text,
+    relacl::text, relrowsecurity, obj_description(oid, 'pg_class')))
+FROM pg_class WHERE relnamespace = 'public'::regnamespace
+UNION ALL
+SELECT format('%s of %s: %s', conname, conrelid::regclass, pg_get_constraintdef(oid))
+FROM pg_constraint WHERE connamespace = 'public'::regnamespace
 UNION ALL SELECT indexdef FROM pg_indexes WHERE schemaname = 'public'
 UNION ALL SELECT pg_get_triggerdef(oid) FROM pg_trigger WHERE NOT tgisinternal
 UNION ALL SELECT pg_get_functiondef(oid) FROM pg_proc WHERE pronamespace = 'public'::regnamespace
@@ -41,13 +51,9 @@ ORDER BY 1
 
 
 @pytest.fixture
-async def empty_url(server_url: str) -> AsyncIterator[str]:
-    name = f"empty_{uuid4().hex}"
-    admin = await asyncpg.connect(server_url)
-    await admin.execute(f"CREATE DATABASE {name} TEMPLATE template0")
-    yield _named(server_url, name)
-    await admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
-    await admin.close()
+def empty_url(server_url: str) -> Iterator[str]:
+    with create_clone(server_url, "template0") as url:
+        yield url
 
 
 async def column(url: str, query: str) -> list[str]:

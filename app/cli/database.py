@@ -1,30 +1,16 @@
 """How a command reaches the database, and what a person is told when it cannot."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 import asyncpg
-import click
 
+from app.cli.errors import clear_errors
 from app.config import Settings, load_settings
-from app.errors import AppError
 from app.services import Connection
 
 Result = TypeVar("Result")
-
-
-@contextmanager
-def clear_errors() -> Iterator[None]:
-    """One line instead of a traceback for what a person at the command line can mend."""
-    try:
-        yield
-    except AppError as error:
-        raise click.ClickException(error.message) from None
-    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-        reason = str(error) or type(error).__name__
-        raise click.ClickException(f"Cannot use the database: {reason}") from None
 
 
 def on_database(

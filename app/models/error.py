@@ -108,7 +108,9 @@ def refusals(
     *statuses: int, model: type[BaseModel] = Error, **descriptions: str
 ) -> dict[int | str, dict[str, Any]]:
     """The same for a door without idempotency keys, whose every refusal is of one model."""
-    unavailable = {"status_503": "The database did not answer in time; try again."}
+    unavailable = {
+        "status_503": "The database did not answer in time, or its schema is unusable; try again."
+    }
     responses = documented(*statuses, fault=model, **(unavailable | descriptions))
     return {status: {**response, "model": model} for status, response in responses.items()}
 

@@ -44,8 +44,19 @@ class Unhealthy(BaseModel):
     database: Literal["disconnected"] = "disconnected"
 
 
+class Unmigrated(BaseModel):
+    """The service reaches its database, but cannot work on its schema."""
+
+    status: Literal["unhealthy"] = "unhealthy"
+    database: Literal["unusable"] = "unusable"
+    reason: Annotated[str, Field(examples=["schema is at 0001, needs 0002: python -m app migrate"])]
+
+
 _UNHEALTHY: dict[int | str, dict[str, Any]] = {
-    503: {"model": Unhealthy, "description": "The database does not answer."}
+    503: {
+        "model": Unhealthy | Unmigrated,
+        "description": "The database does not answer, or its schema is unusable.",
+    }
 }
 
 
@@ -71,6 +82,8 @@ async def read_readiness(request: Request) -> Response | Healthy:
     database: Database = request.app.state.database
     if await database.is_ready():
         return Healthy()
+    if (reason := database.schema_fault) is not None:
+        return JSONResponse(Unmigrated(reason=reason).model_dump(), 503)
     return JSONResponse(Unhealthy().model_dump(), 503)
 
 
