@@ -10,6 +10,7 @@ from httpx import AsyncClient, Response
 
 from app import tokens
 from app.config import DEVELOPMENT_VALUES
+from app.services import Connection
 from tests.conftest import OPEN_DOORS, talking_to
 
 SECRET = DEVELOPMENT_VALUES["JWT_SECRET"]
@@ -38,9 +39,15 @@ async def list_categories(client: AsyncClient, token: str) -> Response:
     return await client.get("/api/v1/categories", headers=headers)
 
 
-def bearer(account_id: object) -> dict[str, str]:
-    """The headers of an account's holder."""
-    return {"Authorization": f"Bearer {tokens.issue(SECRET, str(account_id), EMAIL)}"}
+async def bearer(db: Connection, account_id: str) -> dict[str, str]:
+    """The headers of the account's holder; it is made where there is none."""
+    await db.execute(
+        "INSERT INTO accounts (id, email, full_name, password_hash) "
+        "VALUES ($1, $2, '', '') ON CONFLICT DO NOTHING",
+        account_id,
+        f"{account_id}@example.com",
+    )
+    return {"Authorization": f"Bearer {tokens.issue(SECRET, account_id, EMAIL)}"}
 
 
 def assert_refused(answer: Response, status: int, body: object) -> None:

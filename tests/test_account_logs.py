@@ -8,7 +8,7 @@ import pytest
 
 from app import tokens
 from tests.accounts import EMAIL, NEW, PASSWORD
-from tests.conftest import MISSING_ID
+from tests.conftest import MISSING_ID, _execute
 from tests.test_logs import PRODUCTION, lines_of
 
 SECRET = "8d969eef6ecad3c29a3a629280e686cf0c3f5d5a"
@@ -56,6 +56,11 @@ def test_no_line_contains_a_password_a_token_or_an_address(database_url: str, le
         "SMTP_USERNAME": "cat",
         "SMTP_PASSWORD": SMTP_PASSWORD,
     }
+    _execute(
+        database_url,
+        "INSERT INTO accounts (id, email, full_name, password_hash) "
+        f"VALUES ('{MISSING_ID}', 'listed@example.com', '', '')",
+    )
     settings = {**PRODUCTION, **mail_server, "DATABASE_URL": database_url, "LOG_LEVEL": level}
     lines = lines_of(REQUESTS, JWT_SECRET=SECRET, **settings)
     entries = [json.loads(line) for line in lines]

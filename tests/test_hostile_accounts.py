@@ -7,8 +7,8 @@ from fastapi import FastAPI
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app import tokens
-from tests.accounts import EMAIL, SECRET
+from app.services import Connection
+from tests.accounts import EMAIL, bearer
 from tests.conftest import MISSING_ID
 from tests.test_hostile import (
     JSON_TYPE,
@@ -30,7 +30,6 @@ pytestmark = pytest.mark.no_cover
 
 __all__ = ["ask"]  # a fixture
 
-BEARER = raw({"Authorization": f"Bearer {tokens.issue(SECRET, str(MISSING_ID), EMAIL)}"})
 BODIES: dict[str, tuple[str, dict[str, Any]]] = {
     "/api/v1/auth/register": (
         "NewAccount",
@@ -46,26 +45,31 @@ BODIES: dict[str, tuple[str, dict[str, Any]]] = {
 @hostile
 @given(data=st.data())
 async def test_hostile_body_is_answered_as_documented(
-    app: FastAPI, ask: Ask, path: str, data: st.DataObject
+    app: FastAPI, db: Connection, ask: Ask, path: str, data: st.DataObject
 ) -> None:
     name, example = BODIES[path]
     bodies = damaged(app.openapi()["components"]["schemas"][name], [example])
     content = data.draw(bodies.map(encode) | broken(bodies) | values.map(encode))
     headers = data.draw(st.just(JSON_TYPE) | content_types.map(lambda it: [(b"Content-Type", it)]))
-    await ask("POST", path, content=content, headers=BEARER + headers)
+    await ask(
+        "POST", path, content=content, headers=raw(await bearer(db, str(MISSING_ID))) + headers
+    )
 
 
 @hostile
 @given(value=percent_encoded)
-async def test_hostile_token_and_ids_are_answered_as_documented(ask: Ask, value: str) -> None:
+async def test_hostile_token_and_ids_are_answered_as_documented(
+    ask: Ask, db: Connection, value: str
+) -> None:
+    headers = raw(await bearer(db, str(MISSING_ID)))
     await ask("GET", "/api/v1/auth/verify", f"/api/v1/auth/verify?token={value}")
     if value:
         path = "/api/v1/tasks/{task_id}/categories/{cat_id}"
         for method in ("POST", "DELETE"):
             url = f"/api/v1/tasks/{MISSING_ID}/categories/{value}"
-            await ask(method, path, url, headers=BEARER)
+            await ask(method, path, url, headers=headers)
         url = f"/api/v1/categories/{value}"
-        await ask("DELETE", "/api/v1/categories/{cat_id}", url, headers=BEARER)
+        await ask("DELETE", "/api/v1/categories/{cat_id}", url, headers=headers)
 
 
 @hostile

@@ -8,10 +8,9 @@ import asyncpg
 import pytest
 from httpx import AsyncClient
 
-from app import tokens
 from app.database import DEADLINE
 from app.services import Connection
-from tests.accounts import EMAIL, SECRET, serving
+from tests.accounts import bearer, serving
 
 
 @pytest.mark.parametrize(
@@ -45,8 +44,7 @@ async def test_all_statements_of_a_request_share_one_deadline(database_url: str)
     """The list waits for the tasks first, then for their categories."""
     blockers: list[Connection] = [await asyncpg.connect(database_url) for _ in range(2)]
     async with serving(database_url) as client:
-        user = str(uuid4())
-        headers = {"Authorization": f"Bearer {tokens.issue(SECRET, user, EMAIL)}"}
+        headers = await bearer(blockers[0], str(uuid4()))
         for blocker, table in zip(blockers, ("tasks", "task_categories"), strict=True):
             await blocker.execute(f"BEGIN; LOCK TABLE {table}")
         started = time.monotonic()

@@ -6,9 +6,8 @@ from uuid import UUID, uuid4
 import pytest
 from httpx import AsyncClient, Response
 
-from app import tokens
 from app.services import Connection
-from tests.accounts import EMAIL, SECRET
+from tests.accounts import bearer
 from tests.conftest import MISSING_ID, TaskFactory
 
 HOLDER = str(uuid4())
@@ -19,11 +18,11 @@ Ask = Callable[..., Awaitable[Response]]
 
 
 @pytest.fixture
-def ask(client: AsyncClient) -> Ask:
+def ask(client: AsyncClient, db: Connection) -> Ask:
     """Sends a request below /api/v1 for an account, by default that of HOLDER."""
 
     async def ask(method: str, path: str, user_id: str = HOLDER, **request: Any) -> Response:
-        headers = {"Authorization": f"Bearer {tokens.issue(SECRET, user_id, EMAIL)}"}
+        headers = await bearer(db, user_id)
         return await client.request(method, f"/api/v1/{path}", headers=headers, **request)
 
     return ask
@@ -197,7 +196,7 @@ async def test_without_a_token_is_401_before_anything_is_looked_at(
 async def test_assignment_is_kept_when_the_answer_is_given(
     live_client: AsyncClient, crowd: list[Connection]
 ) -> None:
-    headers = {"Authorization": f"Bearer {tokens.issue(SECRET, HOLDER, EMAIL)}"}
+    headers = await bearer(crowd[0], HOLDER)
     created = await live_client.post("/api/v1/categories", json={"name": "Vet"}, headers=headers)
     task_id = await crowd[0].fetchval(
         "INSERT INTO tasks (user_id, title) VALUES ($1, 'Feed cat') RETURNING id", HOLDER

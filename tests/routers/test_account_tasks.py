@@ -9,9 +9,8 @@ from uuid import uuid4
 import pytest
 from httpx import AsyncClient, Response
 
-from app import tokens
 from app.services import Connection
-from tests.accounts import EMAIL, SECRET
+from tests.accounts import bearer
 from tests.conftest import MISSING_ID, Execute, TaskFactory
 
 HOLDER = str(uuid4())
@@ -25,17 +24,14 @@ FUTURE = "2126-11-20T10:00:00Z"
 Ask = Callable[..., Awaitable[Response]]
 
 
-def bearer(user_id: str = HOLDER) -> dict[str, str]:
-    return {"Authorization": f"Bearer {tokens.issue(SECRET, user_id, EMAIL)}"}
-
-
 @pytest.fixture
-def ask(client: AsyncClient) -> Ask:
+def ask(client: AsyncClient, db: Connection) -> Ask:
     """Sends a request below /api/v1/tasks for an account, by default that of HOLDER."""
 
     async def ask(method: str, path: str = "", user_id: str = HOLDER, **request: Any) -> Response:
         url = f"/api/v1/tasks{path}"
-        return await client.request(method, url, headers=bearer(user_id), **request)
+        headers = await bearer(db, user_id)
+        return await client.request(method, url, headers=headers, **request)
 
     return ask
 
@@ -79,9 +75,12 @@ async def test_a_new_task_has_medium_priority(ask: Ask) -> None:
     assert (await create(ask))["priority"] == "medium"
 
 
-async def test_a_task_shows_its_categories_everywhere(ask: Ask, client: AsyncClient) -> None:
+async def test_a_task_shows_its_categories_everywhere(
+    ask: Ask, client: AsyncClient, db: Connection
+) -> None:
     task = await create(ask)
-    new = await client.post("/api/v1/categories", json={"name": "Food"}, headers=bearer())
+    headers = await bearer(db, HOLDER)
+    new = await client.post("/api/v1/categories", json={"name": "Food"}, headers=headers)
     category = new.json()
     assigned = await ask("POST", f"/{task['id']}/categories/{category['id']}")
     label = {name: category[name] for name in ("id", "name", "color")}
@@ -156,9 +155,9 @@ async def test_a_stale_version_is_409(ask: Ask) -> None:
 
 
 async def test_of_50_parallel_changes_of_one_version_exactly_one_succeeds(
-    live_client: AsyncClient,
+    live_client: AsyncClient, crowd: list[Connection]
 ) -> None:
-    headers = bearer()
+    headers = await bearer(crowd[0], HOLDER)
     new = await live_client.post("/api/v1/tasks", json={"title": "Feed cat"}, headers=headers)
     path = f"/api/v1/tasks/{new.json()['id']}"
     answers = await asyncio.gather(
@@ -175,7 +174,7 @@ async def test_of_50_parallel_changes_of_one_version_exactly_one_succeeds(
 async def test_a_change_that_cannot_be_answered_is_not_made(
     live_client: AsyncClient, crowd: list[Connection]
 ) -> None:
-    headers = bearer()
+    headers = await bearer(crowd[0], HOLDER)
     new = await live_client.post("/api/v1/tasks", json={"title": "Feed cat"}, headers=headers)
     path, change = f"/api/v1/tasks/{new.json()['id']}", {"version": 1, "title": "Feed dog"}
     await crowd[0].execute("ALTER TABLE task_categories RENAME TO elsewhere")
