@@ -168,7 +168,8 @@ def _brief_json(shape: Shape) -> str:
 def _counted_json(shape: Shape) -> str:
     """Cut by what is stored, which is not read for that, and then by what is shown of it."""
     stored = cut(selection(_SHOWN, shape), f"{_SHOWN}, key", f"300 + {TEXT_SIZE}", shape.order())
-    shown = f"SELECT id, {_TASK_JSON} AS task, key FROM ({stored}) AS stored"  # noqa: S608
+    # OFFSET 0, or the planner would have the JSON made for each of its mentions.
+    shown = f"SELECT id, {_TASK_JSON} AS task, key FROM ({stored}) AS stored OFFSET 0"  # noqa: S608
     return cut(shown, "id, task, key", "octet_length(task)", shape.order())
 
 

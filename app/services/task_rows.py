@@ -1,15 +1,17 @@
 """Lists of tasks as rows, for doors with a spelling of their own."""
 
+from collections.abc import Callable
 from functools import cache
 from typing import NamedTuple
 from uuid import UUID
 
 from asyncpg import Record
 
+from app.models.category import MOST_OF_A_TASK
 from app.models.task import Task
 from app.models.task_list import Position, TaskFilter, TaskSort
 from app.services import Connection
-from app.services.pages import BRIEF_BYTES, cut
+from app.services.pages import BRIEF_BYTES, PAGE_BYTES, cut
 from app.services.task_lists import TEXT_SIZE, Request, Shape, Slice, selection
 from app.services.tasks import COLUMNS
 
@@ -37,38 +39,36 @@ _BRIEF = f"""id, user_id, title,
     CASE WHEN {TEXT_SIZE} + pg_column_size(tags) <= {BRIEF_BYTES}
         AND pg_column_compression(tags) IS NULL THEN tags END AS tags,
     updated_at, version, deleted_at"""
-_FEW_CATEGORIES = 8
-_CATEGORY_IDS = """ARRAY(
-        SELECT category_id FROM task_categories WHERE task_id = tasks.id {}
-    ) AS category_ids"""
-
-
-class _Columns(NamedTuple):
-    """Those of brief tasks, those of any, the names of these, and their bytes."""
-
-    brief: str
-    stored: str
-    names: str
-    size: str
-
-
-_PLAIN = _Columns(
-    _BRIEF, COLUMNS, COLUMNS, f"300 + {TEXT_SIZE} + octet_length(array_to_string(tags, ''))"
-)
-_CATEGORIZED = _Columns(
-    f"{_BRIEF}, {_CATEGORY_IDS.format(f'LIMIT {_FEW_CATEGORIES + 1}')}",
-    f"{COLUMNS}, {_CATEGORY_IDS.format('')}",
-    f"{COLUMNS}, category_ids",
-    f"{_PLAIN.size} + 300 * cardinality(category_ids)",
-)
+_SIZE = f"300 + {TEXT_SIZE} + octet_length(array_to_string(tags, ''))"
 
 
 @cache
-def _rows_statement(columns: _Columns, shape: Shape, *, counted: bool = False) -> str:
+def _plain(shape: Shape, *, counted: bool = False) -> str:
     if not counted:
-        return selection(columns.brief, shape)
-    stored = selection(columns.stored, shape)
-    return cut(stored, f"{columns.names}, key", columns.size, shape.order())
+        return selection(_BRIEF, shape)
+    return cut(selection(COLUMNS, shape), f"{COLUMNS}, key", _SIZE, shape.order())
+
+
+_FEW_CATEGORIES = 8
+_CATEGORY_IDS = "SELECT category_id FROM task_categories WHERE task_id = {}.id"
+# A task that was in more than it may be, before there was a limit, has a page to itself.
+_CATEGORY_SIZE = f"""(
+    SELECT CASE WHEN count(*) > {MOST_OF_A_TASK} THEN {PAGE_BYTES} ELSE 300 * count(*) END::int
+    FROM ({_CATEGORY_IDS.format("tasks")} LIMIT {MOST_OF_A_TASK + 1}) AS up_to_one_more
+)"""  # noqa: S608
+
+
+@cache
+def _categorized(shape: Shape, *, counted: bool = False) -> str:
+    if not counted:
+        few = f"{_CATEGORY_IDS.format('tasks')} LIMIT {_FEW_CATEGORIES + 1}"
+        return selection(f"{_BRIEF}, ARRAY({few}) AS category_ids", shape)
+    stored = selection(f"{COLUMNS}, {_CATEGORY_SIZE} AS category_size", shape)
+    page = cut(stored, f"{COLUMNS}, key", f"{_SIZE} + category_size", shape.order())
+    return f"""
+        SELECT {COLUMNS}, key, ARRAY({_CATEGORY_IDS.format("page")}) AS category_ids
+        FROM ({page}) AS page ORDER BY {shape.order()}
+    """  # noqa: S608
 
 
 def _is_brief(row: Record) -> bool:
@@ -76,15 +76,14 @@ def _is_brief(row: Record) -> bool:
 
 
 async def _fetch_rows(
-    db: Connection, columns: _Columns, request: Request, part: Slice
+    db: Connection, statement: Callable[..., str], request: Request, part: Slice
 ) -> tuple[list[Record], Slice | None]:
-    """The first tasks of a slice, as many as are fetched at once, and what is left of it."""
-    rows = await db.fetch(_rows_statement(columns, request.shape), *request.arguments)
+    rows = await db.fetch(statement(request.shape), *request.arguments)
     may_go_on = len(rows) == part.at_once
     if not all(map(_is_brief, rows)):
-        statement = _rows_statement(columns, request.shape, counted=True)
-        rows, may_go_on = await db.fetch(statement, *request.arguments), True
-    last = Position(rows[-1]["key"], rows[-1]["id"]) if rows and may_go_on else None
+        rows = await db.fetch(statement(request.shape, counted=True), *request.arguments)
+        may_go_on = len(rows) > 0
+    last = Position(rows[-1]["key"], rows[-1]["id"]) if may_go_on else None
     return rows, part.without(len(rows), last)
 
 
@@ -93,7 +92,7 @@ async def fetch_rows(
 ) -> Rows:
     """The first tasks of a part of the list of a user's tasks."""
     request = Request.of(user_id, filters, sort, part)
-    rows, rest = await _fetch_rows(db, _PLAIN, request, part)
+    rows, rest = await _fetch_rows(db, _plain, request, part)
     return Rows([Task.model_construct(**row) for row in rows], rest)
 
 
@@ -102,6 +101,6 @@ async def fetch_categorized_rows(
 ) -> CategorizedRows:
     """The same, with the ids of the categories that each is in."""
     request = Request.of(user_id, filters, sort, part)
-    rows, rest = await _fetch_rows(db, _CATEGORIZED, request, part)
+    rows, rest = await _fetch_rows(db, _categorized, request, part)
     tasks = [Task.model_construct(**row) for row in rows]
     return CategorizedRows(tasks, [row["category_ids"] for row in rows], rest)
