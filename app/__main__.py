@@ -99,8 +99,6 @@ def serve() -> None:
     if settings.environment == "development":
         logger.warning("published_development_keys_are_accepted", remedy="ENVIRONMENT=production")
     warn_of_doubts(settings)
-    if settings.counts_apart:
-        logger.warning("each_worker_counts_rate_limits_for_itself", remedy="REDIS_URL")
     if settings.metrics_port:
         with ports.listening(settings.metrics_port):
             metrics.serve_on(settings.metrics_port)

@@ -31,6 +31,8 @@ _ALIKE = 0.88
 
 def warn_of_doubts(settings: Settings) -> None:
     """Logs one line for each."""
+    if settings.counts_apart:
+        logger.warning("each_worker_counts_rate_limits_for_itself", remedy="REDIS_URL")
     for name, doubt in [*_useless(settings), *_harmful(settings), *_misspelt(settings)]:
         logger.warning("doubtful_setting", setting=name, doubt=doubt)
 

@@ -3,12 +3,13 @@
 import atexit
 import logging
 import os
-import shlex
 import shutil
+import signal
 import socket
 import subprocess
 import sys
 import tempfile
+import time
 import warnings
 from contextlib import closing, suppress
 from pathlib import Path
@@ -18,12 +19,16 @@ from urllib.parse import quote
 import asyncpg
 
 from app import embedded_guard
-from app.embedded_guard import QUIET, Users
+from app.embedded_guard import Users
 
 DATABASE = "taskmanager_dev"
 _SOCKET = ".s.PGSQL.5432"
-_LONGEST_SOCKET = 107 if sys.platform == "linux" else 103
+LONGEST_SOCKET = 107 if sys.platform == "linux" else 103
 """Bytes of a Unix socket's path."""
+
+
+class NotStartedError(Exception):
+    """PostgreSQL does not start; the message says where to look."""
 
 
 class Server:
@@ -46,55 +51,63 @@ class Server:
             if running_url(self.folder) is None:
                 self._initialize()
                 self.launch()
-                self._guard = self._watched()
         atexit.register(self.stop)
 
     def launch(self) -> None:
         """Starts it, once it has its files; returns when it takes connections."""
-        options = shlex.join(["-h", "", "-k", str(self._socket_folder())])
-        log = str(self.folder / "log")
-        command = [self._pg_ctl, "-w", "-D", str(self.folder), "-o", options, "-l", log, "start"]
-        subprocess.run(command, user=self.system_user, check=True, **QUIET)  # noqa: S603
+        self._await_guard()
+        place = str(self._socket_folder())
+        server = [str(self.folder), place, self.system_user or "", str(self.bin_path / "postgres")]
+        with Path(f"{self.folder}.log").open("ab") as log:
+            self._guard = subprocess.Popen(  # noqa: S603 - our own
+                [sys.executable, "-I", embedded_guard.__file__, *server],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                start_new_session=True,  # Ctrl-C is for the users
+            )
+        assert self._guard.stdout  # noqa: S101
+        with self._guard.stdout as said:
+            if not said.readline():
+                raise NotStartedError(f"{log.name} says why")
 
     def stop(self) -> None:
         """Uses it no more; returns when it has stopped, unless another process goes on."""
         atexit.unregister(self.stop)
         with self._users.turn():
-            if self._users.leave():
-                embedded_guard.stop(self.folder, self._pg_ctl, self.system_user)
-                if self._guard is not None:
-                    self._guard.kill()
-                    self._guard.wait()
+            is_last = self._users.leave()
+            if is_last and running_url(self.folder):
+                os.kill(self.pid, signal.SIGINT)
+                self._await_end()
+        if is_last:
+            self._await_guard()
 
     @property
     def socket(self) -> Path:
         """Where it listens, or did."""
-        path = embedded_guard.socket_of(self.folder)
-        assert path is not None, "it was started"  # noqa: S101
-        return path
+        return _sockets(self.folder)[0]
 
     @property
     def pid(self) -> int:
         """The process id of its postmaster."""
-        return int((self.folder / "postmaster.pid").read_text().split()[0])
+        return int(embedded_guard.said_by_server(self.folder)[0])
 
-    @property
-    def _pg_ctl(self) -> str:
-        return str(self.bin_path / "pg_ctl")
+    def _await_end(self) -> None:
+        """Returns when it has removed what it says about itself, which it does last."""
+        while embedded_guard.said_by_server(self.folder):
+            time.sleep(0.02)
+
+    def _await_guard(self) -> None:
+        if self._guard is not None:
+            self._guard.wait()
 
     def _socket_folder(self) -> Path:
-        if len(os.fsencode(self.folder / _SOCKET)) <= _LONGEST_SOCKET:
+        if len(os.fsencode(self.folder / _SOCKET)) <= LONGEST_SOCKET:
             return self.folder
         private = Path(tempfile.mkdtemp(prefix="postgres-"))
         if self.system_user:
             shutil.chown(private, self.system_user)
         return private
-
-    def _watched(self) -> "subprocess.Popen[bytes]":
-        script = [sys.executable, "-I", embedded_guard.__file__]
-        server = [str(self.folder), self._pg_ctl, self.system_user or ""]
-        # Ctrl-C is for the users.
-        return subprocess.Popen([*script, *server], start_new_session=True, **QUIET)  # noqa: S603
 
 
 def _package() -> Any:
@@ -107,9 +120,9 @@ def _package() -> Any:
 
 
 def start(folder: Path) -> Server:
-    """Starts PostgreSQL on a folder, or joins the one running there; the last user's end is its.
+    """Starts PostgreSQL on a folder, or joins the one running there; it stops with its last user.
 
-    OSError when the folder cannot be written, SubprocessError when PostgreSQL does not start.
+    OSError when the folder cannot be written, NotStartedError when PostgreSQL will not.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     server = Server(folder)
@@ -124,13 +137,17 @@ def url(server: Server, database: str) -> str:
 
 def running_url(folder: Path) -> str | None:
     """The URL of the database on the server that runs on the folder, if one does."""
-    path = embedded_guard.socket_of(folder)
-    return _url(path.parent, DATABASE) if path is not None and _answers(path) else None
+    for path in _sockets(folder):
+        with closing(socket.socket(socket.AF_UNIX)) as probe:
+            if probe.connect_ex(str(path)) == 0:
+                return _url(path.parent, DATABASE)
+    return None
 
 
-def _answers(path: Path) -> bool:
-    with closing(socket.socket(socket.AF_UNIX)) as probe:
-        return probe.connect_ex(str(path)) == 0
+def _sockets(folder: Path) -> list[Path]:
+    """The Unix socket of the server that runs on the folder, or did."""
+    said = embedded_guard.said_by_server(folder)
+    return [Path(said[4], f".s.PGSQL.{said[3]}")] if len(said) > 4 else []
 
 
 def _url(socket_folder: Path, database: str) -> str:

@@ -1,22 +1,22 @@
-"""Who uses the embedded PostgreSQL: the last one to leave stops it, or its guard does.
+"""Runs the embedded PostgreSQL while somebody uses it, also when all its users are killed.
 
-The guard is a process beside each server, for users that are killed. It runs as a script, without
+A process of its own: `python embedded_guard.py <folder> <folder of its socket> <system user or
+nothing> <program>`. It says a line once the server takes connections. As a script it does without
 the application, whose libraries would weigh four times as much.
 """
 
 import fcntl
 import os
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
 
-# A pipe or terminal that the server inherited would stay open for as long as it runs.
-QUIET: dict[str, Any] = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.DEVNULL)
 _SECONDS_BETWEEN_LOOKS = 0.5
+_READY = {"ready", "standby"}
 
 
 class Users:
@@ -50,32 +50,52 @@ class Users:
         return False
 
 
-def socket_of(folder: Path) -> Path | None:
-    """The Unix socket of the server that runs on the folder, or did."""
-    with suppress(OSError, IndexError):
-        lines = (folder / "postmaster.pid").read_text().splitlines()
-        return Path(lines[4], f".s.PGSQL.{lines[3]}")
-    return None
+def said_by_server(folder: Path) -> list[str]:
+    """What the server on the folder wrote about itself, if it did: see PostgreSQL's pidfile.h."""
+    with suppress(OSError):
+        return [line.strip() for line in (folder / "postmaster.pid").read_text().splitlines()]
+    return []
 
 
-def stop(folder: Path, pg_ctl: str, user: str | None) -> None:
-    """Stops the server, unless it ended by itself, and removes a folder made for its socket."""
-    socket = socket_of(folder)
-    command = [pg_ctl, "-w", "-m", "fast", "-D", str(folder), "stop"]
-    subprocess.run(command, user=user, check=False, **QUIET)  # noqa: S603
-    if socket is not None and socket.parent != folder:
-        with suppress(OSError):
-            socket.parent.rmdir()
+def _started(folder: Path, socket: Path, user: str, program: str) -> "subprocess.Popen[bytes]":
+    quoted = str(socket).replace('"', '""')
+    return subprocess.Popen(  # noqa: S603 - without a shell, so a path may have any name
+        [program, "-D", str(folder), "-h", "", "-k", f'"{quoted}"'],
+        user=user or None,
+        stdin=subprocess.DEVNULL,
+        stdout=sys.stderr,
+    )
 
 
-def _guard(folder: Path, pg_ctl: str, user: str | None) -> None:
+def _await_ready(folder: Path, server: "subprocess.Popen[bytes]") -> None:
+    said: list[str] = []
+    while server.poll() is None and (said[:1] != [str(server.pid)] or said[-1] not in _READY):
+        time.sleep(0.02)
+        said = said_by_server(folder)
+
+
+def _guard(folder: Path, server: "subprocess.Popen[bytes]") -> None:
     users = Users(folder)
-    while True:
-        time.sleep(_SECONDS_BETWEEN_LOOKS)
+    while server.poll() is None:
+        with suppress(subprocess.TimeoutExpired):
+            server.wait(_SECONDS_BETWEEN_LOOKS)
         with users.turn():
             if users.leave():
-                return stop(folder, pg_ctl, user)
+                server.send_signal(signal.SIGINT)  # at once, and cleanly
+                server.wait()
+
+
+def main(folder: Path, socket: Path, user: str, program: str) -> None:
+    """Starts the server, and returns when it has ended."""
+    server = _started(folder, socket, user, program)
+    _await_ready(folder, server)
+    if server.returncode is None:
+        print("ready", flush=True)  # noqa: T201
+    _guard(folder, server)
+    if socket != folder:
+        with suppress(OSError):
+            socket.rmdir()
 
 
 if __name__ == "__main__":
-    _guard(Path(sys.argv[1]), sys.argv[2], sys.argv[3] or None)
+    main(Path(sys.argv[1]), Path(sys.argv[2]), *sys.argv[3:])

@@ -78,15 +78,31 @@ resource "aws_lb_listener" "https" {
   certificate_arn   = var.certificate_arn
 
   default_action {
-    type             = "forward"
-    target_group_arn = aws_lb_target_group.api.arn
+    type = "fixed-response"
+
+    fixed_response {
+      status_code  = "404"
+      content_type = "application/json"
+      message_body = jsonencode({ detail = "Not Found" })
+    }
   }
 }
 
-# --- /admin and /metrics are not for the internet; their key is the lock, this is the fence.
+# --- What is published passes, to administrators what is theirs; every other path is 404 here, in
+# whatever spelling. Their key is the lock of /admin and /metrics, this is the fence.
 
 locals {
+  published_paths = [
+    "/execute", "/stats", "/actions", "/health", "/mood", "/mood.svg", "/whoami", "/mcp",
+    "/api", "/users", "/calls", "/tasks",
+    "/docs", "/redoc", "/openapi.json", "/static-offline-docs",
+  ]
   private_paths = ["/admin", "/admin/*", "/metrics"]
+
+  # A rule takes five patterns.
+  published_patterns = chunklist(
+    concat(["/"], flatten([for path in local.published_paths : [path, "${path}/*"]])), 5
+  )
 }
 
 resource "aws_lb_listener_rule" "administrators" {
@@ -113,24 +129,21 @@ resource "aws_lb_listener_rule" "administrators" {
   }
 }
 
-resource "aws_lb_listener_rule" "nobody" {
+resource "aws_lb_listener_rule" "published" {
+  count = length(local.published_patterns)
+
   listener_arn = aws_lb_listener.https.arn
-  priority     = 2
+  priority     = 10 + count.index
 
   condition {
     path_pattern {
-      values = local.private_paths
+      values = local.published_patterns[count.index]
     }
   }
 
   action {
-    type = "fixed-response"
-
-    fixed_response {
-      status_code  = "404"
-      content_type = "application/json"
-      message_body = jsonencode({ detail = "Not Found" })
-    }
+    type             = "forward"
+    target_group_arn = aws_lb_target_group.api.arn
   }
 }
 

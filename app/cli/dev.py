@@ -5,7 +5,7 @@ import multiprocessing
 import os
 import subprocess
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 import click
 from dotenv import dotenv_values
@@ -13,9 +13,6 @@ from dotenv import dotenv_values
 from app.cli import parent
 from app.config import DEVELOPMENT_VALUES, Settings
 from app.services import keys
-
-if TYPE_CHECKING:
-    from fastapi import FastAPI
 
 _DATA = Path(".data") / "postgres"
 
@@ -44,11 +41,8 @@ def start_database() -> None:
     except OSError as error:
         file = os.path.relpath(error.filename or _DATA)
         raise click.ClickException(f"Cannot write to {file}: {error.strerror}") from None
-    except subprocess.CalledProcessError as error:
-        program = Path(error.cmd[0]).name
-        raise click.ClickException(
-            f"PostgreSQL does not start: {program} failed. {_DATA / 'log'} may say why."
-        ) from None
+    except (embedded.NotStartedError, subprocess.CalledProcessError) as error:
+        raise click.ClickException(f"PostgreSQL does not start: {error}") from None
 
 
 def find_database() -> None:
@@ -80,7 +74,7 @@ def welcome(settings: Settings, port: int) -> None:
     click.echo("  Stop with Ctrl-C.\n")
 
 
-def create_app() -> "FastAPI":
+def create_app() -> Any:
     """The application, which ends with the supervisor that reloads it."""
     if (supervisor := multiprocessing.parent_process()) and supervisor.pid:
         parent.end_with(supervisor.pid)

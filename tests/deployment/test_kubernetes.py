@@ -17,6 +17,7 @@ from app.process_settings import ProcessSettings
 from app.server import Server
 from app.worker.consumer import CONNECTIONS
 from tests.deployment.dockerfile import stages
+from tests.deployment.hcl import blocks
 from tests.service import ROOT, await_answer, environment, free_port
 
 FOLDER = ROOT / "deploy/k8s"
@@ -74,6 +75,13 @@ def test_kustomize_builds_it(path: Path) -> None:
 def test_selectors_select_what_they_should(selector: dict[str, str], pods: list[str]) -> None:
     labels = {name: pod["metadata"]["labels"] for name, pod in PODS.items()}
     assert [name for name in labels if labels[name].items() >= selector.items()] == pods
+
+
+def test_the_ingress_lets_pass_what_the_balancer_does() -> None:
+    (rule,) = manifest("ingress")["spec"]["rules"]
+    index, *others = [(each["path"], each["pathType"]) for each in rule["http"]["paths"]]
+    assert index == ("/", "Exact")
+    assert others == [(path, "Prefix") for path in blocks("locals")["published_paths"]]
 
 
 @pytest.mark.parametrize("pod", PODS.values(), ids=PODS)

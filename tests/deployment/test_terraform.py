@@ -3,12 +3,15 @@
 import re
 import shutil
 import subprocess
+from collections.abc import Sequence
+from fnmatch import fnmatchcase
 from pathlib import Path
 from secrets import token_hex
 from typing import Any
 
 import pytest
 from annotated_types import Le
+from fastapi import FastAPI
 
 from app.__main__ import cli
 from app.config import Settings, WorkerSettings
@@ -65,6 +68,25 @@ async def test_the_balancer_asks_for_liveness(client: Any) -> None:
     (check,) = resource("aws_lb_target_group.api")["health_check"]
     answer = await client.get(check["path"])
     assert str(answer.status_code) == check["matcher"]
+
+
+def patterns(paths: Sequence[str]) -> list[str]:
+    return [pattern for path in paths for pattern in (path, f"{path}/*")]
+
+
+def test_the_balancer_lets_pass_what_is_published_and_nothing_else(app: FastAPI) -> None:
+    rules = blocks("locals")
+    published = ["/", *patterns(rules["published_paths"])]
+    documented = app.openapi()["paths"].keys()
+    private = {path for path in documented if path.startswith(("/admin", "/metrics"))}
+    for path in documented:
+        passes = any(fnmatchcase(path, pattern) for pattern in published)
+        assert passes == (path not in private), path
+    for path in (*private, *("/", "//")):
+        for_administrators = any(fnmatchcase(path, each) for each in rules["private_paths"])
+        assert for_administrators == (path in private)
+    (default,) = resource("aws_lb_listener.https")["default_action"]
+    assert default["type"] == "fixed-response"
 
 
 def test_containers_get_settings_that_exist() -> None:
