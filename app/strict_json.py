@@ -8,7 +8,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic_core import from_json
 
 MAX_DEPTH = 32
-MAX_VALUES = 10_000
+MAX_VALUES = 12_000
 """To build, check and store so many takes 20 ms of the 50 that a request may hold the loop."""
 _MOST_DIGITS = 1000
 

@@ -96,11 +96,11 @@ async def test_a_door_takes_no_more_values_than_a_task_could_need(client: AsyncC
             json={"title": "Feed cat", "tags": ["x"] * 100, "unknown": ["x"] * number},
             headers=acting_for("user_123"),
         )
-        for number in (800, 1000)
+        for number in (1800, 2000)
     ]
     assert [answer.status_code for answer in answers] == [201, 422]
     (mistake,) = answers[1].json()["detail"]
-    assert mistake["msg"] == "JSON has more than 1000 values"
+    assert mistake["msg"] == "JSON has more than 2000 values"
 
 
 async def test_a_body_is_parsed_once(client: AsyncClient, monkeypatch: pytest.MonkeyPatch) -> None:
