@@ -14,6 +14,8 @@ from app.services import Connection
 
 AT_ONCE = 2
 SECONDS = 1
+_NEEDED = 2.5 * SECONDS
+"""What must be left of the deadline when its turn comes: half of it, for a replica, is enough."""
 
 _LIMIT_STATEMENTS = f"SET LOCAL statement_timeout = '{SECONDS}s'"
 
@@ -30,7 +32,7 @@ class Searches:
         """The answer to a question that searches; SearchesBusy where its turn does not come."""
         ends = monotonic() + seconds
         try:
-            async with asyncio.timeout(seconds):
+            async with asyncio.timeout(seconds - _NEEDED):
                 await self._turns.acquire()
         except TimeoutError:
             raise SearchesBusy from None
@@ -51,7 +53,7 @@ def _limited(question: Question[Any]) -> Question[Any]:
             async with db.transaction():
                 await db.execute(_LIMIT_STATEMENTS)
                 return await question(db)
-        except QueryCanceledError:
-            raise SearchTooLong from None
+        except QueryCanceledError as error:
+            raise SearchTooLong from error
 
     return ask

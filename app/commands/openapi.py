@@ -63,7 +63,8 @@ RESPONSES = documented(
     *(400, 401, 403, 404, 409, *BODY_ERRORS, 429),
     status_404="Unknown action, or the thing it names does not exist.",
     status_429="More commands of this key than EXECUTE_RATE_LIMIT, where it is set.",
-    status_409="The name is taken, or the first command with this idempotency key still runs.",
+    status_409="The name is taken, there is no room for more, or the first command with this "
+    "idempotency key still runs.",
 )
 RESPONSES[200] = {
     "headers": {

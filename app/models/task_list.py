@@ -39,7 +39,10 @@ class TaskFilter(BaseModel):
     due_to: Annotated[Instant | None, Field(description="Only tasks due then or earlier.")] = None
     search: Annotated[
         Annotated[str, StringConstraints(max_length=200), VISIBLE] | None,
-        Field(description="Only tasks with this text in title or description, in any case."),
+        Field(
+            description="Only tasks with this text, in any case, in the title or in the first "
+            "2,000 characters of the description."
+        ),
     ] = None
 
 

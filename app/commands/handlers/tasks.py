@@ -121,8 +121,7 @@ async def list_tasks(context: Context, payload: ListTasks) -> Json[TaskList]:
     """Returns the user's tasks, newest first unless sorted otherwise, and their count.
 
     With limit, page or cursor it returns one page, and next_cursor for the one that follows;
-    with page also the total. Without them it returns all tasks. A search looks at titles and the
-    first 2,000 characters of descriptions.
+    with page also the total. Without them it returns all tasks.
     """
     total = None
     if payload.page is not None:
