@@ -163,7 +163,10 @@ def test_keys_are_created_and_rotated_as_printed(service: str) -> None:
         service, "service-keys", {"key_name": "cat-house-prod", "environment": "prod"}
     )
     assert status == 201
-    assert list(created) == ["id", "key_name", "service_key", "created_at"]
+    assert list(created) == [
+        *("id", "key_name", "service_key", "created_at"),
+        *("scopes", "enforce_ownership", "expires_at"),  # what holds, beside what is printed
+    ]
     assert re.fullmatch("sk_prod_[0-9a-f]{64}", created["service_key"])
     status, rotated = admin(service, "rotate-key", {"key_name": "cat-house-prod"})
     assert (status, list(rotated)) == (200, ["new_key", "old_key_expires_at"])

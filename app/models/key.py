@@ -4,7 +4,8 @@ from datetime import datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic_core import PydanticCustomError
 
 from app.models.instant import FutureInstant
 from app.models.number import WHOLE
@@ -17,13 +18,23 @@ KeyName = Annotated[
 KeyEnvironment = Literal["prod", "dev"]
 KeyState = Literal["active", "expiring", "superseded", "expired", "revoked"]
 
+_MOST_MEMBERS = 20
+"""More than there are: each one that is refused costs a sentence."""
+
 LONGEST_GRACE = 7 * 24 * 60 * 60
 
 
 class Grant(BaseModel):
     """What grants, limits or ends access. A misspelt limit is refused: it must never be none."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"maxProperties": _MOST_MEMBERS})
+
+    @model_validator(mode="before")
+    @classmethod
+    def _few(cls, members: object) -> object:
+        if isinstance(members, dict) and len(members) > _MOST_MEMBERS:
+            raise PydanticCustomError("too_many_members", "must have at most 20 members")
+        return members
 
 
 class NewKey(Grant):

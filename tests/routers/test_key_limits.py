@@ -28,6 +28,14 @@ async def test_misspelt_limit_is_422_and_named_and_makes_no_key(
     assert await db.fetchval("SELECT count(*) FROM service_api_keys") == 0
 
 
+async def test_a_thousand_unknown_members_are_refused_in_one_sentence(
+    client: AsyncClient,
+) -> None:
+    answer = await create(client, **{f"member_{number}": None for number in range(1000)})
+    assert answer.status_code == 422
+    assert len(answer.content) < 200
+
+
 @pytest.mark.parametrize(
     ("fields", "named"),
     [
