@@ -170,7 +170,7 @@ async def bring_over(db: Connection, tables: Sequence[str]) -> str:
         return ""
     counts = []
     for table in tables:
-        inserted = await db.execute(_COPY[table], timeout=None)
+        inserted = await db.execute(_COPY[table])
         counts.append(f"{inserted.split()[-1]} of {table}")
         await db.execute(f"DROP TABLE {_ASIDE}.{table}")
         await db.execute(f"ANALYZE {table}")

@@ -1,13 +1,15 @@
 """Combinations of settings that do harm are refused; those that make no sense are warned of."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
-import structlog
 from pydantic import ValidationError
 
+import app.doubts
 from app.config import Settings
 from app.doubts import warn_of_doubts
+from tests.log_lines import lines_of
 
 URL = "postgresql://u:p@h:5432/tasks"
 PRODUCTION = {
@@ -25,16 +27,24 @@ MAIL = {
 }
 
 
-def doubts(**values: Any) -> dict[str, str]:
+Doubts = Callable[..., dict[str, str]]
+
+
+@pytest.fixture
+def doubts(monkeypatch: pytest.MonkeyPatch) -> Doubts:
     """What the log says of these settings, by setting."""
-    with structlog.testing.capture_logs() as lines:
+    lines = lines_of(app.doubts, monkeypatch)
+
+    def doubts(**values: Any) -> dict[str, str]:
+        lines.clear()
         warn_of_doubts(Settings(**{"database_url": URL, **values}))
-    assert {(line["event"], line["log_level"]) for line in lines} <= {
-        ("doubtful_setting", "warning")
-    }
-    said = {line["setting"]: line["doubt"] for line in lines}
-    assert len(said) == len(lines)
-    return said
+        levels = {(line["event"], line["log_level"]) for line in lines}
+        assert levels <= {("doubtful_setting", "warning")}
+        said = {line["setting"]: line["doubt"] for line in lines}
+        assert len(said) == len(lines)
+        return said
+
+    return doubts
 
 
 @pytest.mark.parametrize(
@@ -60,7 +70,7 @@ def doubts(**values: Any) -> dict[str, str]:
     ],
 )
 def test_a_setting_without_what_it_needs_is_warned_of(
-    values: dict[str, Any], setting: str, missing: str
+    values: dict[str, Any], setting: str, missing: str, doubts: Doubts
 ) -> None:
     said = doubts(**values)
     assert list(said) == [setting]
@@ -68,7 +78,7 @@ def test_a_setting_without_what_it_needs_is_warned_of(
 
 
 @pytest.mark.parametrize("replica", [URL, "postgresql+asyncpg://reader:q@h:5432/tasks?ssl=require"])
-def test_a_replica_that_is_the_primary_is_warned_of(replica: str) -> None:
+def test_a_replica_that_is_the_primary_is_warned_of(replica: str, doubts: Doubts) -> None:
     assert list(doubts(database_replica_url=replica)) == ["DATABASE_REPLICA_URL"]
     assert doubts(database_replica_url="postgresql://u:p@replica:5432/tasks") == {}
 
@@ -91,13 +101,13 @@ def test_a_replica_that_is_the_primary_is_warned_of(replica: str) -> None:
     ],
 )
 def test_what_harms_users_is_warned_of_outside_development(
-    values: dict[str, Any], setting: str
+    values: dict[str, Any], setting: str, doubts: Doubts
 ) -> None:
     assert list(doubts(**{**PRODUCTION, **values})) == [setting]
     assert doubts(**{**PRODUCTION, **values, "environment": "development"}) == {}
 
 
-def test_nothing_is_said_of_sound_settings() -> None:
+def test_nothing_is_said_of_sound_settings(doubts: Doubts) -> None:
     assert doubts() == {}
     assert doubts(**PRODUCTION, **MAIL) == {}
 
@@ -107,7 +117,7 @@ def test_nothing_is_said_of_sound_settings() -> None:
     [("ENVIROMENT", "ENVIRONMENT"), ("CORS_ORIGIN", "CORS_ORIGINS"), ("redis_uri", "REDIS_URL")],
 )
 def test_a_misspelt_variable_is_named(
-    monkeypatch: pytest.MonkeyPatch, name: str, meant: str
+    monkeypatch: pytest.MonkeyPatch, name: str, meant: str, doubts: Doubts
 ) -> None:
     monkeypatch.setenv(name, "x")
     assert doubts() == {name: f"is no setting; {meant} is"}
@@ -115,7 +125,7 @@ def test_a_misspelt_variable_is_named(
 
 @pytest.mark.parametrize("name", ["TEST_DATABASE_URL", "REDIS_PORT", "AWS_ENDPOINT_URL_S3", "HOST"])
 def test_other_programs_variables_are_left_alone(
-    monkeypatch: pytest.MonkeyPatch, name: str
+    monkeypatch: pytest.MonkeyPatch, name: str, doubts: Doubts
 ) -> None:
     monkeypatch.setenv(name, "x")
     assert doubts() == {}

@@ -14,7 +14,6 @@ from time import monotonic
 from typing import Any
 
 import pytest
-import structlog
 from aiosmtpd.smtp import AuthResult
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -25,13 +24,12 @@ from app.config import Settings
 from app.mail import Mailer
 from app.models.account import Email
 from tests.inbox import Inbox, serving, silent_server
+from tests.log_lines import Lines, lines_of
 from tests.service import free_port
 
 ADDRESS = "whiskers@example.com"
 TOKEN = "t0ken-of-the-test"
 LINK = f"https://tasks.example.com/api/v1/auth/verify?token={TOKEN}"
-
-Lines = list[structlog.typing.EventDict]
 
 
 @pytest.fixture
@@ -81,10 +79,7 @@ def trusted(certificate: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def lines(monkeypatch: pytest.MonkeyPatch) -> Lines:
     """What mail logs."""
-    capture = structlog.testing.LogCapture()
-    everything = structlog.make_filtering_bound_logger("DEBUG")
-    monkeypatch.setattr(mail, "logger", structlog.wrap_logger(None, [capture], everything))
-    return capture.entries
+    return lines_of(mail, monkeypatch)
 
 
 def mailer(**changed: Any) -> Mailer:

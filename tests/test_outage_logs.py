@@ -14,13 +14,13 @@ from urllib.parse import urlsplit, urlunsplit
 
 import httpx
 import pytest
-import structlog
 
 from app import migrations, outage, refusals
 from app.config import Settings
 from app.database import Database
 from app.outage import Outage
 from app.refusals import Refusals
+from tests.log_lines import lines_of
 from tests.postgres import Server
 from tests.service import running
 
@@ -139,15 +139,17 @@ def test_at_level_debug_every_request_has_its_line(server: Server, tmp_path: Pat
     assert [line["level"] for line in refused] == ["warning"] + ["debug"] * 19
 
 
-async def test_a_server_that_does_not_answer_is_said_once_even_if_only_probes_ask() -> None:
+async def test_a_server_that_does_not_answer_is_said_once_even_if_only_probes_ask(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    lines = lines_of(outage, monkeypatch)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         port = silent.getsockname()[1]
         database = Database(Settings(database_url=f"postgresql://u:p@127.0.0.1:{port}/d"))
         await database.open()
-        with structlog.testing.capture_logs() as lines:
-            for _ in range(2):
-                assert not await database.is_ready()
-                await asyncio.sleep(1)
+        for _ in range(2):
+            assert not await database.is_ready()
+            await asyncio.sleep(1)
         await database.close()
     assert [(line["event"], line["reason"]) for line in lines] == [
         ("database_away", "TimeoutError")
@@ -157,14 +159,14 @@ async def test_a_server_that_does_not_answer_is_said_once_even_if_only_probes_as
 def test_a_server_that_comes_and_goes_is_not_said_at_each_turn(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    lines = lines_of(outage, monkeypatch)
     now = 0.0
     monkeypatch.setattr(outage, "monotonic", lambda: now)
     watched = Outage()
-    with structlog.testing.capture_logs() as lines:
-        for turn in range(100):
-            now = turn / 10
-            watched.note_away(OSError())
-            watched.note_back()
+    for turn in range(100):
+        now = turn / 10
+        watched.note_away(OSError())
+        watched.note_back()
     assert [line["event"] for line in lines] == ["database_away", "database_back"] * 2
 
 
@@ -172,13 +174,13 @@ async def test_a_wave_is_told_at_intervals_and_the_next_one_anew(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(refusals, "_INTERVAL", 0.1)
-    with structlog.testing.capture_logs() as lines:
-        noted = Refusals()
-        for _ in range(2):
-            for reason in ("OSError", "OSError", "TimeoutError"):
-                noted.note({"reason": reason}, "get-task")
-            noted.note({}, "/health/ready")
-            await asyncio.sleep(0.35)
+    lines = lines_of(refusals, monkeypatch)
+    noted = Refusals()
+    for _ in range(2):
+        for reason in ("OSError", "OSError", "TimeoutError"):
+            noted.note({"reason": reason}, "get-task")
+        noted.note({}, "/health/ready")
+        await asyncio.sleep(0.35)
     told = [line for line in lines if line["log_level"] == "warning"]
     assert [line["event"] for line in told] == ["request", "requests_refused"] * 2
     assert told[1]["requests"] == 3

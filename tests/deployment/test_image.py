@@ -14,6 +14,7 @@ from uuid import uuid4
 import httpx
 import psutil
 import pytest
+from cryptography.fernet import Fernet
 
 from app.config import DEVELOPMENT_VALUES
 from tests.conftest import Figure, _execute, _named
@@ -25,7 +26,9 @@ BASE, MOST = 125, 200
 
 ADMIN_KEY = "b7e1c0ffee5f4d6a9c2e"
 SECRETS = {"ADMIN_API_KEY": ADMIN_KEY, "API_KEY_SECRET": "d41d8cd98f00b204e980"}
-DOORS = {name: uuid4().hex for name in DEVELOPMENT_VALUES} | {"ENCRYPTION_KEY": "A" * 43 + "="}
+DOORS = {name: uuid4().hex for name in DEVELOPMENT_VALUES} | {
+    "ENCRYPTION_KEY": Fernet.generate_key().decode()
+}
 _SEAL = 'mount --make-rprivate / && mount -o remount,bind,ro / && exec "$@"'
 
 pytestmark = pytest.mark.skipif(platform.system() != "Linux", reason="the image is Linux's")

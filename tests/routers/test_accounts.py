@@ -160,9 +160,9 @@ async def test_database_that_is_away_is_503_in_the_door_s_shape() -> None:
             assert answer.headers["Retry-After"] == "1"
 
 
-async def test_body_over_a_mebibyte_is_413_in_the_door_s_shape(client: AsyncClient) -> None:
-    answer = await register(client, full_name="x" * 2**20)
-    detail = "The request body is larger than 1048576 bytes"
+async def test_body_over_8_kib_is_413_in_the_door_s_shape(client: AsyncClient) -> None:
+    answer = await register(client, full_name="x" * 8192)
+    detail = "The request body is larger than 8192 bytes"
     assert_refused(answer, 413, {"detail": detail})
 
 
