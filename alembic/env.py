@@ -5,8 +5,8 @@ import asyncio
 from sqlalchemy.engine import Connection
 
 from alembic import context
-from app import migrations
 from app.config import load_settings
+from app.database import migrations
 
 
 def _migrate(connection: Connection) -> None:

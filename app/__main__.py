@@ -14,14 +14,14 @@ from dotenv import dotenv_values
 
 from app.cli import dev as development
 from app.cli import parent, ports
+from app.cli import worker as command
 from app.cli.database import on_database
 from app.cli.keys import keys_group
 from app.cli.migrate import migrate, migrate_database
 from app.config import load_settings, settings_to_serve
-from app.doubts import warn_of_doubts
+from app.config.doubts import warn_of_doubts
 from app.logs import configure_logs, logger
 from app.services import keys
-from app.worker import command
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -51,7 +51,7 @@ def dev(port: int, host: str, reload: bool) -> None:
     """
     import uvicorn  # noqa: PLC0415 - production does not need its supervisor
 
-    from app.protocol import BoundedProtocol  # noqa: PLC0415
+    from app.server.protocol import BoundedProtocol  # noqa: PLC0415
 
     # Whoever ends us, the embedded PostgreSQL ends with us, by atexit.
     for number in (signal.SIGTERM, signal.SIGHUP):
@@ -91,7 +91,7 @@ def serve() -> None:
         # One process cannot tell another's figures; a lone worker does better without files.
         _share_metrics()
     from app import metrics  # noqa: PLC0415 - the figures are made with the folder in place
-    from app.server import Server  # noqa: PLC0415 - the other commands do without it
+    from app.server.gunicorn import Server  # noqa: PLC0415 - the other commands do without it
 
     # gunicorn reads the command line too unless it is empty.
     sys.argv = sys.argv[:1]

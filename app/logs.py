@@ -12,7 +12,7 @@ import orjson
 import structlog
 from structlog.typing import EventDict, ExcInfo, FilteringBoundLogger, Processor
 
-from app.process_settings import ProcessSettings
+from app.config.process import ProcessSettings
 
 logger: FilteringBoundLogger = structlog.get_logger()
 

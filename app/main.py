@@ -15,21 +15,23 @@ from fastapi_offline import FastAPIOffline
 from starlette.exceptions import HTTPException
 
 from app import __version__
-from app.answers import refusal
-from app.auth import ServiceKeys
+from app.auth.service_keys import ServiceKeys
 from app.commands.router import Commands
 from app.commands.router import router as commands
 from app.config import Settings, settings_to_serve
+from app.config.doubts import warn_of_doubts
 from app.database import Database
+from app.database.purge import purge_regularly
+from app.database.searches import Searches
 from app.doors import open_doors
-from app.doubts import warn_of_doubts
 from app.errors import AppError
+from app.http.answers import refusal
+from app.http.cors import CORS
+from app.http.faults import Faults
+from app.http.guard import ErrorShape, refuse_http
+from app.http.paths import OwnSpelling
+from app.http.request_log import QueryLimit, RequestLog
 from app.logs import configure_logs, logger
-from app.middleware import CORS, Faults, QueryLimit, RequestLog
-from app.paths import OwnSpelling
-from app.purge import purge_regularly
-from app.routes import ErrorShape, refuse_http
-from app.searches import Searches
 
 _DESCRIPTION = """The command service behind **Whiskers**, the task manager cat of Cat House.
 

@@ -10,14 +10,14 @@ from typing import NamedTuple
 
 import psutil
 
-from app import embedded
+from app.database import embedded
 from bench import data
 from bench.load import Load
 from bench.report import table
 from bench.scenarios import Request, execute
 from bench.servers import OURS, Server, started
 from bench.store import Store
-from tests import postgres
+from tests.support import postgres
 
 _DATABASE = "bench_replica"
 _USERS = data.Owners("user", 1_000, 100)

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import asyncpg
 import click
 
-from app import embedded, migrations
+from app.database import embedded, migrations
 from app.models.key import NewKey
 from app.services import keys
 from bench import data

@@ -21,23 +21,23 @@ import pytest
 from fastapi import FastAPI
 from httpx import ASGITransport, AsyncClient, Response
 
-from app import embedded, migrations
-from app.auth import ServiceKeys
+from app.auth.service_keys import ServiceKeys
 from app.config import (
     DEVELOPMENT_ADMIN_KEY,
     DEVELOPMENT_VALUES,
     Settings,
 )
-from app.database import DEADLINE, Database
-from app.database_url import normalize_database_url
+from app.config.database_url import normalize_database_url
+from app.database import Database, embedded, migrations
+from app.database.deadline import DEADLINE
 from app.main import create_app
 from app.models.call import Call, CallFields
 from app.models.contact import Contact, ContactFields
 from app.models.task import Task, TaskFields
 from app.services import Connection, calls, contacts, tasks
 from app.services.keys import DEVELOPMENT_KEY
-from tests import redis_server as redis
-from tests.redis_server import RedisServer
+from tests.support import redis_server as redis
+from tests.support.redis_server import RedisServer
 
 SERVICE_HEADERS = {"X-Service-Key": DEVELOPMENT_KEY}
 ADMIN_HEADERS = {"X-Admin-Key": DEVELOPMENT_ADMIN_KEY}

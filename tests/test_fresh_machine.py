@@ -12,9 +12,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from app import embedded
-from tests.service import ROOT, await_answer, environment, free_port
-from tests.test_cli import (
+from app.database import embedded
+from tests.cli.test_commands import (
     UNREACHABLE,
     _is_alive,
     assert_one_clear_line,
@@ -23,6 +22,7 @@ from tests.test_cli import (
     folder,
     result_of,
 )
+from tests.support.service import ROOT, await_answer, environment, free_port
 
 __all__ = ["folder"]
 

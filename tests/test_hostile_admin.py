@@ -5,7 +5,7 @@ from fastapi import FastAPI
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.test_hostile import (
+from tests.http.test_hostile import (
     ADMIN,
     JSON_TYPE,
     Ask,

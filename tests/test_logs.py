@@ -14,7 +14,7 @@ from cryptography.fernet import Fernet
 
 from app.services.keys import DEVELOPMENT_KEY, digest
 from tests.conftest import _execute, _named
-from tests.service import environment
+from tests.support.service import environment
 
 KEY = "sk_prod_" + "4e" * 32
 WRONG_KEY = "sk_prod_" + "5f" * 32

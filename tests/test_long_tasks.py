@@ -11,10 +11,10 @@ from app.services import Connection, task_lists, task_rows
 from app.services.pages import PAGE_BYTES
 from app.services.task_lists import Slice
 from tests.conftest import Execute
-from tests.contacts import HEADERS as PARTNER
-from tests.people import acting_for
-from tests.routers.test_account_tasks import bearer as account
-from tests.routers.test_user_tasks import bearer
+from tests.doors.accounts.test_tasks import bearer as account
+from tests.doors.test_user_tasks import bearer
+from tests.support.contacts import HEADERS as PARTNER
+from tests.support.people import acting_for
 
 USER = str(uuid4())
 COUNT = 90

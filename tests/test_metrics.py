@@ -5,7 +5,7 @@ from httpx import AsyncClient
 from app import metrics
 from app.commands.registry import ACTION_HANDLERS
 from tests.conftest import ADMIN_HEADERS, SERVICE_HEADERS, Execute
-from tests.service import free_port, running
+from tests.support.service import free_port, running
 
 
 def figures(text: str) -> dict[str, float]:

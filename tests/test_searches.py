@@ -17,11 +17,11 @@ from pydantic import SecretStr
 
 from app.config import Settings
 from app.database import Database
+from app.database.searches import AT_ONCE, Searches
 from app.errors import SearchTooLong
-from app.searches import AT_ONCE, Searches
 from app.services import Connection
 from tests.conftest import SERVICE_HEADERS, Execute, TaskFactory, talking_to
-from tests.test_replica import Pair
+from tests.system.test_replica import Pair
 
 TOO_LONG = "The search took longer than a second; narrow it, for example by a status or a due date"
 TOO_MANY = "Too many searches at once, try again shortly"

@@ -30,7 +30,7 @@ def start_database() -> None:
     """Starts PostgreSQL in .data where no database is configured."""
     if _configured("DATABASE_URL"):
         return
-    from app import embedded  # noqa: PLC0415 - the other commands do without it
+    from app.database import embedded  # noqa: PLC0415 - the other commands do without it
 
     click.echo("Starting PostgreSQL …")
     try:
@@ -49,7 +49,7 @@ def find_database() -> None:
     """Takes the database of the `dev` beside us, where development has none of its own."""
     if _configured("DATABASE_URL") or _configured("ENVIRONMENT") not in ("", "development"):
         return
-    from app import embedded  # noqa: PLC0415 - the other commands do without it
+    from app.database import embedded  # noqa: PLC0415 - the other commands do without it
 
     if url := embedded.running_url(_DATA):
         os.environ["DATABASE_URL"] = url

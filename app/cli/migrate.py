@@ -4,7 +4,7 @@ import click
 
 from app.cli.errors import clear_errors
 from app.config import load
-from app.process_settings import ProcessSettings
+from app.config.process import ProcessSettings
 
 
 @click.command()
@@ -20,7 +20,7 @@ def migrate(check: bool) -> None:
 
 def migrate_database(settings: ProcessSettings, *, check: bool = False) -> str:
     """Migrates, or only checks, and returns what there is to say; one clear line if it cannot."""
-    from app import migrations  # noqa: PLC0415 - SQLAlchemy is large, serving does without it
+    from app.database import migrations  # noqa: PLC0415 - SQLAlchemy is large, serving does without it
 
     url = (settings.migration_database_url or settings.database_url).get_secret_value()
     with clear_errors():

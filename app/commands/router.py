@@ -10,8 +10,7 @@ from fastapi.routing import APIRoute
 from pydantic import ValidationError
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from app.answers import ListResponse, Piece, send_json
-from app.auth import SERVICE_KEY
+from app.auth.service_keys import SERVICE_KEY
 from app.commands import openapi
 from app.commands.action import Context, invalid_payload
 from app.commands.models import (
@@ -24,14 +23,16 @@ from app.commands.models import (
     envelope_end,
 )
 from app.commands.registry import find_action
-from app.database import Database, time_left
+from app.database import Database
+from app.database.deadline import time_left
 from app.errors import InvalidPayload
-from app.limits import count
+from app.http.answers import ListResponse, Piece, send_json
+from app.http.body import LimitedBody
+from app.http.guard import authenticate
+from app.http.rate_limits import count
+from app.http.strict_json import parse_json, require_json
 from app.metrics import REPLAYS
-from app.middleware import LimitedBody
-from app.routes import authenticate
 from app.services import Connection
-from app.strict_json import parse_json, require_json
 
 
 class Commands:

@@ -14,8 +14,8 @@ from httpx import AsyncClient
 from app.commands.registry import ACTION_HANDLERS
 from app.services import Connection
 from tests.conftest import SERVICE_HEADERS, Execute, Figure
-from tests.service import running
 from tests.services.test_task_lists import fill
+from tests.support.service import running
 
 LISTING = {"action": "list-tasks", "user_id": "user_123"}
 TASKS = 10_000

@@ -6,7 +6,7 @@ import pytest
 from fastapi import FastAPI
 from httpx import AsyncClient, Response
 
-from app.auth import ServiceKeys
+from app.auth.service_keys import ServiceKeys
 from app.services import Connection
 from tests.conftest import ADMIN_HEADERS, MISSING_ID, TaskFactory
 

@@ -8,7 +8,7 @@ import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.service import ROOT
+from tests.support.service import ROOT
 
 _LINE = re.compile(r"^(?!#)(\w+) ((?:[^\\\n]|\\\n|\\.)*)$", re.MULTILINE)
 _ASSIGNMENT = re.compile(r'(\w+)=(?:"([^"]*)"|(\S+))')

@@ -7,7 +7,7 @@ from typing import Any
 import hcl2
 from hcl2.utils import SerializationOptions
 
-from tests.service import ROOT
+from tests.support.service import ROOT
 
 FOLDER = ROOT / "terraform"
 _PLAIN = SerializationOptions(with_comments=False, strip_string_quotes=True)

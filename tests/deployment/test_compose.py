@@ -8,9 +8,9 @@ import yaml
 from dotenv import dotenv_values
 
 from app.config import WorkerSettings
-from app.database_url import normalize_database_url
+from app.config.database_url import normalize_database_url
 from tests.deployment.dockerfile import exec_form, stages
-from tests.service import ROOT
+from tests.support.service import ROOT
 
 SERVICES: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.dev.yml").read_text())["services"]
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.service import ROOT
+from tests.support.service import ROOT
 
 IMAGE = "registry/staging:abc"
 OLD = {"api": "staging-api:old", "worker": "staging-worker:old"}

@@ -19,7 +19,7 @@ from cryptography.fernet import Fernet
 from app.config import DEVELOPMENT_VALUES
 from tests.conftest import Figure, _execute, _named
 from tests.deployment.dockerfile import Build, exec_form, stages
-from tests.service import ROOT, environment, running
+from tests.support.service import ROOT, environment, running
 
 BASE, MOST = 125, 200
 """MiB that python:3.13-slim has unpacked, and that the whole image may have."""

@@ -12,7 +12,7 @@ from zipfile import ZipFile
 
 import pytest
 
-from tests.service import ROOT, environment
+from tests.support.service import ROOT, environment
 
 OLDEST = {11: "22.3", 12: "23.2.1", 13: "24.2", 14: "25.2"}[sys.version_info.minor]
 """The pip that came with the first release of this Python."""

@@ -13,12 +13,12 @@ from httpx import AsyncClient
 
 from app.__main__ import cli
 from app.config import Settings, WorkerSettings
-from app.process_settings import ProcessSettings
-from app.server import Server
+from app.config.process import ProcessSettings
+from app.server.gunicorn import Server
 from app.worker.consumer import CONNECTIONS
 from tests.deployment.dockerfile import stages
 from tests.deployment.hcl import blocks
-from tests.service import ROOT, await_answer, environment, free_port
+from tests.support.service import ROOT, await_answer, environment, free_port
 
 FOLDER = ROOT / "deploy/k8s"
 KUSTOMIZATIONS = sorted(FOLDER.rglob("kustomization.yaml"))

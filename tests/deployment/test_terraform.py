@@ -15,13 +15,13 @@ from fastapi import FastAPI
 
 from app.__main__ import cli
 from app.config import Settings, WorkerSettings
-from app.database import DEADLINE
-from app.middleware import BODY_SECONDS
-from app.process_settings import ProcessSettings
-from app.protocol import HEAD_SECONDS
-from app.server import Server
+from app.config.process import ProcessSettings
+from app.database.deadline import DEADLINE
+from app.http.body import BODY_SECONDS
+from app.server.gunicorn import Server
+from app.server.protocol import HEAD_SECONDS
 from tests.deployment.hcl import FOLDER, blocks, parsed, resource
-from tests.service import ROOT
+from tests.support.service import ROOT
 
 FILES = sorted(
     path

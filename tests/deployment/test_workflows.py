@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from tests.deployment.hcl import blocks
-from tests.service import ROOT
+from tests.support.service import ROOT
 
 FOLDER = ROOT / ".github/workflows"
 WORKFLOWS = sorted(FOLDER.glob("*.yml"))

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.service import running
+from tests.support.service import running
 
 SCRIPT = Path(__file__).with_name("contacts.sh")
 

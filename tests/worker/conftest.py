@@ -20,7 +20,7 @@ from app.config import Settings
 from app.database import Database
 from app.services import Connection
 from app.worker.mirror import open_bucket
-from tests.service import environment, free_port
+from tests.support.service import environment, free_port
 
 
 @dataclass(frozen=True)

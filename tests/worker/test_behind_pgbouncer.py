@@ -9,8 +9,8 @@ from app.database import Database
 from app.services import Connection
 from app.services.deliveries import oldest_age
 from app.worker.consumer import Consumer
-from tests.pgbouncer import pooler, pytestmark, tracking_pooler, way
-from tests.worker.listener import Listener, write_task
+from tests.support.listener import Listener, write_task
+from tests.support.pgbouncer import pooler, pytestmark, tracking_pooler, way
 
 __all__ = ["pooler", "pytestmark", "tracking_pooler", "way"]
 

@@ -16,7 +16,7 @@ from app.models.task import TaskChanges
 from app.services import Connection, calls, contacts, tasks
 from app.services.deliveries import oldest_age
 from app.worker.consumer import Consumer
-from tests.worker.listener import Listener, rounds, waiting, write_task
+from tests.support.listener import Listener, rounds, waiting, write_task
 
 MARIA = ContactFields(name="María", email="maria@example.com", company="Azollon")
 CALL = CallFields(title="Onboarding", scheduled_for=datetime(2030, 1, 1, tzinfo=UTC))

@@ -10,7 +10,7 @@ from app.database import Database
 from app.models.task import TaskChanges
 from app.services import Connection, tasks
 from app.worker.consumer import Consumer, backoff
-from tests.worker.listener import Listener, rounds, waiting, write_task
+from tests.support.listener import Listener, rounds, waiting, write_task
 
 
 async def test_what_one_entity_refuses_delays_no_other(db: Connection, database: Database) -> None:

@@ -21,11 +21,11 @@ import pytest
 from app.services import Connection
 from app.services.deliveries import oldest_age
 from tests.conftest import MISSING_ID, SERVICE_HEADERS, Figure
-from tests.contacts import CALL, HEADERS, KEY, USER, fill
-from tests.proxy import Proxy
-from tests.service import ROOT, environment, free_port, running
+from tests.support.contacts import CALL, HEADERS, KEY, USER, fill
+from tests.support.fleet import fleet
+from tests.support.proxy import Proxy
+from tests.support.service import ROOT, environment, free_port, running
 from tests.worker.conftest import Bucket
-from tests.worker.fleet import fleet
 
 SECONDS_AWAY = float(os.environ.get("S3_SECONDS_AWAY", "5"))
 STATUSES = {"calls": ("completed", "cancelled"), "tasks": ("done", "in_progress", "todo")}

@@ -21,7 +21,7 @@ from app.models.secret import (
 from app.services import secrets
 
 if TYPE_CHECKING:
-    from app.encryption import Cipher
+    from app.database.encryption import Cipher
 
 _EXAMPLE = "example-key-of-20-characters-or-more"
 _UNREADABLE = Verdict("failure", "The API key can no longer be read; store it again")

@@ -1,0 +1,123 @@
+"""What people show: one function each, which turns a request into a Caller or refuses it."""
+
+import hmac
+from uuid import UUID
+
+from fastapi import Request
+from fastapi.security import APIKeyHeader, HTTPBearer
+from pydantic import TypeAdapter, ValidationError
+from starlette.datastructures import State
+
+from app.auth import tokens
+from app.auth.lookups import Lookups
+from app.config import Settings
+from app.database import Database
+from app.errors import BearerUnauthorized, Forbidden, InvalidSession
+from app.metrics import ACCOUNT_HITS, ACCOUNT_MISSES
+from app.models.caller import Caller
+from app.models.text import UserId
+from app.services import accounts, sessions
+
+SESSION = HTTPBearer(scheme_name="Session", auto_error=False)
+SERVICE_AUTH = APIKeyHeader(
+    name="X-Service-Auth",
+    scheme_name="ServiceAuth",
+    description="A service that acts for the user whom X-User-ID names.",
+    auto_error=False,
+)
+ACCOUNT_TOKEN = HTTPBearer(scheme_name="AccountToken", bearerFormat="JWT", auto_error=False)
+USER_TOKEN = HTTPBearer(scheme_name="UserToken", bearerFormat="JWT", auto_error=False)
+_USER_ID = TypeAdapter(UserId)
+
+
+def _bearer_token(request: Request) -> str | None:
+    """What follows `Authorization: Bearer`; None where another scheme or none is named."""
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else None
+
+
+async def person(request: Request) -> Caller:
+    """Whoever holds the session of a bearer token, else a service in a user's name."""
+    token = _bearer_token(request)
+    if token is not None:
+        return Caller("user", "session", user_id=await _session_user(request, token))
+    return Caller("delegate", "service-auth", user_id=_represented_user(request))
+
+
+async def _session_user(request: Request, token: str) -> str:
+    """Behind the first dot stands a signature, which is the auth server's concern."""
+    settings: Settings = request.app.state.settings
+    database: Database = request.app.state.database
+    token = token.partition(".")[0]
+    if settings.session_hash_secret is None or not token:
+        raise InvalidSession
+    secret = settings.session_hash_secret.get_secret_value().encode()
+    digest = hmac.digest(secret, token.encode("latin-1"), "sha256").hex()
+    async with database.connection() as db:
+        user_id = await sessions.find_user(db, digest)
+    return _usable(user_id)
+
+
+def _represented_user(request: Request) -> str:
+    settings: Settings = request.app.state.settings
+    token, given = settings.service_auth_token, request.headers.get("x-service-auth", "")
+    expected = b"" if token is None else token.get_secret_value().encode()
+    if not expected or not hmac.compare_digest(given.encode("latin-1"), expected):
+        raise InvalidSession("Not authenticated")
+    try:
+        user_id = request.headers.get("x-user-id", "").encode("latin-1").decode()
+    except UnicodeDecodeError:
+        user_id = None
+    return _usable(user_id, "X-User-ID must name a user")
+
+
+def _usable(user_id: str | None, complaint: str | None = None) -> str:
+    try:
+        return _USER_ID.validate_python(user_id)
+    except ValidationError:
+        raise InvalidSession(complaint) from None
+
+
+async def account_token(request: Request) -> Caller:
+    """The account whose access token is the bearer token."""
+    settings: Settings = request.app.state.settings
+    assert settings.jwt_secret is not None, "the door is closed"  # noqa: S101
+    secret = settings.jwt_secret.get_secret_value()
+    subject = tokens.verify(secret, _bearer_token(request) or "", tokens.ISSUED_CLAIMS)
+    try:
+        account_id = UUID(subject)
+    except ValueError:
+        raise BearerUnauthorized from None
+    holders: Lookups[Caller] = request.app.state.account_holders
+    caller = await holders.find(str(account_id))
+    if caller is None:
+        raise BearerUnauthorized
+    return caller
+
+
+def account_holders(state: State) -> Lookups[Caller]:
+    """The holders of accounts by their ids; nobody where one was deleted or deactivated."""
+
+    async def look_up(account_id: str) -> Caller | None:
+        settings: Settings = state.settings
+        database: Database = state.database
+        async with database.connection() as db:
+            is_active = await accounts.is_active(db, UUID(account_id))
+        if is_active is None:
+            return None
+        if settings.require_verified_email and not is_active:
+            raise Forbidden("Email address not verified")
+        return Caller("user", "account", user_id=account_id)
+
+    return Lookups(look_up, ACCOUNT_HITS, ACCOUNT_MISSES)
+
+
+async def user_token(request: Request) -> Caller:
+    """The user whom both an external token and the path name."""
+    settings: Settings = request.app.state.settings
+    assert settings.better_auth_secret is not None, "the door is closed"  # noqa: S101
+    secret = settings.better_auth_secret.get_secret_value()
+    user_id = tokens.verify(secret, _bearer_token(request) or "")
+    if user_id != request.path_params["user_id"]:
+        raise Forbidden("The token is another user's")
+    return Caller("user", "user-token", user_id=user_id)

@@ -1,0 +1,68 @@
+"""Service keys, looked up and remembered for less than a second."""
+
+from typing import Annotated
+
+from fastapi import Depends, Request, Security
+from fastapi.security import APIKeyHeader
+
+from app.auth.lookups import Lookups
+from app.config import Settings
+from app.database import Database
+from app.errors import Unauthorized
+from app.metrics import KEY_HITS, KEY_MISSES
+from app.models.caller import Caller
+from app.services import keys
+
+_LONGEST_KEY = 255
+
+SERVICE_KEY = APIKeyHeader(name="X-Service-Key", scheme_name="ServiceKey", auto_error=False)
+
+
+class ServiceKeys:
+    """Callers by their key; a revoked one is refused by every worker within a second."""
+
+    def __init__(self, database: Database, settings: Settings) -> None:
+        self._database = database
+        self._development = settings.environment == "development"
+        self._callers = Lookups(self._look_up, KEY_HITS, KEY_MISSES)
+
+    async def find(self, key: str | None) -> Caller:
+        """The key's holder; Unauthorized for a missing, unknown, expired or revoked key."""
+        if not key or len(key) > _LONGEST_KEY or not key.isascii():
+            raise Unauthorized("Invalid or expired service key")
+        caller = await self._callers.find(keys.digest(key))
+        if caller is None:
+            raise Unauthorized("Invalid or expired service key")
+        return caller
+
+    async def _look_up(self, digest: str) -> Caller | None:
+        is_development_key = digest == keys.digest(keys.DEVELOPMENT_KEY)
+        if is_development_key and not self._development:
+            return None  # the whole world knows it
+        async with self._database.connection() as db:
+            caller = await keys.find_caller(db, digest)
+            if caller is None and is_development_key:
+                await keys.ensure_development_key(db)
+                caller = await keys.find_caller(db, digest)
+            return caller
+
+
+async def service_key(request: Request) -> Caller:
+    """The holder of `X-Service-Key`."""
+    known: ServiceKeys = request.app.state.service_keys
+    return await known.find(request.headers.get("x-service-key"))
+
+
+def _authenticated(request: Request) -> Caller:
+    caller: Caller = request.state.caller
+    return caller
+
+
+async def _service_caller(
+    request: Request, _: Annotated[str | None, Security(SERVICE_KEY)]
+) -> Caller:
+    return _authenticated(request)
+
+
+ServiceCaller = Annotated[Caller, Depends(_service_caller)]
+"""The caller that a route guarded by `service_key` has authenticated."""

@@ -1,0 +1,40 @@
+"""Keys that are settings: the administrator's and the partner's."""
+
+import hmac
+
+from fastapi import Request
+from fastapi.security import APIKeyHeader
+from pydantic import SecretStr
+
+from app.config import Settings
+from app.errors import Forbidden, Unauthorized
+from app.models.caller import Caller
+
+ADMIN_KEY = APIKeyHeader(name="X-Admin-Key", scheme_name="AdminKey", auto_error=False)
+PARTNER_KEY = APIKeyHeader(name="X-API-Key", scheme_name="PartnerKey", auto_error=False)
+
+
+async def admin_key(request: Request) -> Caller:
+    """The administrator, by `X-Admin-Key`, compared in constant time."""
+    settings: Settings = request.app.state.settings
+    if not _is(settings.admin_api_key, request.headers.get("x-admin-key", "")):
+        raise Unauthorized("Invalid admin key")
+    return Caller("admin", "admin")
+
+
+async def partner_key(request: Request) -> Caller:
+    """The partner, by `X-API-Key`; a missing key is Unauthorized, a wrong one Forbidden."""
+    settings: Settings = request.app.state.settings
+    given = request.headers.get("x-api-key", "")
+    if not given:
+        raise Unauthorized("Missing API key")
+    if not _is(settings.task_api_key, given):
+        raise Forbidden("Invalid API key")
+    return Caller("partner", "partner")
+
+
+def _is(secret: SecretStr | None, given: str) -> bool:
+    """Compares in constant time, and bytes: text must be ASCII for that."""
+    if secret is None:
+        return False
+    return hmac.compare_digest(given.encode("latin-1"), secret.get_secret_value().encode())

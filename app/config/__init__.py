@@ -1,0 +1,214 @@
+"""Settings from the environment and `.env`, checked before anything starts."""
+
+import re
+from typing import Annotated, ClassVar, Self, TypeVar
+from urllib.parse import urlsplit
+
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import NoDecode
+
+from app.config.doors import (
+    AccountSettings,
+    ContactSettings,
+    LimitSettings,
+    SessionSettings,
+    UserTaskSettings,
+)
+from app.config.process import ProcessSettings
+
+DEVELOPMENT_ADMIN_KEY = "dev-admin-key-replace-in-production"
+DEVELOPMENT_VALUES = {
+    "SESSION_HASH_SECRET": "your-secret-key-change-this-in-production",
+    "SERVICE_AUTH_TOKEN": "your-service-auth-token-change-this",
+    "ENCRYPTION_KEY": "dev-encryption-key-replace-in-production-00=",
+    "JWT_SECRET": "dev-jwt-secret-replace-in-production",
+    "BETTER_AUTH_SECRET": "your-secret-key-minimum-32-characters-long-random-string",
+    "TASK_API_KEY": "demo-secret-key-change-in-production",
+}
+"""What `python -m app dev` sets, where nothing else does, so that every door is open."""
+# As browsers send it: without a path, and without a port that goes without saying.
+_ORIGIN = re.compile(r"(?!https://[^/]*:443$|http://[^/]*:80$)[a-z][a-z0-9+.-]*://[^\s/?#@A-Z]+")
+_LOOPBACK = re.compile(r"localhost|.*\.localhost|127(\.\d+){3}|::1|0\.0\.0\.0")
+
+
+class ServiceSettings(ProcessSettings):
+    """What the service needs whichever doors are open."""
+
+    needed_secrets: ClassVar[frozenset[str]] = frozenset({"admin_api_key", "api_key_secret"})
+
+    port: Annotated[int, Field(ge=1, le=65535, description="Port to listen on.")] = 8000
+    cors_origins: Annotated[
+        list[str],
+        NoDecode,
+        Field(description="Comma-separated origins that browsers may call from; never `*`."),
+    ] = ["http://localhost:3000"]
+    admin_api_key: Annotated[
+        SecretStr,
+        Field(description="The `X-Admin-Key` of `/admin`; required outside development."),
+    ] = SecretStr(DEVELOPMENT_ADMIN_KEY)
+    api_key_secret: Annotated[
+        SecretStr | None,
+        Field(description="Keys the generator of service keys; required outside development."),
+    ] = None
+    docs_enabled: Annotated[
+        bool | None,
+        Field(description="Serve `/docs`, `/redoc`, `/openapi.json`; default: not in production."),
+    ] = None
+    web_concurrency: Annotated[
+        int, Field(ge=1, description="Worker processes of `python -m app serve`.")
+    ] = 1
+    shutdown_delay: Annotated[
+        float,
+        Field(
+            ge=0,
+            le=5,
+            description="Seconds for which a stopping worker still serves, closing connections.",
+        ),
+    ] = 3
+    purge_after_days: Annotated[
+        int, Field(ge=1, le=3650, description="Days for which a deleted task can be restored.")
+    ] = 30
+
+    @field_validator("cors_origins", mode="before")
+    @classmethod
+    def _split_origins(cls, value: object) -> object:
+        if isinstance(value, str):
+            return [origin.strip().rstrip("/") for origin in value.split(",") if origin.strip()]
+        return value
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _exact_origins(cls, origins: list[str]) -> list[str]:
+        if any("*" in origin for origin in origins):
+            raise ValueError("a wildcard would let any website call with credentials")
+        if not all(map(_ORIGIN.fullmatch, origins)):
+            raise ValueError("must be origins as browsers send them, like https://app.example.com")
+        return origins
+
+    @model_validator(mode="after")
+    def _ports_apart(self) -> Self:
+        if self.metrics_port == self.port:
+            raise ValueError("METRICS_PORT must be another port than PORT")
+        return self
+
+    @property
+    def generator_secret(self) -> str | None:
+        """What keys the generator of service keys."""
+        return self.api_key_secret.get_secret_value() if self.api_key_secret else None
+
+    @property
+    def serves_docs(self) -> bool:
+        """Whether the interactive documentation is open."""
+        if self.docs_enabled is None:
+            return self.environment != "production"
+        return self.docs_enabled
+
+
+class WorkerSettings(ContactSettings, ProcessSettings):
+    """What the worker is told: the bucket, and no door's key."""
+
+
+class Settings(
+    WorkerSettings,
+    UserTaskSettings,
+    AccountSettings,
+    SessionSettings,
+    LimitSettings,
+    ServiceSettings,
+):
+    """Every setting, by its environment variable in lower case."""
+
+    @model_validator(mode="after")
+    def _mail_that_helps(self) -> Self:
+        insisting = self.jwt_secret is not None and self.require_verified_email
+        if self.environment == "development" or not insisting:
+            return self
+        if self.smtp_host is None:
+            raise ValueError("REQUIRE_VERIFIED_EMAIL needs SMTP_HOST, or nobody gets in")
+        if self.links_lead_home:
+            raise ValueError("REQUIRE_VERIFIED_EMAIL needs a PUBLIC_URL that its mail can lead to")
+        return self
+
+    @property
+    def doors(self) -> list[str]:
+        """The names of the open doors; `app.doors` has their routers."""
+        opened = {
+            "commands": True,
+            "sessions": self.opens_sessions,
+            "user-api-keys": self.opens_user_api_keys,
+            "accounts": self.jwt_secret is not None,
+            "user-tasks": self.better_auth_secret is not None,
+            "contacts": self.task_api_key is not None,
+        }
+        return [name for name, is_open in opened.items() if is_open]
+
+    @property
+    def links_lead_home(self) -> bool:
+        """Whether the links in mail lead to the reader's own machine."""
+        return bool(_LOOPBACK.fullmatch(urlsplit(self.public_url).hostname or ""))
+
+    @property
+    def limits_requests(self) -> bool:
+        """Whether there are rate limits at all."""
+        return bool(self.execute_rate_limit or self.opens_sessions or self.jwt_secret)
+
+    @property
+    def counts_apart(self) -> bool:
+        """Whether there are rate limits that every worker counts for itself."""
+        return self.limits_requests and self.web_concurrency > 1 and self.redis_url is None
+
+
+Loaded = TypeVar("Loaded", bound=ProcessSettings)
+
+
+def load(kind: type[Loaded]) -> Loaded:
+    """The settings of this kind; ends the process with one clear line when they cannot be used."""
+    try:
+        return kind()
+    except ValidationError as error:
+        raise SystemExit(_refusal(error)) from None
+
+
+def load_settings() -> Settings:
+    """Every setting, or the end of the process."""
+    return load(Settings)
+
+
+def settings_to_serve() -> Settings:
+    """Every setting, for a process that answers the world.
+
+    That this is development must be written down, as published secrets are accepted there;
+    otherwise it is production.
+    """
+    settings = load(Settings)
+    if "environment" in settings.model_fields_set:
+        return settings
+    try:
+        return Settings(environment="production")
+    except ValidationError as error:
+        raise SystemExit(
+            f"{_refusal(error)}; without ENVIRONMENT this is production: "
+            "write ENVIRONMENT=development to serve with published secrets"
+        ) from None
+
+
+def _refusal(error: ValidationError) -> str:
+    return f"Configuration error: {'; '.join(_complaints(error))}"
+
+
+def _complaints(error: ValidationError) -> list[str]:
+    complaints = []
+    for details in error.errors(include_input=False):
+        name = ".".join(map(str, details["loc"])).upper()
+        message = details["msg"].removeprefix("Value error, ")
+        if details["type"] == "missing":
+            message = "is not set (see .env.example)"
+        complaints.append(f"{name} {message}".strip())
+    return complaints
+
+
+def __getattr__(name: str) -> Settings:
+    """`app.config.settings`, for a look from the shell at what is in force."""
+    if name == "settings":
+        return load_settings()
+    raise AttributeError(name)

@@ -1,0 +1,118 @@
+"""Alembic, called from the command line and the tests."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
+from pathlib import Path
+
+import asyncpg
+from alembic.config import Config
+from alembic.util import CommandError
+from sqlalchemy import Connection as SyncConnection
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
+from sqlalchemy.pool import NullPool
+
+from alembic import command
+from app.database import adoption
+from app.database.schema import NEEDED, Schema, fetch_schema, find_age, find_fault
+from app.errors import Conflict
+from app.services import Connection
+
+_ROOT = Path(__file__).parent.parent
+
+# Two deployments that migrate at once take turns; any number known to both will do.
+_LOCK = "SELECT pg_advisory_xact_lock(7237121049)"
+
+
+def alembic_config(database_url: str) -> Config:
+    """Alembic's configuration for the database at this URL."""
+    config = Config(_ROOT / "alembic.ini")
+    config.attributes["database_url"] = database_url
+    return config
+
+
+def upgrade(database_url: str) -> str:
+    """Brings the schema up to date, all or nothing, and returns what was done.
+
+    That of the published original is adopted, a newer one is left as it is. Conflict when there is
+    anything else.
+    """
+    try:
+        return asyncio.run(_upgrade(database_url))
+    except DBAPIError as error:
+        # SQLAlchemy wraps what asyncpg said, twice.
+        raise (error.orig and error.orig.__cause__) or error from None
+    except CommandError as error:
+        raise Conflict(str(error)) from None
+
+
+async def _upgrade(database_url: str) -> str:
+    async with locked(database_url) as connection:
+        raw = await connection.get_raw_connection()
+        db: Connection = raw.driver_connection  # type: ignore[assignment]
+        before = await fetch_schema(db)
+        if before.is_newer or (before.is_ours and before.revision == NEEDED):
+            return before.summary
+        if before.is_ours:
+            await connection.run_sync(_run, database_url)
+            return f"{before} → {NEEDED}"
+        return await _take_over(connection, db, before, database_url)
+
+
+async def _take_over(
+    connection: AsyncConnection, db: Connection, before: Schema, database_url: str
+) -> str:
+    """Makes the schema in a database that has none of ours."""
+    tables = await adoption.set_aside(db)
+    if before.revision is not None and not tables:
+        raise Conflict(f"alembic_version is at {before}, which is not this service's")
+    await connection.run_sync(_run, database_url)
+    adopted = await adoption.bring_over(db, tables)
+    return f"{adopted}{before} → {NEEDED}"
+
+
+def _run(connection: SyncConnection, database_url: str) -> None:
+    config = alembic_config(database_url)
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
+
+
+def check(database_url: str) -> str:
+    """Says that the schema is up to date, or newer; Conflict when it is behind."""
+    return asyncio.run(_check(database_url))
+
+
+async def _check(database_url: str) -> str:
+    db = await _connect(database_url)
+    try:
+        if fault := await find_fault(db):
+            raise Conflict(fault)
+        return (await fetch_schema(db)).summary
+    finally:
+        await db.close()
+
+
+@asynccontextmanager
+async def locked(database_url: str) -> AsyncIterator[AsyncConnection]:
+    """A connection in a transaction, committed on leaving, that no other migration runs beside."""
+    engine = create_async_engine(
+        "postgresql+asyncpg://?prepared_statement_cache_size=0",
+        async_creator=partial(_connect, database_url),
+        poolclass=NullPool,
+    )
+    async with engine.begin() as connection:
+        await connection.execute(text(_LOCK))
+        yield connection
+    await engine.dispose()
+
+
+async def _connect(database_url: str) -> Connection:
+    # Without its statement cache asyncpg also migrates through a pooler.
+    db: Connection = await asyncpg.connect(database_url, timeout=10, statement_cache_size=0)
+    if (fault := find_age(db)) is not None:
+        await db.close()
+        raise Conflict(fault)
+    return db

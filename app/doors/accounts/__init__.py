@@ -1,0 +1,1 @@
+"""The door of accounts, which people register here."""

@@ -1,0 +1,203 @@
+"""/api/v1/auth: accounts are registered, verified and logged in to."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query, Request, Response
+from limits import parse
+from pydantic import StringConstraints
+
+from app.auth import tokens
+from app.auth.passwords import Passwords
+from app.config import Settings
+from app.database.deadline import OnTheClock
+from app.database.requests import get_db
+from app.doors.accounts.mail import Mailer
+from app.errors import BearerUnauthorized, InvalidPayload, Locked
+from app.http.guard import ErrorShape, guarded
+from app.http.rate_limits import Limit, address, count, standard_headers
+from app.models.account import (
+    Account,
+    Credentials,
+    LoggedIn,
+    NewAccount,
+    RefreshRequest,
+    Registered,
+)
+from app.models.error import refusals
+from app.models.text import STORABLE
+from app.services import accounts, refresh_tokens
+
+SHAPE = ErrorShape(
+    lambda _, sentence: {"detail": sentence},
+    invalid=400,
+    foreign="You don't have permission to access this",
+)
+_LIMITS = {
+    f"/api/v1/auth/{path}": Limit(name, parse("100/minute"), standard_headers)
+    for path, name in (
+        ("register", "registrations"),
+        ("login", "logins"),
+        ("refresh", "refreshes"),
+        ("verify", "verifications"),
+    )
+}
+_TOO_LARGE = "The body is larger than 8 KiB."
+_BUSY = "The database, or the hashing of passwords, is too busy; try again."
+
+
+async def _count(request: Request) -> None:
+    """Counts what anybody may ask, by the address that it comes from."""
+    await count(request.scope, _LIMITS[request.scope["route"].path], address(request.scope))
+
+
+async def _no_store(response: Response) -> None:
+    response.headers["Cache-Control"] = "no-store"
+
+
+router = APIRouter(
+    prefix="/api/v1/auth",
+    route_class=guarded(None, SHAPE, _count),
+    dependencies=[Depends(_no_store)],
+    tags=["accounts"],
+)
+
+
+@router.post(
+    "/register",
+    status_code=201,
+    summary="Register",
+    responses=refusals(
+        *(400, 408, 409, 413, 429),
+        status_409="The address has an account.",
+        status_413=_TOO_LARGE,
+        status_503=_BUSY,
+    ),
+)
+async def register(request: Request, new: NewAccount) -> Registered:
+    """Creates an account, logs in, and mails a link that verifies the address."""
+    with OnTheClock(request.scope):
+        password_hash = await _passwords(request).hash(new.password)
+    async with get_db(request, transaction=True) as db:
+        account = await accounts.insert_account(db, new.email, password_hash, new.full_name)
+        verification = await accounts.insert_verification(db, account.id)
+        refresh_token = await refresh_tokens.insert_family(db, account.id)
+    _send_verification(request, account, verification)
+    return Registered(
+        access_token=_access_token(request, account), refresh_token=refresh_token, user=account
+    )
+
+
+@router.post(
+    "/login",
+    summary="Log in",
+    responses=refusals(
+        *(400, 401, 408, 413, 423, 429),
+        status_401="Address or password is wrong.",
+        status_413=_TOO_LARGE,
+        status_503=_BUSY,
+    ),
+)
+async def log_in(request: Request, given: Credentials) -> LoggedIn:
+    """Exchanges address and password for tokens. Five failures lock the account for 15 minutes.
+
+    An account that is not verified yet gets another mail, once an hour at most.
+    """
+    account, stored = await _authenticate(request, given)
+    verification = None
+    with OnTheClock(request.scope):
+        upgraded = await _passwords(request).renew(given.password, stored)
+    async with get_db(request, transaction=True) as db:
+        await accounts.admit(db, account.id, upgraded)
+        refresh_token = await refresh_tokens.insert_family(db, account.id)
+        if not account.is_active:
+            verification = await accounts.insert_verification(db, account.id)
+    _send_verification(request, account, verification)
+    return _logged_in(request, account, refresh_token)
+
+
+@router.post(
+    "/refresh",
+    summary="Refresh",
+    responses=refusals(
+        *(400, 401, 408, 413, 429),
+        status_401="The refresh token is unknown, expired or used before.",
+        status_413=_TOO_LARGE,
+    ),
+)
+async def refresh(request: Request, given: RefreshRequest) -> LoggedIn:
+    """Exchanges a refresh token for fresh tokens, once.
+
+    One that is used again ends the whole chain of tokens that came from the same login.
+    """
+    async with get_db(request) as db:
+        rotated = await refresh_tokens.rotate(db, given.refresh_token)
+    if rotated is None:
+        raise BearerUnauthorized("Invalid or expired refresh token")
+    return _logged_in(request, *rotated)
+
+
+@router.get(
+    "/verify",
+    summary="Verify the address",
+    responses=refusals(400, 429, status_400="The token is unknown, expired or used before."),
+)
+async def verify(
+    request: Request,
+    token: Annotated[
+        str,
+        StringConstraints(max_length=255),
+        STORABLE,
+        Query(
+            description="From the mail.", examples=["XYdhPBDJUtw4zz-qwmqEZHLa93NwamH3zQzFNcMQ91c"]
+        ),
+    ],
+) -> Account:
+    """Where the link in the mail leads: the account becomes active. Works once, for a day."""
+    async with get_db(request) as db:
+        account = await accounts.verify_email(db, token)
+    if account is None:
+        raise InvalidPayload("Invalid or expired verification token")
+    return account
+
+
+async def _authenticate(request: Request, given: Credentials) -> tuple[Account, str]:
+    """The account whose password it is, and its hash; counts a failure before it is told."""
+    async with get_db(request) as db:
+        login = await accounts.find_login(db, given.email)
+    if login is not None and login.locked_for:
+        raise Locked(login.locked_for)
+    stored = None if login is None else login.password_hash
+    with OnTheClock(request.scope):
+        matches = await _passwords(request).verify(given.password, stored)
+    if login is not None and matches:
+        return login.account, login.password_hash
+    async with get_db(request) as db:
+        counted = await accounts.count_failure(db, given.email)
+    if login is not None and not counted:
+        raise Locked(accounts.LOCK_SECONDS)
+    raise BearerUnauthorized("Invalid email or password")
+
+
+def _logged_in(request: Request, account: Account, refresh_token: str) -> LoggedIn:
+    return LoggedIn(
+        access_token=_access_token(request, account),
+        refresh_token=refresh_token,
+        expires_in=int(tokens.LIFETIME.total_seconds()),
+    )
+
+
+def _access_token(request: Request, account: Account) -> str:
+    settings: Settings = request.app.state.settings
+    assert settings.jwt_secret is not None, "the door is closed"  # noqa: S101
+    return tokens.issue(settings.jwt_secret.get_secret_value(), str(account.id), account.email)
+
+
+def _send_verification(request: Request, account: Account, token: str | None) -> None:
+    mailer: Mailer = request.app.state.mailer
+    if token is not None:
+        mailer.send_verification(account.email, token)
+
+
+def _passwords(request: Request) -> Passwords:
+    passwords: Passwords = request.app.state.passwords
+    return passwords

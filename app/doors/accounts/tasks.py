@@ -1,0 +1,249 @@
+"""/api/v1/tasks: the tasks of an account, with their versions and categories."""
+
+from datetime import datetime
+from functools import partial
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from fastapi import APIRouter, Path, Query, Request, Response, Security
+from limits import parse
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from app.auth.people import ACCOUNT_TOKEN, account_token
+from app.commands.action import Action, Context
+from app.commands.handlers import tasks as actions
+from app.commands.handlers.categories import EXAMPLE_TASK_ID
+from app.database.requests import get_db, read
+from app.doors.accounts.login import SHAPE
+from app.doors.listing import Frame, Shown, listing
+from app.http.guard import guarded, perform
+from app.http.rate_limits import Limit, count, standard_headers
+from app.models.caller import Caller
+from app.models.category import CategorizedTask, CategoryLabel
+from app.models.error import refusals
+from app.models.instant import FutureInstant, Instant
+from app.models.patch import Patch
+from app.models.task import Priority, Status, Task, Version, WritableStatus
+from app.models.task_list import TaskFilter, TaskSort
+from app.models.text import STORABLE, VISIBLE
+from app.services.categories import fetch_labels, find_labels
+from app.services.task_lists import Slice, count_tasks
+from app.services.task_rows import CategorizedRows, fetch_categorized_rows
+
+UNAUTHORIZED = "The token is missing, invalid or expired."
+UNVERIFIED = "The address is not verified."
+_WRITES = Limit("account-writes", parse("300/minute"), standard_headers)
+
+
+async def _count(request: Request) -> None:
+    caller: Caller = request.state.caller
+    if request.method != "GET":
+        await count(request.scope, _WRITES, caller.user_id)
+
+
+def account_router(tag: str) -> APIRouter:
+    """A router that asks for an account's token, and counts what each account writes."""
+    return APIRouter(
+        prefix="/api/v1",
+        route_class=guarded(account_token, SHAPE, _count),
+        dependencies=[Security(ACCOUNT_TOKEN)],
+        tags=[tag],
+    )
+
+
+router = account_router("account tasks")
+
+
+def _answers(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    forbidden = "It belongs to somebody else, or the address is not verified."
+    return refusals(
+        *(400, 401, 403, *statuses),
+        status_400="The request is wrong; `detail` names what is.",
+        status_401=UNAUTHORIZED,
+        status_403=forbidden if 404 in statuses else UNVERIFIED,
+        status_409="The task has another version by now.",
+    )
+
+
+TaskPath = Annotated[UUID, Path(description="The task's id.", examples=[EXAMPLE_TASK_ID])]
+_Title = Annotated[str, StringConstraints(min_length=3, max_length=200), VISIBLE]
+_Description = Annotated[str, StringConstraints(max_length=2000), STORABLE]
+_Priority = Literal["low", "medium", "high"]
+
+
+class NewTask(BaseModel):
+    """A task to create. When it is due lies in the future."""
+
+    title: _Title
+    description: _Description | None = None
+    due_date: FutureInstant | None = None
+    priority: _Priority = "medium"
+
+
+class TaskPatch(Patch):
+    """The version that was read, and the fields to overwrite; null clears what may be null."""
+
+    version: Version
+    title: _Title = ""
+    description: _Description | None = None
+    due_date: FutureInstant | None = None
+    priority: _Priority = "medium"
+    status: WritableStatus = "pending"
+
+
+class TaskQuery(BaseModel):
+    """Which tasks, in which order, and which page of them."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    page: Annotated[int, Field(ge=1, le=2**31 - 1)] = 1
+    limit: Annotated[int, Field(ge=1, le=100)] = 20
+    status: WritableStatus | None = None
+    priority: _Priority | None = None
+    due_from: Annotated[Instant | None, Field(description="Due then or later.")] = None
+    due_to: Annotated[Instant | None, Field(description="Due then or earlier.")] = None
+    sort: Annotated[
+        Literal[
+            "created_at",
+            "-created_at",
+            "updated_at",
+            "-updated_at",
+            "due_date",
+            "-due_date",
+            "priority",
+            "-priority",
+        ],
+        Field(description="With `-` the greatest first."),
+    ] = "-created_at"
+    order: Annotated[
+        Literal["asc", "desc"] | None, Field(description="Decides instead of the `-`.")
+    ] = None
+
+    @property
+    def filters(self) -> TaskFilter:
+        """The conditions that were given."""
+        given = self.model_fields_set & TaskFilter.model_fields.keys()
+        return TaskFilter(**self.model_dump(include=given))
+
+    @property
+    def direction(self) -> TaskSort:
+        """The order, as the core spells it."""
+        key = self.sort.removeprefix("-")
+        sorts: dict[str | None, Any] = {None: self.sort, "asc": key, "desc": f"-{key}"}
+        sort: TaskSort = sorts[self.order]
+        return sort
+
+    @property
+    def part(self) -> Slice:
+        """The page, as the core spells it."""
+        return Slice(self.limit, offset=self.limit * (self.page - 1))
+
+
+class AccountTask(BaseModel):
+    """A task as this door shows it."""
+
+    id: UUID
+    title: str
+    description: str | None
+    due_date: datetime | None
+    priority: Priority | None
+    status: Status
+    created_at: datetime
+    updated_at: datetime
+    version: int
+    categories: list[CategoryLabel]
+
+
+class TaskPage(BaseModel):
+    """One page of the account's tasks."""
+
+    items: list[AccountTask]
+    total: Annotated[int, Field(ge=0, description="Tasks on all pages.")]
+    page: int
+    limit: int
+
+
+def shown(task: CategorizedTask) -> AccountTask:
+    """Builds without validating: what is stored is shown, whichever door wrote it."""
+    return AccountTask.model_construct(**vars(task))
+
+
+async def _perform(request: Request, action: Action, payload: BaseModel) -> AccountTask:
+    """The task that the action returns; what it wrote is kept only with the whole answer."""
+    caller: Caller = request.state.caller
+    async with get_db(request, transaction=action.writes) as db:
+        task: Task = await action.run(Context(db, caller.user_id, caller), payload)
+        labels = await fetch_labels(db, [task.id])
+    return AccountTask.model_construct(**vars(task), categories=labels[task.id])
+
+
+@router.post("/tasks", status_code=201, summary="Create a task", responses=_answers(408, 413, 429))
+async def create_task(request: Request, new: NewTask) -> AccountTask:
+    """Stores a new task of the account."""
+    given = {"priority": new.priority, **new.model_dump(exclude_unset=True)}
+    task: Task = await perform(request, actions.create_task, actions.CreateTask(**given))
+    return AccountTask.model_construct(**vars(task), categories=[])
+
+
+@router.get("/tasks", summary="List tasks", responses=_answers(), response_model=TaskPage)
+async def list_tasks(request: Request, query: Annotated[TaskQuery, Query()]) -> Response:
+    """One page of the account's tasks, newest first unless sorted otherwise."""
+    caller: Caller = request.state.caller
+    actions.list_tasks.authorize(caller)
+    user_id, filters = caller.user_id, query.filters
+
+    async def fetch(part: Slice) -> Shown:
+        question = partial(
+            fetch_categorized_rows,
+            user_id=user_id,
+            filters=filters,
+            sort=query.direction,
+            part=part,
+        )
+        rows = await read(request, question, reader=user_id)
+        return await _labelled(request, rows), rows.rest
+
+    counting = partial(count_tasks, user_id=user_id, filters=filters)
+    total = await read(request, counting, reader=user_id)
+    ending = b'],"total":%d,"page":%d,"limit":%d}' % (total, query.page, query.limit)
+    return await listing(fetch, query.part, Frame(b'{"items":[', lambda _: ending))
+
+
+async def _labelled(request: Request, rows: CategorizedRows) -> list[AccountTask]:
+    """The tasks with their categories, each of which is fetched once, from the primary."""
+    wanted = set().union(*rows.category_ids)
+    labels = []
+    if wanted:
+        async with get_db(request) as db:
+            labels = await find_labels(db, wanted)
+    return [
+        AccountTask.model_construct(
+            **vars(task), categories=[label for label in labels if label.id in ids]
+        )
+        for task, ids in zip(rows.tasks, map(set, rows.category_ids), strict=True)
+    ]
+
+
+@router.get("/tasks/{task_id}", summary="One task", responses=_answers(404))
+async def get_task(request: Request, task_id: TaskPath) -> AccountTask:
+    """The task with its categories."""
+    return await _perform(request, actions.get_task, actions.GetTask(task_id=task_id))
+
+
+@router.patch(
+    "/tasks/{task_id}", summary="Change a task", responses=_answers(404, 408, 409, 413, 429)
+)
+async def update_task(request: Request, task_id: TaskPath, patch: TaskPatch) -> AccountTask:
+    """Overwrites the fields that are given, unless the task was changed since it was read."""
+    changes = patch.model_dump(exclude_unset=True, exclude={"version"})
+    payload = actions.UpdateTask(task_id=task_id, expected_version=patch.version, **changes)
+    return await _perform(request, actions.update_task, payload)
+
+
+@router.delete(
+    "/tasks/{task_id}", status_code=204, summary="Delete a task", responses=_answers(404, 429)
+)
+async def delete_task(request: Request, task_id: TaskPath) -> None:
+    """Deletes the task; for some weeks a service may restore it."""
+    payload = actions.DeleteTask(task_id=task_id, permanent=False)
+    await perform(request, actions.delete_task, payload)

@@ -1,0 +1,89 @@
+"""/admin: service keys are minted, rotated, listed and revoked."""
+
+from typing import Any
+from uuid import UUID
+
+from fastapi import APIRouter, Request, Security
+
+from app.auth.shared_keys import ADMIN_KEY, admin_key
+from app.commands.scopes import NewServiceKey
+from app.config import Settings
+from app.database.requests import get_db
+from app.http.guard import guarded
+from app.logs import logger
+from app.models.error import BODY_ERRORS, Error, documented
+from app.models.key import KeyList, KeyRotation, MintedKey, RotatedKey
+from app.services import keys
+
+router = APIRouter(
+    prefix="/admin",
+    route_class=guarded(admin_key),
+    dependencies=[Security(ADMIN_KEY)],
+    tags=["admin"],
+)
+
+_NAME_TAKEN: dict[int | str, dict[str, Any]] = {
+    400: {"model": Error, "description": "A key of this name works."}
+}
+_UNAUTHORIZED = "X-Admin-Key is missing or wrong."
+
+
+@router.post(
+    "/service-keys",
+    status_code=201,
+    summary="Mint a service key",
+    responses=documented(401, *BODY_ERRORS, status_401=_UNAUTHORIZED) | _NAME_TAKEN,
+)
+async def create_key(request: Request, new: NewServiceKey) -> MintedKey:
+    """Returns the key's value, for the only time."""
+    secret = _secret(request)
+    async with get_db(request, transaction=True) as db:
+        minted = await keys.insert_key(db, new, keys.generate(new.environment, secret))
+    logger.info("service_key_created", key_name=new.key_name, key_id=str(minted.id))
+    return minted
+
+
+@router.post(
+    "/rotate-key",
+    summary="Rotate a service key",
+    responses=documented(
+        *(401, 404, *BODY_ERRORS),
+        status_401=_UNAUTHORIZED,
+        status_404="No key of this name works any more.",
+    ),
+)
+async def rotate_key(request: Request, rotation: KeyRotation) -> RotatedKey:
+    """Returns the successor's value, for the only time. The old key works through its grace."""
+    async with get_db(request, transaction=True) as db:
+        rotated = await keys.rotate_key(db, rotation, _secret(request))
+    logger.info("service_key_rotated", key_name=rotation.key_name)
+    return rotated
+
+
+@router.get(
+    "/service-keys",
+    summary="List service keys",
+    responses=documented(401, status_401=_UNAUTHORIZED),
+)
+async def list_keys(request: Request) -> KeyList:
+    """Every key ever minted, newest first, never with its value."""
+    async with get_db(request) as db:
+        return KeyList.model_construct(keys=await keys.list_keys(db))
+
+
+@router.delete(
+    "/service-keys/{key_id}",
+    status_code=204,
+    summary="Revoke a service key",
+    responses=documented(401, 404, 422, status_401=_UNAUTHORIZED),
+)
+async def revoke_key(request: Request, key_id: UUID) -> None:
+    """Ends the key at once; within a second every worker refuses it."""
+    async with get_db(request) as db:
+        key_name = await keys.revoke_key(db, key_id)
+    logger.info("service_key_revoked", key_name=key_name, key_id=str(key_id))
+
+
+def _secret(request: Request) -> str | None:
+    settings: Settings = request.app.state.settings
+    return settings.generator_secret

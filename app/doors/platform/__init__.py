@@ -1,0 +1,1 @@
+"""The door of the product itself: statistics, catalogue, health, figures."""

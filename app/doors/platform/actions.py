@@ -1,0 +1,55 @@
+"""GET /actions: the catalogue of what the asking key may do."""
+
+from hashlib import sha256
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+from pydantic import BaseModel
+
+from app.auth.service_keys import ServiceCaller, service_key
+from app.commands.catalogue import Catalogue, Tool, catalogue, catalogue_entry
+from app.http.guard import guarded
+from app.models.error import documented
+
+router = APIRouter(route_class=guarded(service_key), tags=["catalogue"])
+
+_NOT_MODIFIED: dict[int | str, dict[str, Any]] = {
+    304: {"description": "The catalogue is the one that If-None-Match names."}
+}
+
+
+@router.get(
+    "/actions",
+    summary="All actions",
+    response_model=Catalogue,
+    responses=_NOT_MODIFIED | documented(401),
+)
+async def list_actions(request: Request, caller: ServiceCaller) -> Response:
+    """The actions this key may perform, in the form of MCP's tools/list."""
+    return _cacheable(request, catalogue(caller))
+
+
+@router.get(
+    "/actions/{name}",
+    summary="One action",
+    response_model=Tool,
+    responses=_NOT_MODIFIED | documented(401, 404, 422),
+)
+async def read_action(request: Request, caller: ServiceCaller, name: str) -> Response:
+    """One action with its schemas; 404 also where this key may not perform it."""
+    return _cacheable(request, catalogue_entry(caller, name))
+
+
+def _cacheable(request: Request, content: BaseModel) -> Response:
+    body = content.model_dump_json().encode()
+    etag = f'"{sha256(body).hexdigest()[:32]}"'
+    request.scope["answer_headers"][b"cache-control"] = b"private, no-cache"
+    headers = {"ETag": etag, "Vary": "X-Service-Key, Origin"}
+    known = {tag.strip().removeprefix("W/") for tag in _if_none_match(request).split(",")}
+    if etag in known or "*" in known:
+        return Response(status_code=304, headers=headers)
+    return Response(body, media_type="application/json", headers=headers)
+
+
+def _if_none_match(request: Request) -> str:
+    return request.headers.get("if-none-match", "")

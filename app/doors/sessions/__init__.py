@@ -1,0 +1,1 @@
+"""The door of people whose sessions an auth server keeps."""

@@ -1,0 +1,207 @@
+"""/api/tasks: people with a session, and services in their name, in the words of a web client."""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Header, Request, Response, Security
+from limits import parse
+from pydantic import (
+    AfterValidator,
+    AliasGenerator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+)
+from pydantic.alias_generators import to_camel
+
+from app.auth.people import SERVICE_AUTH, SESSION, person
+from app.commands.handlers import tasks as actions
+from app.doors.listing import all_tasks
+from app.http.guard import ErrorShape, guarded, perform
+from app.http.rate_limits import Limit, count, x_headers
+from app.models.caller import Caller
+from app.models.error import BODY_ERRORS, Error, documented
+from app.models.instant import Instant
+from app.models.task import Description, Tags, Task, without_defaults
+from app.models.task_list import TaskFilter
+from app.models.text import VISIBLE
+
+_READS = Limit("reads", parse("100/minute"), x_headers)
+_WRITES = Limit("writes", parse("30/minute"), x_headers)
+_STANDING: dict[str, Any] = {
+    f"X-RateLimit-{name}": {"description": description, "schema": {"type": "integer"}}
+    for name, description in (
+        ("Limit", "Requests within the time that the limit looks back."),
+        ("Remaining", "Those that are left."),
+        ("Reset", "When the oldest will not count any more, in seconds since 1970."),
+    )
+}
+
+
+async def _count(request: Request) -> None:
+    caller: Caller = request.state.caller
+    await count(request.scope, _READS if request.method == "GET" else _WRITES, caller.user_id)
+
+
+def _named_user(
+    _: Annotated[
+        str | None,
+        Header(alias="X-User-ID", description="With X-Service-Auth: in whose name it acts."),
+    ] = None,
+) -> None:
+    """Documents the header, which the credential reads."""
+
+
+def person_router(prefix: str, tag: str, not_found: str | None = None) -> APIRouter:
+    """A router that asks for a person, counts what each asks, and refuses in plain sentences."""
+
+    def refuse(status: int, message: str) -> dict[str, object]:
+        return {"detail": not_found if not_found and status == 404 else message}
+
+    return APIRouter(
+        prefix=prefix,
+        route_class=guarded(person, ErrorShape(refuse), _count),
+        dependencies=[Security(SESSION), Security(SERVICE_AUTH), Depends(_named_user)],
+        tags=[tag],
+    )
+
+
+def answers(status: int, *errors: int, **descriptions: str) -> dict[int | str, dict[str, Any]]:
+    """The `responses` of a route of this door, which tell how the user stands with its limit."""
+    unauthorized = "Neither a valid session nor a service in a user's name."
+    responses = documented(
+        *(401, *errors, 429), fault=Error, status_401=unauthorized, **descriptions
+    )
+    responses[429]["headers"] = {**responses[429]["headers"], **_STANDING}
+    return {status: {"headers": _STANDING}, **responses}
+
+
+router = person_router(
+    "/api/tasks", "sessions", "Task not found or you don't have permission to access it"
+)
+
+_SPELLED = {"TODO": "pending"}
+_SHOWN = {"pending": "TODO"}
+
+
+def _canonical(word: str) -> str:
+    return _SPELLED.get(word, word.lower())
+
+
+def _shown(word: str) -> str:
+    return _SHOWN.get(word, word.upper())
+
+
+ShortTitle = Annotated[
+    str, StringConstraints(max_length=200), VISIBLE, Field(examples=["Buy groceries"])
+]
+Text = Annotated[Description, Field(examples=["Milk, eggs, bread"])]
+Status = Annotated[Literal["TODO", "IN_PROGRESS", "COMPLETED"], AfterValidator(_canonical)]
+Priority = Annotated[
+    Literal["URGENT", "HIGH", "MEDIUM", "LOW"],
+    AfterValidator(_canonical),
+    Field(examples=["MEDIUM"]),
+]
+ShownStatus = Annotated[
+    str, Field(json_schema_extra={"enum": ["TODO", "IN_PROGRESS", "COMPLETED", "CANCELLED"]})
+]
+ShownPriority = Annotated[
+    str, Field(json_schema_extra={"enum": ["URGENT", "HIGH", "MEDIUM", "LOW"]})
+]
+
+
+class NewTask(BaseModel):
+    """A task to create."""
+
+    model_config = ConfigDict(alias_generator=to_camel)
+
+    title: ShortTitle
+    description: Text | None = None
+    priority: Priority | None = None
+    due_date: Instant | None = None
+    tags: Tags = []
+
+
+class TaskPatch(BaseModel):
+    """The fields to overwrite; null clears all but title, status and tags."""
+
+    model_config = ConfigDict(alias_generator=to_camel, json_schema_extra=without_defaults)
+
+    title: ShortTitle = ""
+    description: Text | None = None
+    status: Status = "TODO"
+    priority: Priority | None = None
+    due_date: Instant | None = None
+    tags: Tags = []
+
+
+class ShownTask(BaseModel):
+    """A task. Instants are UTC."""
+
+    model_config = ConfigDict(alias_generator=AliasGenerator(serialization_alias=to_camel))
+
+    id: UUID
+    title: str
+    description: str | None
+    status: ShownStatus
+    priority: ShownPriority | None
+    due_date: datetime | None
+    tags: list[str]
+    user_id: str
+    created_at: datetime
+    updated_at: datetime
+    completed_at: datetime | None
+
+
+def _show(task: Task) -> ShownTask:
+    """Builds without validating: what is stored is shown, whichever door wrote it."""
+    spelled = {"status": _shown(task.status), "priority": task.priority and _shown(task.priority)}
+    return ShownTask.model_construct(**{**vars(task), **spelled})
+
+
+@router.post("", status_code=201, summary="Create a task", responses=answers(201, *BODY_ERRORS))
+async def create_task(request: Request, task: NewTask) -> ShownTask:
+    """Stores a new task of the user."""
+    payload = actions.CreateTask(**task.model_dump(exclude_unset=True))
+    return _show(await perform(request, actions.create_task, payload))
+
+
+@router.get("", summary="All tasks", responses=answers(200), response_model=list[ShownTask])
+async def list_tasks(request: Request) -> Response:
+    """The user's tasks, newest first."""
+    actions.list_tasks.authorize(request.state.caller)
+    return await all_tasks(request, _show, TaskFilter())
+
+
+@router.get("/{task_id}", summary="One task", responses=answers(200, 404, 422))
+async def get_task(request: Request, task_id: UUID) -> ShownTask:
+    """The task; another user's is not found."""
+    return _show(await perform(request, actions.get_task, actions.GetTask(task_id=task_id)))
+
+
+@router.patch("/{task_id}", summary="Change a task", responses=answers(200, 404, *BODY_ERRORS))
+async def update_task(request: Request, task_id: UUID, patch: TaskPatch) -> ShownTask:
+    """Overwrites the fields that are given and returns the whole task."""
+    changes = patch.model_dump(exclude_unset=True)
+    if not changes:
+        return await get_task(request, task_id)
+    payload = actions.UpdateTask(task_id=task_id, **changes)
+    return _show(await perform(request, actions.update_task, payload))
+
+
+@router.patch(
+    "/{task_id}/complete", summary="Complete or reopen a task", responses=answers(200, 404, 422)
+)
+async def toggle_task(request: Request, task_id: UUID) -> ShownTask:
+    """Completes the task, or reopens it when it is completed."""
+    return _show(await perform(request, actions.toggle_task, actions.ToggleTask(task_id=task_id)))
+
+
+@router.delete(
+    "/{task_id}", status_code=204, summary="Delete a task", responses=answers(204, 404, 422)
+)
+async def delete_task(request: Request, task_id: UUID) -> None:
+    """Deletes the task for good."""
+    await perform(request, actions.delete_task, actions.DeleteTask(task_id=task_id))

@@ -1,0 +1,188 @@
+"""/api/{user_id}/tasks: the tasks of people whom another service signs in."""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Path, Query, Request, Response, Security
+from pydantic import BaseModel, Field, StringConstraints
+from starlette.convertors import StringConvertor, register_url_convertor
+
+from app.auth.people import USER_TOKEN, user_token
+from app.commands.handlers import tasks as actions
+from app.doors.listing import Frame, all_tasks
+from app.errors import VersionConflict
+from app.http.guard import ErrorShape, guarded, perform
+from app.models.error import BODY_ERRORS, refusals
+from app.models.patch import Patch
+from app.models.task import Task
+from app.models.task_list import NEWEST_FIRST, CompletionFilter, TaskSort
+from app.models.text import STORABLE, VISIBLE
+
+_OTHERS = ("v1", "tasks", "user-api-keys")
+"""Paths of other doors, which are no user ids here."""
+_CODES = {401: "UNAUTHORIZED", 403: "FORBIDDEN", 404: "NOT_FOUND"}
+
+
+class _UserIdConvertor(StringConvertor):
+    regex = rf"(?!(?:{'|'.join(_OTHERS)})/)[^/]+"
+
+
+register_url_convertor("user_id", _UserIdConvertor())
+
+
+class UserTaskError(BaseModel):
+    """Why the request was refused."""
+
+    detail: str
+    code: Literal["VALIDATION_ERROR", "UNAUTHORIZED", "FORBIDDEN", "NOT_FOUND", "SERVER_ERROR"]
+
+
+def _refuse(status: int, sentence: str) -> dict[str, object]:
+    otherwise = "SERVER_ERROR" if status >= 500 else "VALIDATION_ERROR"
+    return {"detail": sentence, "code": _CODES.get(status, otherwise)}
+
+
+def _named_user(
+    _: Annotated[
+        str,
+        Path(alias="user_id", description=f"The token's subject; none of {', '.join(_OTHERS)}."),
+    ],
+) -> None:
+    """Documents the path's user, whom the credential reads."""
+
+
+router = APIRouter(
+    prefix="/api/{user_id:user_id}/tasks",
+    route_class=guarded(
+        user_token, ErrorShape(_refuse, invalid=400, foreign="The task is another user's")
+    ),
+    dependencies=[Security(USER_TOKEN), Depends(_named_user)],
+    tags=["user tasks"],
+)
+
+
+def _answers(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    return refusals(
+        *(400, 401, 403, *(status for status in statuses if status != 422)),
+        model=UserTaskError,
+        status_400="The request is wrong; `detail` names what is.",
+        status_401="The token is missing, invalid or expired.",
+        status_403="The token, or the task, is another user's.",
+    )
+
+
+_Title = Annotated[str, StringConstraints(max_length=200), VISIBLE]
+_Description = Annotated[str, StringConstraints(max_length=1000), STORABLE]
+
+
+class NewTask(BaseModel):
+    """A task to create."""
+
+    title: _Title
+    description: _Description | None = None
+
+
+class TaskUpdate(Patch):
+    """The fields to overwrite; null clears the description."""
+
+    title: _Title = ""
+    description: _Description | None = None
+    completed: Annotated[bool, Field(strict=True)] = False
+
+
+class UserTask(BaseModel):
+    """A task as this door shows it."""
+
+    id: UUID
+    user_id: str
+    title: str
+    description: str | None
+    completed: bool
+    created_at: datetime
+    updated_at: datetime
+
+
+class UserTaskList(BaseModel):
+    """All tasks that were asked for, and how many they are."""
+
+    tasks: list[UserTask]
+    count: Annotated[int, Field(ge=0)]
+
+
+_LIST = Frame(b'{"tasks":[', lambda count: b'],"count":%d}' % count)
+_SORTS: dict[str, TaskSort] = {"created": NEWEST_FIRST, "title": "title"}
+
+
+def _show(task: Task) -> UserTask:
+    """Builds without validating: what is stored is shown, whichever door wrote it."""
+    return UserTask.model_construct(**vars(task), completed=task.status == "completed")
+
+
+@router.post("", status_code=201, summary="Create a task", responses=_answers(404, *BODY_ERRORS))
+async def create_task(request: Request, new: NewTask) -> UserTask:
+    """Stores a new task of the user."""
+    payload = actions.CreateTask(**new.model_dump())
+    return _show(await perform(request, actions.create_task, payload))
+
+
+@router.get("", summary="List tasks", responses=_answers(404), response_model=UserTaskList)
+async def list_tasks(
+    request: Request,
+    status: Annotated[Literal["all", "pending", "completed"], Query()] = "all",
+    sort: Annotated[
+        Literal["created", "title"], Query(description="Newest first, or from A to Z.")
+    ] = "created",
+) -> Response:
+    """All tasks of the user; pending are those that are not completed."""
+    actions.list_tasks.authorize(request.state.caller)
+    filters = CompletionFilter(completed=None if status == "all" else status == "completed")
+    return await all_tasks(request, _show, filters, _SORTS[sort], _LIST)
+
+
+@router.get("/{task_id}", summary="One task", responses=_answers(404))
+async def get_task(request: Request, task_id: UUID) -> UserTask:
+    """The task."""
+    return _show(await perform(request, actions.get_task, actions.GetTask(task_id=task_id)))
+
+
+@router.put("/{task_id}", summary="Change a task", responses=_answers(404, *BODY_ERRORS))
+async def update_task(request: Request, task_id: UUID, update: TaskUpdate) -> UserTask:
+    """Overwrites the fields that are given. `completed: false` leaves an open task as it is."""
+    changes = update.model_dump(exclude_unset=True)
+    completed = changes.pop("completed", None)
+    if completed is False:
+        return _show(await _reopen(request, task_id, changes))
+    if completed:
+        changes["status"] = "completed"
+    payload = actions.UpdateTask(task_id=task_id, **changes)
+    return _show(await perform(request, actions.update_task, payload))
+
+
+async def _reopen(request: Request, task_id: UUID, changes: dict[str, Any]) -> Task:
+    """What is to be written depends on what is stored; looks again when that has changed."""
+    while True:
+        task: Task = await perform(request, actions.get_task, actions.GetTask(task_id=task_id))
+        status = {"status": "pending"} if task.status == "completed" else {}
+        if not changes and not status:
+            return task
+        payload = actions.UpdateTask(
+            task_id=task_id, expected_version=task.version, **changes, **status
+        )
+        try:
+            task = await perform(request, actions.update_task, payload)
+        except VersionConflict:
+            continue
+        return task
+
+
+@router.patch("/{task_id}/complete", summary="Complete or reopen a task", responses=_answers(404))
+async def toggle_task(request: Request, task_id: UUID) -> UserTask:
+    """Completes the task, or reopens it when it is completed."""
+    return _show(await perform(request, actions.toggle_task, actions.ToggleTask(task_id=task_id)))
+
+
+@router.delete("/{task_id}", status_code=204, summary="Delete a task", responses=_answers(404))
+async def delete_task(request: Request, task_id: UUID) -> None:
+    """Deletes the task for good."""
+    await perform(request, actions.delete_task, actions.DeleteTask(task_id=task_id))

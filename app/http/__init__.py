@@ -1,0 +1,1 @@
+"""How HTTP is spoken: the request log, CORS, bodies, rate limits, answers."""

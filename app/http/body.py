@@ -1,0 +1,64 @@
+"""What may be read of a body, in size and in time."""
+
+import asyncio
+
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+from starlette.types import Message, Receive, Scope
+
+from app.http.request_log import _header
+
+MAX_BODY_BYTES = 1024 * 1024
+BODY_SECONDS = 10.0
+
+
+class LimitedBody:
+    """Reads a body; raises 413 over so many bytes and 408 after 10 s.
+
+    Whoever handles the request reads it, so that a credential is asked for first.
+    """
+
+    def __init__(self, scope: Scope, receive: Receive, most_bytes: int = MAX_BODY_BYTES) -> None:
+        self._scope = scope
+        self._receive = receive
+        self._most_bytes = most_bytes
+        declared = _header(scope, b"content-length") or b"0"
+        self._declared = int(declared) if declared.isdigit() else 0
+        self._size = 0
+        self._deadline: float | None = None
+        self._complete = False
+
+    async def _next(self) -> Message:
+        if self._declared > self._most_bytes:
+            raise self._too_large()
+        received = self._scope.get("body_received")  # said by BoundedProtocol
+        message = await (self._receive() if received else self._receive_in_time())
+        self._size += len(message.get("body", b""))
+        self._complete = not message.get("more_body", False)
+        if self._size > self._most_bytes:
+            raise self._too_large()
+        return message
+
+    async def _receive_in_time(self) -> Message:
+        if self._deadline is None:
+            self._deadline = asyncio.get_running_loop().time() + BODY_SECONDS
+        try:
+            async with asyncio.timeout_at(self._deadline):
+                return await self._receive()
+        except TimeoutError:
+            raise HTTPException(
+                408, "The request body took too long", {"Connection": "close"}
+            ) from None
+
+    async def read(self) -> bytes:
+        """The whole body; ClientDisconnect when the client left before it was complete."""
+        parts = []
+        while not self._complete:
+            message = await self._next()
+            if message["type"] == "http.disconnect":
+                raise ClientDisconnect
+            parts.append(message.get("body", b""))
+        return b"".join(parts)
+
+    def _too_large(self) -> HTTPException:
+        return HTTPException(413, f"The request body is larger than {self._most_bytes} bytes")

@@ -1,0 +1,92 @@
+"""Rate limits: how often each subject may ask, counted over a moving window.
+
+What counts them is `app.http.rate_limiter`, which a worker without limits does not load.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv6Address, ip_address
+from math import ceil
+from time import time
+from typing import TYPE_CHECKING
+
+from starlette.types import Scope
+
+from app.errors import TooManyRequests
+
+if TYPE_CHECKING:
+    from limits import RateLimitItem
+
+    from app.http.rate_limiter import RateLimiter
+
+_LONGEST_HOST = 255
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How a subject stands with a limit, this request included."""
+
+    allowed: bool
+    remaining: int
+    resets_at: float
+
+    @property
+    def seconds(self) -> int:
+        """Whole seconds until the subject may do more than now."""
+        return max(1, ceil(self.resets_at - time()))
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """How often each subject may ask, and the headers in which answers tell how it stands."""
+
+    name: str
+    rate: "RateLimitItem"
+    headers: Callable[["Limit", Standing], dict[str, str]]
+
+
+def standard_headers(limit: Limit, standing: Standing) -> dict[str, str]:
+    """RateLimit and RateLimit-Policy, as draft-ietf-httpapi-ratelimit-headers-10 has them."""
+    return {
+        "RateLimit-Policy": f'"{limit.name}";q={limit.rate.amount};w={limit.rate.get_expiry()}',
+        "RateLimit": f'"{limit.name}";r={standing.remaining};t={standing.seconds}',
+    }
+
+
+def x_headers(limit: Limit, standing: Standing) -> dict[str, str]:
+    """X-RateLimit-Limit, -Remaining and -Reset, the last in seconds since 1970."""
+    return {
+        "X-RateLimit-Limit": str(limit.rate.amount),
+        "X-RateLimit-Remaining": str(standing.remaining),
+        "X-RateLimit-Reset": str(ceil(standing.resets_at)),
+    }
+
+
+def address(scope: Scope) -> str:
+    """Whoever asks, as far as an address tells: one may have all of an IPv6 /64."""
+    host: str = (scope.get("client") or ("",))[0]
+    try:
+        return str(_holder(ip_address(host)))
+    except ValueError:
+        return host[:_LONGEST_HOST]  # a socket's path, or what a proxy made of it
+
+
+def _holder(given: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:
+    if isinstance(given, IPv4Address):
+        return given
+    return given.ipv4_mapped or IPv6Address(int(given) >> 64 << 64)
+
+
+async def count(scope: Scope, limit: Limit, subject: str) -> None:
+    """Counts the request for this subject; TooManyRequests where it is one too many.
+
+    The answer, whatever it will be, says how the subject stands.
+    """
+    limiter: RateLimiter = scope["app"].state.limiter
+    standing = await limiter.hit(limit, subject)
+    if standing is None:
+        return
+    for name, value in limit.headers(limit, standing).items():
+        scope["answer_headers"][name.lower().encode()] = value.encode()
+    if not standing.allowed:
+        raise TooManyRequests(standing.seconds)

@@ -1,0 +1,327 @@
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from asyncpg import connect_utils
+from pydantic import ValidationError
+
+from app.config import (
+    DEVELOPMENT_ADMIN_KEY,
+    DEVELOPMENT_VALUES,
+    Settings,
+    load_settings,
+)
+from app.config.database_url import normalize_database_url
+
+ROOT = Path(__file__).parent.parent
+ADMIN = "5f0c4c1d9be84a7fa3e1"
+SECRET = "d41d8cd98f00b204e9800998ecf8427e"
+URL = "postgresql://u:p@h/d"
+
+NORMALIZED = [
+    ("postgresql://u:p@h:5432/d", "postgresql://u:p@h:5432/d"),
+    ("postgres://u:p@h:5432/d", "postgresql://u:p@h:5432/d"),
+    ("postgresql+asyncpg://u:p@h/d", "postgresql://u:p@h/d"),
+    ("postgresql+psycopg2://u:p@h/d", "postgresql://u:p@h/d"),
+    (f"{URL}?sslmode=require", f"{URL}?sslmode=require"),
+    (f"{URL}?ssl=require", f"{URL}?sslmode=require"),
+    (f"{URL}?sslmode=require&channel_binding=require", f"{URL}?sslmode=require"),
+    (f"{URL}?channel_binding=require", URL),
+    ("postgresql://u@/d?host=/run/pg", "postgresql://u@/d?host=/run/pg"),
+    ("postgresql://u@/d?host=%2Frun%2Fpg", "postgresql://u@/d?host=/run/pg"),
+    ("postgresql://u:p@h1:5432,h2:5433/d", "postgresql://u:p@h1:5432,h2:5433/d"),
+    ("postgresql://u:p%40%2F%3A%23%25@h/d", "postgresql://u:p%40%2F%3A%23%25@h/d"),
+    ("postgresql://u:p@[::1]:5432/d", "postgresql://u:p@[::1]:5432/d"),
+]
+
+
+def parsed(url: str) -> tuple[Any, Any]:
+    """Addresses and parameters as asyncpg understands the URL."""
+    absent = dict.fromkeys(
+        [
+            *("host", "port", "user", "password", "passfile", "database", "ssl", "service"),
+            *("servicefile", "direct_tls", "server_settings", "target_session_attrs"),
+            *("krbsrvname", "gsslib"),
+        ]
+    )
+    addresses, parameters = connect_utils._parse_connect_dsn_and_args(  # type: ignore[attr-defined]
+        dsn=url, **absent
+    )
+    return addresses, parameters
+
+
+@pytest.mark.parametrize(
+    ("given", "asked_for"),
+    [
+        ("postgresql://u:p@h1,h2/d", "read-write"),
+        ("postgresql://u:p@h1,h2/d?target_session_attrs=primary", "primary"),
+        (URL, "any"),
+    ],
+)
+@pytest.mark.parametrize("name", ["database_url", "migration_database_url"])
+def test_of_several_hosts_the_one_that_takes_writes_is_asked_for(
+    name: str, given: str, asked_for: str
+) -> None:
+    values: dict[str, Any] = {"database_url": URL, name: given}
+    settings = Settings(**values)
+    assert parsed(getattr(settings, name).get_secret_value())[1].target_session_attrs == asked_for
+
+
+def production(**changed: Any) -> Settings:
+    values = {"database_url": URL, "admin_api_key": ADMIN, "api_key_secret": SECRET, **changed}
+    return Settings(**{"environment": "production", **values})
+
+
+@pytest.mark.parametrize(("given", "expected"), NORMALIZED)
+def test_database_url_of_any_form_becomes_one_that_asyncpg_takes(given: str, expected: str) -> None:
+    assert normalize_database_url(given) == expected
+    assert normalize_database_url(expected) == expected
+    _, parameters = parsed(expected)
+    assert (parameters.user, parameters.database) == ("u", "d")
+
+
+def test_nothing_is_lost_on_the_way_to_asyncpg() -> None:
+    several, _ = parsed(normalize_database_url("postgres://u:p@h1:5432,h2:5433/d"))
+    assert several == [("h1", 5432), ("h2", 5433)]
+    socket, _ = parsed(normalize_database_url("postgresql://u@/d?host=/run/pg"))
+    assert socket == ["/run/pg/.s.PGSQL.5432"]
+    _, parameters = parsed(normalize_database_url("postgresql://u:p%40%2F%3A%23%25@h/d"))
+    assert parameters.password == "p@/:#%"
+    _, parameters = parsed(normalize_database_url("postgresql+asyncpg://u:p@h/d?ssl=require"))
+    assert parameters.ssl
+    assert parameters.sslmode.name == "require"
+
+
+def test_host_and_user_may_both_come_from_the_query_or_nowhere() -> None:
+    addresses, parameters = parsed(normalize_database_url("postgresql:///d?host=/run/pg&user=u"))
+    assert addresses == ["/run/pg/.s.PGSQL.5432"]
+    assert (parameters.user, parameters.database) == ("u", "d")
+    _, parameters = parsed(normalize_database_url("postgresql:///d"))
+    assert parameters.database == "d"
+
+
+@pytest.mark.parametrize("url", ["mysql://u:p@h/d", "sqlite:///tasks.db", "h:5432/d", "http://h"])
+def test_url_of_something_else_is_refused(url: str) -> None:
+    with pytest.raises(ValidationError, match=r"must start with postgresql://"):
+        Settings(database_url=url)
+
+
+def test_missing_database_url_ends_the_start_with_one_clear_line() -> None:
+    with pytest.raises(SystemExit) as ended:
+        load_settings()
+    assert ended.value.code == ("Configuration error: DATABASE_URL is not set (see .env.example)")
+
+
+def test_empty_variables_are_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_URL", "")
+    monkeypatch.setenv("API_KEY_SECRET", "")
+    with pytest.raises(SystemExit, match="DATABASE_URL is not set"):
+        load_settings()
+
+
+def test_development_needs_the_database_url_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_URL", "postgres://u:p@h/d")
+    settings = load_settings()
+    assert settings.environment == "development"
+    assert (settings.port, settings.log_level) == (8000, "INFO")
+    assert settings.admin_api_key.get_secret_value() == DEVELOPMENT_ADMIN_KEY
+    assert settings.database_url.get_secret_value() == URL
+    assert settings.cors_origins == ["http://localhost:3000"]
+
+
+def test_settings_in_force_can_be_looked_at_from_a_shell(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_URL", URL)
+    monkeypatch.setenv("LOG_LEVEL", "WARNING")
+    from app.config import settings
+
+    assert settings.log_level == "WARNING"
+
+
+@pytest.mark.parametrize("environment", ["staging", "production"])
+def test_real_secrets_are_accepted_outside_development(environment: str) -> None:
+    assert production(environment=environment).generator_secret == SECRET
+
+
+@pytest.mark.parametrize("environment", ["staging", "production"])
+@pytest.mark.parametrize("name", ["admin_api_key", "api_key_secret"])
+@pytest.mark.parametrize(
+    "value",
+    [
+        DEVELOPMENT_ADMIN_KEY,
+        "your-secret-key-change-this-in-production",
+        "your-service-auth-token-change-this",
+        "your-secret-key-minimum-32-characters-long-random-string",
+        "your-custom-key-0123456789",
+        "CHANGE-ME-0123456789",
+        "change_me_0123456789",
+        "replace-with-32-characters",
+        "example-0123456789abcdef",
+        "secret-key-0123456789abcdef",
+        "dev_0123456789abcdef",
+        "test-0123456789abcdef",
+        "fifteen-letters",
+        " ",
+    ],
+)
+def test_placeholder_and_short_secrets_are_refused_outside_development(
+    name: str, value: str, environment: str
+) -> None:
+    with pytest.raises(ValidationError, match=name.upper()) as refused:
+        production(environment=environment, **{name: value})
+    assert value == " " or value not in str(refused.value)
+
+
+@pytest.mark.parametrize("missing", ["admin_api_key", "api_key_secret"])
+def test_secrets_are_required_outside_development(missing: str) -> None:
+    values = {"database_url": URL, "admin_api_key": ADMIN, "api_key_secret": SECRET}
+    del values[missing]
+    with pytest.raises(ValidationError, match=missing.upper()):
+        Settings(**{"environment": "production", **values})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("origins", ["*", "http://localhost:3000,*", "https://*.example.com"])
+def test_wildcard_origins_are_refused(monkeypatch: pytest.MonkeyPatch, origins: str) -> None:
+    monkeypatch.setenv("CORS_ORIGINS", origins)
+    with pytest.raises(ValidationError, match="wildcard"):
+        Settings(database_url=URL)
+
+
+def test_origins_are_separated_by_commas(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CORS_ORIGINS", " https://a.example/ ,https://b.example,")
+    settings = Settings(database_url=URL)
+    assert settings.cors_origins == ["https://a.example", "https://b.example"]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("PORT", "0"),
+        ("PORT", "70000"),
+        ("PORT", "http"),
+        ("ENVIRONMENT", "prod"),
+        ("LOG_LEVEL", "LOUD"),
+        ("WEB_CONCURRENCY", "0"),
+        ("DATABASE_POOL_SIZE", "0"),
+        ("DOCS_ENABLED", "perhaps"),
+        ("REDIS_URL", "http://localhost:6379"),
+        ("REDIS_URL", "redis://localhost:port"),
+        ("EXECUTE_RATE_LIMIT", "many"),
+        ("EXECUTE_RATE_LIMIT", "0/minute"),
+        ("EXECUTE_RATE_LIMIT", "1/second;10/minute"),
+        ("JWT_SECRET", "31-characters-are-one-too-few-x"),
+        ("BETTER_AUTH_SECRET", "31-characters-are-one-too-few-x"),
+        ("PUBLIC_URL", "tasks.example.com"),
+        ("PUBLIC_URL", "https://tasks.example.com/"),
+        ("SMTP_SECURITY", "ssl"),
+        ("MAIL_FROM", "Whiskers <whiskers@example.com>"),
+    ],
+)
+def test_unusable_setting_is_named_in_one_line(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", URL)
+    monkeypatch.setenv(name, value)
+    with pytest.raises(SystemExit) as ended:
+        load_settings()
+    assert re.fullmatch(rf"Configuration error: {name} [^\n]+", str(ended.value.code))
+
+
+def test_complaints_contain_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    secrets = {
+        "DATABASE_URL": "mysql://user:pa55word@host/database",
+        "MIGRATION_DATABASE_URL": "mysql://user:pa55word@host/database",
+        "ADMIN_API_KEY": "your-pa55word",
+        "API_KEY_SECRET": "dev-pa55word",
+        "ENVIRONMENT": "production",
+    }
+    for name, value in secrets.items():
+        monkeypatch.setenv(name, value)
+    for name, value in (("", ""), ("DATABASE_URL", URL), ("MIGRATION_DATABASE_URL", URL)):
+        if name:
+            monkeypatch.setenv(name, value)
+        with pytest.raises(SystemExit) as ended:
+            load_settings()
+        assert "pa55word" not in str(ended.value.code)
+
+
+def test_settings_do_not_show_their_secrets() -> None:
+    shown = repr(production(database_url="postgresql://u:pa55word@h/d"))
+    assert not [secret for secret in ("pa55word", ADMIN, SECRET) if secret in shown]
+
+
+@pytest.mark.parametrize(
+    ("environment", "enabled", "open_"),
+    [
+        ("development", None, True),
+        ("staging", None, True),
+        ("production", None, False),
+        ("production", True, True),
+        ("development", False, False),
+    ],
+)
+def test_docs_are_closed_in_production_unless_asked_for(
+    environment: str, enabled: bool | None, open_: bool
+) -> None:
+    assert production(environment=environment, docs_enabled=enabled).serves_docs is open_
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ("redis://localhost", "redis://localhost:6379/0"),
+        ("redis://:p%40ss@h:6380/2", "redis://:p%40ss@h:6380/2"),
+        ("rediss://u:p@h:6379", "rediss://u:p@h:6379/0"),
+    ],
+)
+def test_redis_url_gets_its_port_and_database(given: str, expected: str) -> None:
+    redis_url = Settings(database_url=URL, redis_url=given).redis_url
+    assert redis_url is not None
+    assert redis_url.get_secret_value() == expected
+
+
+@pytest.mark.parametrize(
+    ("values", "apart"),
+    [
+        ({}, False),
+        ({"web_concurrency": 2}, False),
+        ({"execute_rate_limit": "1/second"}, False),
+        ({"execute_rate_limit": "1/second", "web_concurrency": 2}, True),
+        (
+            {
+                "execute_rate_limit": "1/second",
+                "web_concurrency": 2,
+                "redis_url": "redis://localhost:6379/0",
+            },
+            False,
+        ),
+    ],
+)
+def test_workers_that_count_rate_limits_apart_are_noticed(
+    values: dict[str, Any], apart: bool
+) -> None:
+    assert Settings(database_url=URL, **values).counts_apart is apart
+
+
+def test_accounts_door_is_open_exactly_when_its_secret_is_set() -> None:
+    assert Settings(database_url=URL).doors == ["commands"]
+    assert Settings(database_url=URL, jwt_secret=SECRET).doors == ["commands", "accounts"]
+
+
+def test_placeholder_of_a_door_is_refused_outside_development() -> None:
+    with pytest.raises(ValidationError, match="JWT_SECRET"):
+        production(jwt_secret=DEVELOPMENT_VALUES["JWT_SECRET"])
+
+
+def test_password_of_the_mail_server_is_not_ours_to_judge() -> None:
+    password = production(smtp_password="changeme").smtp_password
+    assert password is not None
+    assert password.get_secret_value() == "changeme"
+
+
+@pytest.mark.parametrize("name", [name.upper() for name in Settings.model_fields])
+@pytest.mark.parametrize("file", [".env.example", "README.md"])
+def test_every_setting_is_documented(file: str, name: str) -> None:
+    text = (ROOT / file).read_text()
+    pattern = rf"^#? ?{name}=" if file == ".env.example" else rf"^\|\s*`{name}`\s*\|"
+    assert re.search(pattern, text, re.MULTILINE)

@@ -1,0 +1,140 @@
+import asyncio
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import asyncpg
+import pytest
+from alembic.config import Config
+from alembic.script import ScriptDirectory
+
+from alembic import command
+from app.database.migrations import alembic_config, upgrade
+from tests.conftest import create_clone
+
+REVISIONS = [
+    script.revision
+    for script in ScriptDirectory.from_config(alembic_config("postgresql://")).walk_revisions()
+]
+
+_LEFT_BEHIND = """
+SELECT 'relation ' || relname FROM pg_class
+WHERE relnamespace = 'public'::regnamespace AND relname NOT LIKE 'alembic_version%'
+UNION ALL
+SELECT 'function ' || proname FROM pg_proc WHERE pronamespace = 'public'::regnamespace
+UNION ALL
+SELECT 'type ' || typname FROM pg_type
+WHERE typnamespace = 'public'::regnamespace AND typname NOT LIKE '%alembic_version'
+"""
+
+_SCHEMA = """
+SELECT format('column %s.%s %s %s', attrelid::regclass, attnum, attname, concat_ws(' ',
+    format_type(atttypid, atttypmod), CASE WHEN attnotnull THEN 'NOT NULL' END,
+    pg_get_expr(adbin, adrelid), attgenerated, attidentity, col_description(attrelid, attnum)))
+FROM pg_attribute
+JOIN pg_class ON pg_class.oid = attrelid AND relnamespace = 'public'::regnamespace
+LEFT JOIN pg_attrdef ON adrelid = attrelid AND adnum = attnum
+WHERE attnum > 0 AND NOT attisdropped
+UNION ALL
+SELECT format('relation %s %s', relname, concat_ws(' ', relkind, relpersistence, reloptions::text,
+    relacl::text, relrowsecurity, obj_description(oid, 'pg_class')))
+FROM pg_class WHERE relnamespace = 'public'::regnamespace
+UNION ALL
+SELECT format('%s of %s: %s', conname, conrelid::regclass, pg_get_constraintdef(oid))
+FROM pg_constraint WHERE connamespace = 'public'::regnamespace
+UNION ALL SELECT indexdef FROM pg_indexes WHERE schemaname = 'public'
+UNION ALL SELECT pg_get_triggerdef(oid) FROM pg_trigger WHERE NOT tgisinternal
+UNION ALL SELECT pg_get_functiondef(oid) FROM pg_proc WHERE pronamespace = 'public'::regnamespace
+ORDER BY 1
+"""
+
+
+@pytest.fixture
+def empty_url(server_url: str) -> Iterator[str]:
+    with create_clone(server_url, "template0") as url:
+        yield url
+
+
+async def column(url: str, query: str) -> list[str]:
+    db = await asyncpg.connect(url)
+    rows = [row[0] for row in await db.fetch(query)]
+    await db.close()
+    return rows
+
+
+async def migrate(url: str, revision: str) -> None:
+    config: Config = alembic_config(url)
+    direction = command.downgrade if revision == "base" else command.upgrade
+    await asyncio.to_thread(direction, config, revision)
+
+
+async def test_down_to_base_and_up_again_gives_the_same_schema(empty_url: str) -> None:
+    await migrate(empty_url, "head")
+    schema = await column(empty_url, _SCHEMA)
+    await migrate(empty_url, "base")
+    assert await column(empty_url, _LEFT_BEHIND) == []
+    assert await column(empty_url, "SELECT version_num FROM alembic_version") == []
+    await migrate(empty_url, "head")
+    assert await column(empty_url, _SCHEMA) == schema
+    assert await column(empty_url, "SELECT version_num FROM alembic_version") == [REVISIONS[0]]
+
+
+@pytest.mark.parametrize("revision", REVISIONS)
+async def test_each_migration_can_be_taken_back(empty_url: str, revision: str) -> None:
+    await migrate(empty_url, revision)
+    after = await column(empty_url, _SCHEMA)
+    config = alembic_config(empty_url)
+    await asyncio.to_thread(command.downgrade, config, "-1")
+    assert await column(empty_url, _SCHEMA) != after
+    await migrate(empty_url, revision)
+    assert await column(empty_url, _SCHEMA) == after
+
+
+async def test_downgrade_works_on_a_database_with_data(empty_url: str) -> None:
+    await migrate(empty_url, "head")
+    await column(
+        empty_url,
+        "WITH key AS (INSERT INTO service_api_keys (key_name, api_key) VALUES ('k', 'plain')) "
+        "INSERT INTO tasks (user_id, title) VALUES ('u', 't') RETURNING title",
+    )
+    await migrate(empty_url, "base")
+    assert await column(empty_url, _LEFT_BEHIND) == []
+
+
+_FOREIGN = """
+CREATE TABLE user_sessions (
+    id text PRIMARY KEY, user_id uuid, token_hash text, expires_at timestamp, revoked boolean,
+    created_at timestamp, ip_address text
+)
+"""
+
+
+async def test_sessions_table_of_an_auth_server_stays_as_it_is(empty_url: str) -> None:
+    await column(empty_url, _FOREIGN)
+    schema = await column(empty_url, _SCHEMA)
+    await migrate(empty_url, "head")
+    assert set(schema) <= set(await column(empty_url, _SCHEMA))
+    await migrate(empty_url, "base")
+    assert [line for line in await column(empty_url, _SCHEMA) if "user_sessions" in line] == schema
+
+
+async def test_migrating_again_changes_nothing(empty_url: str) -> None:
+    await migrate(empty_url, "head")
+    schema = await column(empty_url, _SCHEMA)
+    await asyncio.to_thread(upgrade, empty_url)
+    assert await column(empty_url, _SCHEMA) == schema
+
+
+async def test_two_upgrades_at_the_same_time_both_succeed(empty_url: str) -> None:
+    program = f"from app.database.migrations import upgrade; upgrade({empty_url!r})"
+    folder = Path(__file__).parent.parent
+    upgrades = [
+        await asyncio.create_subprocess_exec(
+            sys.executable, "-c", program, cwd=folder, stderr=subprocess.PIPE
+        )
+        for _ in range(2)
+    ]
+    errors = await asyncio.gather(*(process.communicate() for process in upgrades))
+    assert [process.returncode for process in upgrades] == [0, 0], errors
+    assert await column(empty_url, "SELECT version_num FROM alembic_version") == [REVISIONS[0]]

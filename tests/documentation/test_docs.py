@@ -1,0 +1,82 @@
+"""The documentation as a developer meets it: in a browser, with no other host to load from."""
+
+import os
+import shutil
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Page, Request, expect, sync_playwright
+
+from app.services.keys import DEVELOPMENT_KEY
+from tests.support.service import running
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture(scope="module")
+def chromium() -> str:
+    for name in ("chromium", "chromium-browser", "google-chrome"):
+        if path := shutil.which(name):
+            return path
+    pytest.skip("NO CHROMIUM FOUND: install it to run the browser tests")
+
+
+@pytest.fixture
+def page(chromium: str) -> Iterator[Page]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=chromium,
+            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
+        )
+        yield browser.new_page()
+        browser.close()
+
+
+@pytest.fixture
+def service(database_url: str) -> Iterator[str]:
+    with running("dev", "--no-reload", DATABASE_URL=database_url) as (url, _):
+        yield url
+
+
+def test_swagger_authorizes_and_creates_the_example_task(service: str, page: Page) -> None:
+    foreign = _foreign_requests(page, service)
+    page.goto(f"{service}/docs")
+    page.get_by_role("button", name="Authorize").first.click()
+    form = page.locator(".auth-container", has_text="X-Service-Key")
+    form.locator("input").fill(DEVELOPMENT_KEY)
+    form.locator("button.authorize").click()
+    page.locator(".btn-done").first.click()
+    operation = page.locator("#operations-commands-execute_execute_post")
+    operation.click()
+    operation.get_by_role("button", name="Try it out").click()
+    operation.get_by_role("button", name="Execute", exact=True).click()
+    live = operation.locator(".live-responses-table")
+    expect(live.locator(".response-col_status").last).to_contain_text("200")
+    expect(live).to_contain_text("Buy cat food")
+    if folder := os.environ.get("SCREENSHOTS"):
+        page.screenshot(path=f"{folder}/docs.png", full_page=True)
+    assert foreign == []
+
+
+def test_redoc_renders_from_this_host_alone(service: str, page: Page) -> None:
+    foreign = _foreign_requests(page, service)
+    page.goto(f"{service}/redoc")
+    expect(page.get_by_role("heading", name="Task Manager API").first).to_be_visible()
+    assert foreign == []
+
+
+def _foreign_requests(page: Page, service: str) -> list[str]:
+    """What the page asks of other hosts, less what its security policy stops."""
+    foreign: list[str] = []
+
+    def note(request: Request) -> None:
+        if not request.url.startswith((service, "data:", "blob:")):
+            foreign.append(request.url)
+
+    def forgive(request: Request) -> None:
+        if request.url in foreign and request.failure == "csp":
+            foreign.remove(request.url)
+
+    page.on("request", note)
+    page.on("requestfailed", forgive)
+    return foreign

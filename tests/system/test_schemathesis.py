@@ -1,0 +1,283 @@
+"""The service answers as the OpenAPI document that it serves says, whatever schemathesis sends.
+
+All of schemathesis's phases (examples, coverage, fuzzing, sequences of requests) with all of its
+checks, against a running service with a database of its own.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+import pytest
+import schemathesis
+from schemathesis.config import SchemathesisConfig
+from schemathesis.core.failures import Failure
+from schemathesis.engine import StopReason, events, from_schema
+from schemathesis.engine.recorder import ScenarioRecorder
+from schemathesis.openapi.checks import RejectedPositiveData
+
+from app.auth import tokens
+from app.auth.passwords import Passwords
+from app.commands.handlers.categories import EXAMPLE_ID as CATEGORY_ID
+from app.commands.registry import commands
+from app.config import DEVELOPMENT_ADMIN_KEY, DEVELOPMENT_VALUES
+from app.doors.user_tasks import _OTHERS
+from app.services import Connection
+from app.services.keys import DEVELOPMENT_KEY, digest
+from tests.conftest import MISSING_ID
+from tests.doors.test_user_tasks import bearer_token
+from tests.support import service
+from tests.support.accounts import EMAIL, PASSWORD, SECRET
+from tests.support.people import token_hash
+
+SLOWEST_ANSWER = 2.0
+TOKEN = "t0ken"
+TASKS = [str(UUID(int=number)) for number in range(1, 1000)]
+CATEGORIES = [str(UUID(int=number)) for number in range(1001, 1100)]
+KEYS = [str(UUID(int=number)) for number in range(2001, 2100)]
+CALLS = [str(UUID(int=number)) for number in range(3001, 3100)]
+"""Enough to delete some and find others."""
+DELETIONS = ("/api/tasks", "/api/v1/tasks", "/api/{user_id}/tasks")
+DOOMED = {f"doomed-{index}": TASKS[500 + 100 * index :][:100] for index in range(len(DELETIONS))}
+"""Which tasks which door may delete: what all of them try first is gone with the first."""
+HOLDER = "0199d1a8-7c1e-7b1f-9a53-2f6f0d6b7a22"
+REFRESH_TOKEN = "0199d1a8" + "5e" * 44
+VERIFICATION_TOKEN = "XYdhPBDJUtw4zz-qwmqEZHLa93NwamH3zQzFNcMQ91c"
+CONFIGURATION: dict[str, Any] = {
+    "auth": {
+        "openapi": {
+            "ServiceKey": {"api_key": DEVELOPMENT_KEY},
+            "AdminKey": {"api_key": DEVELOPMENT_ADMIN_KEY},
+            "Session": {"bearer": TOKEN},
+            "AccountToken": {"bearer": tokens.issue(SECRET, HOLDER, EMAIL)},
+            "UserToken": {"bearer": bearer_token(HOLDER)},
+            "PartnerKey": {"api_key": DEVELOPMENT_VALUES["TASK_API_KEY"]},
+        }
+    },
+    "checks": {"enabled": True, "max_response_time": SLOWEST_ANSWER},
+    "generation": {"database": "none", "max-examples": 40},
+    "dictionaries": {
+        "actions": {"values": [action.name for action in commands()]},
+        "tasks": {"values": TASKS[:500]},
+        "categories": {"values": CATEGORIES},
+        "keys": {"values": KEYS},
+        "calls": {"values": CALLS},
+        "people": {"values": [HOLDER]},
+        **{name: {"values": values} for name, values in DOOMED.items()},
+    },
+    "parameters": {
+        "path.name": {"dictionary": "actions", "probability": 0.5},
+        "path.task_id": {"dictionary": "tasks", "probability": 0.5},
+        "path.cat_id": {"dictionary": "categories", "probability": 0.5},
+        "path.key_id": {"dictionary": "keys", "probability": 0.5},
+        "path.call_id": {"dictionary": "calls", "probability": 0.5},
+        "path.user_id": {"dictionary": "people", "probability": 0.9},
+    },
+    "operations": [
+        {
+            "include-name": f"DELETE {path}/{{task_id}}",
+            "parameters": {"path.task_id": {"dictionary": name, "probability": 0.5}},
+        }
+        for path, name in zip(DELETIONS, DOOMED, strict=True)
+    ],
+    "output": {"sanitization": {"enabled": False}},
+    "cache": {"enabled": False},
+    "continue-on-failure": True,
+}
+ALL_CHECKS = {
+    *("not_a_server_error", "status_code_conformance", "content_type_conformance"),
+    *("response_headers_conformance", "response_schema_conformance", "negative_data_rejection"),
+    *("positive_data_acceptance", "missing_required_header", "unsupported_method"),
+    *("allow_header_conformance", "use_after_free", "ensure_resource_availability"),
+    *("ignored_auth", "object_level_authorization", "max_response_time"),
+}
+
+# A JSON Schema describes one request by itself. These refusals of a request that is valid by itself
+# depend on an earlier request, or on the header and the body together; their answers are fixed.
+UNDESCRIBABLE = {
+    # The contract answers 400, not 409, where a name is taken; the example's name is.
+    ("POST /admin/service-keys", 400, "Key name already exists"),
+    ("POST /execute", 422, "The idempotency key was used for another command"),
+    ("POST /execute", 400, "idempotency_key: the header and the option differ"),
+    ("POST /execute", 400, "cursor: is none that a list has given"),
+    ("POST /execute", 400, "cursor: belongs to another sort"),
+    ("POST /execute", 400, "page and cursor exclude each other"),
+    ("POST /execute", 400, "The task has this category already"),
+    (
+        "POST /api/v1/auth/register",
+        400,
+        "password: must not contain control, invisible or unassigned characters",
+    ),
+    ("POST /api/v1/auth/register", 400, "password: must have at least 8 characters"),
+    ("POST /api/v1/auth/login", 423, "The account is locked after too many failed logins"),
+    ("GET /api/v1/auth/verify", 400, "Invalid or expired verification token"),
+    ("POST /execute", 400, "cursor: is none that a list has given"),
+    ("POST /api/v1/tasks", 400, "due_date: must lie in the future"),
+    ("PATCH /api/v1/tasks/{task_id}", 400, "due_date: must lie in the future"),
+    (
+        "POST /api/v1/tasks/{task_id}/categories/{cat_id}",
+        400,
+        "The task has this category already",
+    ),
+}
+
+
+@dataclass
+class Findings:
+    """What a run found, and which operations and checks it reached."""
+
+    problems: dict[object, str] = field(default_factory=dict)
+    checks: set[str] = field(default_factory=set)
+    statuses: dict[str, set[int]] = field(default_factory=lambda: defaultdict(set))
+
+    def note(self, recorder: ScenarioRecorder) -> None:
+        for case_id, node in recorder.cases.items():
+            if (answer := recorder.find_response(case_id=case_id)) is not None:
+                self.statuses[node.value.operation.label].add(answer.status_code)
+        for case_id, checks in recorder.checks.items():
+            self.checks.update(check.name for check in checks)
+            for info in filter(None, (check.failure_info for check in checks)):
+                answer = recorder.find_response(case_id=case_id)
+                status, text = (answer.status_code, answer.text[:500]) if answer else (None, "")
+                report = f"{info.failure}\n{info.code_sample}\n{status} {text}"
+                self.problems.setdefault((info.failure, status), report)
+
+    def without_success(self) -> set[str]:
+        """Operations none of whose answers was a success."""
+        return {
+            label
+            for label, statuses in self.statuses.items()
+            if not any(200 <= status < 300 for status in statuses)
+        }
+
+
+def is_defect(_: object, failure: Failure, case: schemathesis.Case[Any], answer: Any) -> bool:
+    """Whether a finding contradicts the contract rather than what a schema can say of it."""
+    if (case.path_parameters or {}).get("user_id") in _OTHERS:
+        return False  # the path is another door's, and so is the answer
+    if not isinstance(failure, RejectedPositiveData):
+        return True
+    detail = answer.json()["detail"]
+    if isinstance(detail, list):
+        # Of the addresses that have the format, some cannot be anybody's: nobody@example.test.
+        # Of the instants, some have passed.
+        return not {error["type"] for error in detail} <= {"value_error.email", "future"}
+    return (case.operation.label, answer.status_code, detail) not in UNDESCRIBABLE
+
+
+def explore(schema: Any) -> Findings:
+    """Everything schemathesis does, to the end."""
+    findings = Findings()
+    for event in from_schema(schema).execute():
+        if isinstance(event, events.ScenarioFinished):
+            findings.note(event.recorder)
+        elif isinstance(event, events.NonFatalError):
+            findings.problems[event] = f"{event.label}: {event.info}"
+        elif isinstance(event, events.EngineFinished):
+            assert event.stop_reason is StopReason.COMPLETED
+            findings.problems.update((failure, str(failure)) for failure in event.failures)
+    return findings
+
+
+async def furnish(db: Connection) -> None:
+    """What the document's examples name: tasks, a key, a category, people, tokens and a call."""
+    await db.execute(
+        "INSERT INTO tasks (id, user_id, title) SELECT unnest($1::uuid[]), $2, 'Feed cat'",
+        [MISSING_ID, *TASKS],
+        HOLDER,
+    )
+    await db.execute(
+        "INSERT INTO user_sessions (user_id, token_hash, expires_at) "
+        "VALUES ($2, $1, now() + interval '1 hour')",
+        token_hash(TOKEN),
+        HOLDER,
+    )
+    await db.execute(
+        "INSERT INTO service_api_keys (key_name, api_key) VALUES ('cat-house-prod', $1)", "0" * 64
+    )
+    await db.execute(
+        "INSERT INTO service_api_keys (id, key_name, api_key) "
+        "SELECT id, 'key-' || row_number() OVER (), md5(id::text) || md5(id::text) "
+        "FROM unnest($1::uuid[]) AS id",
+        KEYS,
+    )
+    await db.execute(
+        "INSERT INTO categories (id, user_id, name, color) "
+        "SELECT id, $2, 'Food ' || id, '#000000' FROM unnest($1::uuid[]) AS id",
+        [CATEGORY_ID, *CATEGORIES],
+        HOLDER,
+    )
+    await db.execute(
+        "INSERT INTO task_categories (user_id, task_id, category_id) "
+        "SELECT user_id, tasks.id, unnest($1::uuid[]) FROM tasks",
+        CATEGORIES[::3],  # which leaves room for more
+    )
+    await db.execute(
+        "INSERT INTO contacts (id, name, email, company, user_type) "
+        "SELECT unnest($1::uuid[]), 'María', 'maria@example.com', 'Azollon', 'client'",
+        [MISSING_ID, HOLDER],
+    )
+    await db.execute(
+        "INSERT INTO calls (id, user_id, title, scheduled_for, duration_minutes) "
+        "SELECT unnest($1::uuid[]), $2, 'Onboarding', now(), 30",
+        [MISSING_ID, *CALLS],
+        HOLDER,
+    )
+    await db.execute(
+        "INSERT INTO accounts (id, email, full_name, password_hash) VALUES ($1, $2, '', $3)",
+        HOLDER,
+        EMAIL,
+        await Passwords().hash(PASSWORD),
+    )
+    await db.execute(
+        "INSERT INTO refresh_tokens (family, user_id, token_hash, expires_at) "
+        "VALUES ($1, $2, $3, now() + interval '1 day')",
+        REFRESH_TOKEN[:32],
+        HOLDER,
+        digest(REFRESH_TOKEN),
+    )
+    await db.execute(
+        "INSERT INTO verification_tokens (token_hash, user_id, expires_at) "
+        "VALUES ($1, $2, now() + interval '1 day')",
+        digest(VERIFICATION_TOKEN),
+        HOLDER,
+    )
+
+
+@pytest.fixture
+async def furnished_url(database_url: str) -> str:
+    """A database that has what the document's examples name."""
+    connection = await asyncpg.connect(database_url)
+    await furnish(connection)
+    await connection.close()
+    return database_url
+
+
+@pytest.fixture
+def service_url(furnished_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    monkeypatch.delenv("COVERAGE_PROCESS_CONFIG", raising=False)
+    settings = {"DATABASE_URL": furnished_url, "LOG_LEVEL": "ERROR"}
+    # While Redis is away no rate limit refuses what would show something else.
+    settings |= {"REDIS_URL": "redis://localhost:1", "GEMINI_BASE_URL": "http://localhost:1"}
+    with service.running("dev", "--no-reload", **settings) as (url, _):
+        yield url
+
+
+def labels(schema: Any) -> set[str]:
+    return {operation.ok().label for operation in schema.get_all_operations()}
+
+
+@pytest.mark.no_cover  # to note what it covers, and other tests cover too, takes as long again
+def test_every_answer_conforms_to_the_served_document(service_url: str) -> None:
+    configuration = SchemathesisConfig.from_dict(CONFIGURATION)
+    schema = schemathesis.openapi.from_url(f"{service_url}/openapi.json", config=configuration)
+    schema.hook("filter_failure")(is_defect)
+    findings = explore(schema)
+    seed = f"schemathesis seed {configuration.seed}"
+    assert not findings.problems, "\n\n".join([seed, *findings.problems.values()])
+    assert findings.checks == ALL_CHECKS, seed
+    assert set(findings.statuses) == labels(schema), seed
+    assert findings.without_success() == set(), seed
