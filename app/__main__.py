@@ -59,7 +59,7 @@ def dev(port: int, host: str, reload: bool) -> None:
     with ports.listening(port, f" Choose another: PORT={port + 1} make run"):
         ports.require_free(host, port)
     os.environ["ENVIRONMENT"] = os.environ.get("ENVIRONMENT") or "development"
-    development.open_doors(port)
+    development.configure_doors(port)
     development.start_database()
     settings = load_settings()
     migrate_database(settings)
@@ -95,7 +95,7 @@ def serve() -> None:
 
     # gunicorn reads the command line too unless it is empty.
     sys.argv = sys.argv[:1]
-    configure_logs(settings)
+    configure_logs(settings.log_level, readable=settings.environment == "development")
     if settings.environment == "development":
         logger.warning("published_development_keys_are_accepted", remedy="ENVIRONMENT=production")
     warn_of_doubts(settings)

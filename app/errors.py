@@ -13,7 +13,7 @@ class AppError(Exception):
     """Internal server error"""
 
     status: ClassVar[int] = 500
-    code: ClassVar[str] = "internal_error"
+    code: ClassVar[str | None] = "internal_error"
     headers: Mapping[str, str] = {}
 
     def __init__(self, message: str | None = None) -> None:
@@ -22,7 +22,7 @@ class AppError(Exception):
 
     def body(self) -> dict[str, object]:
         """The members of the JSON error answer."""
-        return {"detail": self.message}
+        return {"detail": self.message, **({"code": self.code} if self.code else {})}
 
 
 class InvalidPayload(AppError):
@@ -38,8 +38,8 @@ class InvalidPayload(AppError):
         self.errors = list(errors)
 
     def body(self) -> dict[str, object]:
-        """Adds the stable code and the list of what is wrong with which field."""
-        return {"detail": self.message, "code": self.code, "errors": self.errors}
+        """Adds the list of what is wrong with which field."""
+        return {**super().body(), "errors": self.errors}
 
 
 class AlreadyExists(AppError):
@@ -59,7 +59,7 @@ class Unauthorized(AppError):
     """Not authenticated"""
 
     status = 401
-    code = "unauthorized"
+    code = None
     headers: Mapping[str, str] = {"WWW-Authenticate": "ApiKey"}
 
 
@@ -84,7 +84,13 @@ class NotFound(AppError):
     """Not found"""
 
     status = 404
-    code = "not_found"
+    code: ClassVar[str | None] = "not_found"
+
+
+class UnknownAction(NotFound):
+    """Unknown action"""
+
+    code = None
 
 
 # It exists, but belongs to somebody else: only a door whose contract says 403 lets on.
@@ -152,7 +158,7 @@ class Fault(AppError):
 
     def body(self) -> dict[str, object]:
         """Carries the envelope's members too, so that a client that reads only those sees it."""
-        return {"detail": self.message, "success": False, "data": None, "error": self.message}
+        return {**super().body(), "success": False, "data": None, "error": self.message}
 
 
 class Unavailable(Fault):

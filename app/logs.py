@@ -12,8 +12,6 @@ import orjson
 import structlog
 from structlog.typing import EventDict, ExcInfo, FilteringBoundLogger, Processor
 
-from app.config.process import ProcessSettings
-
 logger: FilteringBoundLogger = structlog.get_logger()
 
 # With its name, quotes and an ellipsis, a value takes at most 1 KiB of a line. One so short does
@@ -22,34 +20,37 @@ _LONGEST = 1000
 _SHORT = _LONGEST // 4
 
 
-def note_cause(scope: MutableMapping[str, Any], error: Exception) -> None:
+def note_cause(line: MutableMapping[str, Any], error: Exception) -> None:
     """Names what stood behind an error in the request's line."""
     if error.__cause__ is not None:
-        scope["log"]["reason"] = type(error.__cause__).__name__
+        line["reason"] = type(error.__cause__).__name__
 
 
-def log_unexpected(scope: MutableMapping[str, Any]) -> None:
+def log_unexpected(line: MutableMapping[str, Any]) -> None:
     """Logs the exception being handled, once, with its traceback."""
-    logger.exception("unexpected_error", request_id=scope["log"]["request_id"])
+    logger.exception("unexpected_error", request_id=line["request_id"])
 
 
-def configure_logs(settings: ProcessSettings) -> None:
-    """Sends our lines and those of the libraries to standard output in one format."""
+def configure_logs(level: str, *, readable: bool) -> None:
+    """Sends our lines and those of the libraries to standard output in one format.
+
+    Readable for people, or JSON.
+    """
     shared: list[Processor] = [
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True, key="timestamp"),
     ]
-    renderers = _console() if settings.environment == "development" else _json()
+    renderers = _console() if readable else _json()
     factory: Any = structlog.BytesLoggerFactory(sys.stdout.buffer)
-    if settings.environment == "development":
+    if readable:
         factory = structlog.WriteLoggerFactory(sys.stdout)
     structlog.configure(
         processors=[*shared, *renderers],
-        wrapper_class=structlog.make_filtering_bound_logger(settings.log_level),
+        wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=factory,
         cache_logger_on_first_use=True,
     )
-    _configure_libraries(settings.log_level, shared, renderers)
+    _configure_libraries(level, shared, renderers)
 
 
 def _console() -> list[Processor]:

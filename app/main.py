@@ -1,72 +1,99 @@
-"""The application: its middleware, its doors, its error answers, its life."""
+"""The application: its layers, its doors, its life."""
 
 import asyncio
 import os
 import re
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
-from fastapi import FastAPI, Request, Response
-from fastapi.exceptions import RequestValidationError
-from fastapi.routing import iter_route_contexts
+from fastapi import APIRouter, FastAPI, Request
 from fastapi.telemetry import TelemetryConfig
 from fastapi_offline import FastAPIOffline
 from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp
 
 from app import __version__
 from app.auth.service_keys import ServiceKeys
-from app.commands.router import Commands
-from app.commands.router import router as commands
 from app.config import Settings, settings_to_serve
 from app.config.doubts import warn_of_doubts
 from app.database import Database
 from app.database.purge import purge_regularly
 from app.database.searches import Searches
-from app.doors import open_doors
-from app.errors import AppError
-from app.http.answers import refusal
+from app.doors import DOORS, Door, open_doors
+from app.http.answers import Answer, error_answer
 from app.http.cors import CORS
-from app.http.faults import Faults
-from app.http.guard import ErrorShape, refuse_http
-from app.http.paths import OwnSpelling
-from app.http.request_log import QueryLimit, RequestLog
+from app.http.dispatch import Branch, Dispatch
+from app.http.guard import Route
+from app.http.request_log import RequestLog
 from app.logs import configure_logs, logger
+from app.state import Exchange, Resources
 
 _DESCRIPTION = """The command service behind **Whiskers**, the task manager cat of Cat House.
 
 Press *Authorize*, enter a service key, and try `POST /execute` with one of its examples."""
+
+_Open = Sequence[tuple[Door, Sequence[APIRouter]]]
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
     """The ASGI application for these settings, or for those of the environment."""
     is_given = settings is not None
     settings = settings or settings_to_serve()
-    configure_logs(settings)
+    configure_logs(settings.log_level, readable=settings.environment == "development")
     if not is_given:  # else whoever loaded them warns, once for all workers
         warn_of_doubts(settings)
     app = _documented_app(settings)
-    app.state.settings = settings
-    app.state.database = Database(settings)
-    app.state.service_keys = ServiceKeys(app.state.database, settings)
-    app.state.searches = Searches()
-    app.state.execute_limit, app.state.closing = None, []
-    # Not included like the others: FastAPI would wrap the route, and it brings its own wrapping.
-    app.router.routes.extend(commands.routes)
-    open_doors(app, settings)
-    app.openapi = _openapi(app)  # type: ignore[method-assign]
-    app.add_exception_handler(AppError, _answer)
-    app.add_exception_handler(RequestValidationError, _answer)
-    app.add_exception_handler(HTTPException, _answer_http_error)
-    # The one added last sees a request first.
-    app.add_middleware(QueryLimit)
-    app.add_middleware(OwnSpelling)
-    if not _traced():
-        app.add_middleware(Commands)
-    app.add_middleware(Faults)
-    app.add_middleware(CORS, origins=settings.cors_origins)
-    app.add_middleware(RequestLog, secure=settings.environment == "production")
+    app.state.resources = _resources(settings)
+    opened = [(door, tuple(door.routers())) for door in open_doors(settings)]
+    for _, routers in opened:
+        for router in routers:
+            app.include_router(router)
+    app.openapi = _openapi(app, opened)  # type: ignore[method-assign]
+    app.add_exception_handler(HTTPException, _refuse)  # type: ignore[arg-type] # as good
+    app.middleware_stack = _layers(app.build_middleware_stack(), opened, settings)
     return app
+
+
+def _layers(application: ASGIApp, opened: _Open, settings: Settings) -> ASGIApp:
+    """What a request passes. FastAPI's own layers answer only for what is no door's."""
+    routes = {door.name: _routes(routers) for door, routers in opened}
+    branches = [
+        Branch(door.paths, routes[door.name], door.shape)
+        if door.name in routes
+        else Branch(door.paths)
+        for door in DOORS
+    ]
+    dispatch = Dispatch(application, branches)
+    cors = CORS(dispatch, settings.cors_origins, {door.paths: door.cors for door in DOORS})
+    return RequestLog(cors, secure=settings.environment == "production")
+
+
+def _routes(routers: Sequence[APIRouter]) -> list[Route]:
+    return [route for router in routers for route in router.routes if isinstance(route, Route)]
+
+
+def _resources(settings: Settings) -> Resources:
+    database = Database(settings)
+    resources = Resources(settings, database, ServiceKeys(database, settings), Searches())
+    if settings.limits_requests:
+        _equip_limits(resources, settings)
+    opened = open_doors(settings)
+    resources.doors = [door.name for door in opened]
+    for door in opened:
+        if door.equip is not None:
+            door.equip(resources, settings)
+    return resources
+
+
+def _equip_limits(resources: Resources, settings: Settings) -> None:
+    # Most workers have no limit to count, and do without its libraries.
+    from app.http.rate_limiter import RateLimiter, execute_limit  # noqa: PLC0415
+
+    limiter = RateLimiter(settings)
+    resources.add(limiter, close=limiter.close)
+    if (limit := execute_limit(settings)) is not None:
+        resources.add(limit)
 
 
 def _documented_app(settings: Settings) -> FastAPI:
@@ -90,19 +117,21 @@ def _traced() -> bool:
     return any(map(wanted.fullmatch, os.environ)) and os.getenv("OTEL_SDK_DISABLED") != "true"
 
 
-def _openapi(app: FastAPI) -> Callable[[], dict[str, Any]]:
+def _openapi(app: FastAPI, opened: _Open) -> Callable[[], dict[str, Any]]:
     """FastAPI documents 422 wherever it validates; some doors answer another status instead."""
     generate = app.openapi
+    elsewhere = [
+        (route.path_format, method.lower())
+        for door, routers in opened
+        if door.shape is not None and door.shape.invalid not in {None, 422}
+        for route in _routes(routers)
+        for method in route.methods or ()
+    ]
 
     def openapi() -> dict[str, Any]:
         document = generate()
-        for route in iter_route_contexts(app.routes):
-            shape: ErrorShape | None = getattr(route.original_route, "error_shape", None)
-            if shape and shape.invalid not in {None, 422}:
-                for method in route.methods or ():
-                    document["paths"][route.path_format][method.lower()]["responses"].pop(
-                        "422", None
-                    )
+        for path, method in elsewhere:
+            document["paths"][path][method]["responses"].pop("422", None)
         return document
 
     return openapi
@@ -116,43 +145,26 @@ def _telemetry() -> TelemetryConfig:
 
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
-    settings: Settings = app.state.settings
-    database: Database = app.state.database
+    resources: Resources = app.state.resources
+    settings, database = resources[Settings], resources[Database]
     logger.info(
         "configuration_loaded",
         environment=settings.environment,
         log_level=settings.log_level,
-        doors=settings.doors,
+        doors=resources.doors,
     )
-    if "contacts" in settings.doors and settings.aws_s3_bucket is None:
+    if "contacts" in resources.doors and settings.aws_s3_bucket is None:
         logger.info("mirror_is_off", remedy="AWS_S3_BUCKET")
     await database.open()
     purging = asyncio.create_task(purge_regularly(database, settings.purge_after_days))
     yield
     purging.cancel()
-    for close in app.state.closing:
-        await close()
+    await resources.close()
     await database.close()
 
 
-async def _answer(request: Request, error: Exception) -> Response:
-    return refusal(request.scope, error)
-
-
-async def _answer_http_error(request: Request, error: Exception) -> Response:
-    """In the words of the door; 405 names all methods of the path, which may be several routes."""
-    assert isinstance(error, HTTPException)  # noqa: S101 - registered for nothing else
-    if error.status_code == 405:
-        allowed = {
-            method
-            for route in iter_route_contexts(request.app.routes)
-            if route.methods and route.path_regex.match(request.url.path)
-            for method in route.methods
-        }
-        allowed |= {"HEAD"} if "GET" in allowed else set()
-        error.headers = {"Allow": ", ".join(sorted(allowed))}
-    shape: ErrorShape | None = getattr(request.scope.get("route"), "error_shape", None)
-    return refuse_http(error, shape) if shape else refusal(request.scope, error)
+async def _refuse(request: Request, error: Exception) -> Answer:
+    return error_answer(Exchange.of(request.scope), error)
 
 
 def __getattr__(name: str) -> FastAPI:

@@ -22,14 +22,11 @@ from fastapi import FastAPI
 from httpx import ASGITransport, AsyncClient, Response
 
 from app.auth.service_keys import ServiceKeys
-from app.config import (
-    DEVELOPMENT_ADMIN_KEY,
-    DEVELOPMENT_VALUES,
-    Settings,
-)
+from app.config import DEVELOPMENT_ADMIN_KEY, Settings
 from app.config.database_url import normalize_database_url
 from app.database import Database, embedded, migrations
 from app.database.deadline import DEADLINE
+from app.doors import development_values
 from app.main import create_app
 from app.models.call import Call, CallFields
 from app.models.contact import Contact, ContactFields
@@ -41,7 +38,7 @@ from tests.support.redis_server import RedisServer
 
 SERVICE_HEADERS = {"X-Service-Key": DEVELOPMENT_KEY}
 ADMIN_HEADERS = {"X-Admin-Key": DEVELOPMENT_ADMIN_KEY}
-OPEN_DOORS: dict[str, Any] = {name.lower(): value for name, value in DEVELOPMENT_VALUES.items()}
+OPEN_DOORS: dict[str, Any] = {name.lower(): value for name, value in development_values().items()}
 
 Execute = Callable[..., Awaitable[Response]]
 
@@ -188,8 +185,9 @@ def released(app: FastAPI) -> Iterator[FastAPI]:
 def app(settings: Settings, db: Connection) -> Iterator[FastAPI]:
     """The application, on the connection that is rolled back."""
     with released(create_app(settings)) as app:
-        app.state.database = SharedConnection(db)
-        app.state.service_keys = ServiceKeys(app.state.database, settings)
+        database = SharedConnection(db)
+        app.state.resources.add(database)
+        app.state.resources.add(ServiceKeys(database, settings))
         yield app
 
 
@@ -198,7 +196,7 @@ async def client(app: FastAPI) -> AsyncIterator[AsyncClient]:
     """Talks to the application, without credentials."""
     async with AsyncClient(transport=ASGITransport(app), base_url="http://test") as client:
         yield client
-    await app.state.mailer.close()
+    await app.state.resources.close()
 
 
 @pytest.fixture

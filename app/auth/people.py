@@ -6,7 +6,6 @@ from uuid import UUID
 from fastapi import Request
 from fastapi.security import APIKeyHeader, HTTPBearer
 from pydantic import TypeAdapter, ValidationError
-from starlette.datastructures import State
 
 from app.auth import tokens
 from app.auth.lookups import Lookups
@@ -17,6 +16,7 @@ from app.metrics import ACCOUNT_HITS, ACCOUNT_MISSES
 from app.models.caller import Caller
 from app.models.text import UserId
 from app.services import accounts, sessions
+from app.state import Resources, resources_of
 
 SESSION = HTTPBearer(scheme_name="Session", auto_error=False)
 SERVICE_AUTH = APIKeyHeader(
@@ -46,8 +46,8 @@ async def person(request: Request) -> Caller:
 
 async def _session_user(request: Request, token: str) -> str:
     """Behind the first dot stands a signature, which is the auth server's concern."""
-    settings: Settings = request.app.state.settings
-    database: Database = request.app.state.database
+    settings = resources_of(request.scope)[Settings]
+    database = resources_of(request.scope)[Database]
     token = token.partition(".")[0]
     if settings.session_hash_secret is None or not token:
         raise InvalidSession
@@ -59,7 +59,7 @@ async def _session_user(request: Request, token: str) -> str:
 
 
 def _represented_user(request: Request) -> str:
-    settings: Settings = request.app.state.settings
+    settings = resources_of(request.scope)[Settings]
     token, given = settings.service_auth_token, request.headers.get("x-service-auth", "")
     expected = b"" if token is None else token.get_secret_value().encode()
     if not expected or not hmac.compare_digest(given.encode("latin-1"), expected):
@@ -80,7 +80,7 @@ def _usable(user_id: str | None, complaint: str | None = None) -> str:
 
 async def account_token(request: Request) -> Caller:
     """The account whose access token is the bearer token."""
-    settings: Settings = request.app.state.settings
+    settings = resources_of(request.scope)[Settings]
     assert settings.jwt_secret is not None, "the door is closed"  # noqa: S101
     secret = settings.jwt_secret.get_secret_value()
     subject = tokens.verify(secret, _bearer_token(request) or "", tokens.ISSUED_CLAIMS)
@@ -88,33 +88,32 @@ async def account_token(request: Request) -> Caller:
         account_id = UUID(subject)
     except ValueError:
         raise BearerUnauthorized from None
-    holders: Lookups[Caller] = request.app.state.account_holders
-    caller = await holders.find(str(account_id))
+    caller = await resources_of(request.scope)[AccountHolders].find(str(account_id))
     if caller is None:
         raise BearerUnauthorized
     return caller
 
 
-def account_holders(state: State) -> Lookups[Caller]:
+class AccountHolders(Lookups[Caller]):
     """The holders of accounts by their ids; nobody where one was deleted or deactivated."""
 
-    async def look_up(account_id: str) -> Caller | None:
-        settings: Settings = state.settings
-        database: Database = state.database
-        async with database.connection() as db:
+    def __init__(self, resources: Resources) -> None:
+        super().__init__(self._look_up, ACCOUNT_HITS, ACCOUNT_MISSES)
+        self._resources = resources
+
+    async def _look_up(self, account_id: str) -> Caller | None:
+        async with self._resources[Database].connection() as db:
             is_active = await accounts.is_active(db, UUID(account_id))
         if is_active is None:
             return None
-        if settings.require_verified_email and not is_active:
+        if self._resources[Settings].require_verified_email and not is_active:
             raise Forbidden("Email address not verified")
         return Caller("user", "account", user_id=account_id)
-
-    return Lookups(look_up, ACCOUNT_HITS, ACCOUNT_MISSES)
 
 
 async def user_token(request: Request) -> Caller:
     """The user whom both an external token and the path name."""
-    settings: Settings = request.app.state.settings
+    settings = resources_of(request.scope)[Settings]
     assert settings.better_auth_secret is not None, "the door is closed"  # noqa: S101
     secret = settings.better_auth_secret.get_secret_value()
     user_id = tokens.verify(secret, _bearer_token(request) or "")

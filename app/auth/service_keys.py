@@ -1,8 +1,6 @@
 """Service keys, looked up and remembered for less than a second."""
 
-from typing import Annotated
-
-from fastapi import Depends, Request, Security
+from fastapi import Request
 from fastapi.security import APIKeyHeader
 
 from app.auth.lookups import Lookups
@@ -12,6 +10,7 @@ from app.errors import Unauthorized
 from app.metrics import KEY_HITS, KEY_MISSES
 from app.models.caller import Caller
 from app.services import keys
+from app.state import resources_of
 
 _LONGEST_KEY = 255
 
@@ -49,20 +48,5 @@ class ServiceKeys:
 
 async def service_key(request: Request) -> Caller:
     """The holder of `X-Service-Key`."""
-    known: ServiceKeys = request.app.state.service_keys
+    known = resources_of(request.scope)[ServiceKeys]
     return await known.find(request.headers.get("x-service-key"))
-
-
-def _authenticated(request: Request) -> Caller:
-    caller: Caller = request.state.caller
-    return caller
-
-
-async def _service_caller(
-    request: Request, _: Annotated[str | None, Security(SERVICE_KEY)]
-) -> Caller:
-    return _authenticated(request)
-
-
-ServiceCaller = Annotated[Caller, Depends(_service_caller)]
-"""The caller that a route guarded by `service_key` has authenticated."""

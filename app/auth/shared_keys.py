@@ -9,6 +9,7 @@ from pydantic import SecretStr
 from app.config import Settings
 from app.errors import Forbidden, Unauthorized
 from app.models.caller import Caller
+from app.state import resources_of
 
 ADMIN_KEY = APIKeyHeader(name="X-Admin-Key", scheme_name="AdminKey", auto_error=False)
 PARTNER_KEY = APIKeyHeader(name="X-API-Key", scheme_name="PartnerKey", auto_error=False)
@@ -16,7 +17,7 @@ PARTNER_KEY = APIKeyHeader(name="X-API-Key", scheme_name="PartnerKey", auto_erro
 
 async def admin_key(request: Request) -> Caller:
     """The administrator, by `X-Admin-Key`, compared in constant time."""
-    settings: Settings = request.app.state.settings
+    settings = resources_of(request.scope)[Settings]
     if not _is(settings.admin_api_key, request.headers.get("x-admin-key", "")):
         raise Unauthorized("Invalid admin key")
     return Caller("admin", "admin")
@@ -24,7 +25,7 @@ async def admin_key(request: Request) -> Caller:
 
 async def partner_key(request: Request) -> Caller:
     """The partner, by `X-API-Key`; a missing key is Unauthorized, a wrong one Forbidden."""
-    settings: Settings = request.app.state.settings
+    settings = resources_of(request.scope)[Settings]
     given = request.headers.get("x-api-key", "")
     if not given:
         raise Unauthorized("Missing API key")

@@ -11,16 +11,17 @@ import click
 from dotenv import dotenv_values
 
 from app.cli import parent
-from app.config import DEVELOPMENT_VALUES, Settings
+from app.config import Settings
+from app.doors import development_values, open_doors
 from app.services import keys
 
 _DATA = Path(".data") / "postgres"
 
 
-def open_doors(port: int) -> None:
+def configure_doors(port: int) -> None:
     """Gives the doors that nobody configured their development values."""
     configured = dotenv_values(".env")
-    values = {**DEVELOPMENT_VALUES, "PUBLIC_URL": f"http://localhost:{port}"}
+    values = {**development_values(), "PUBLIC_URL": f"http://localhost:{port}"}
     for name, value in values.items():
         if name not in configured:
             os.environ.setdefault(name, value)
@@ -68,7 +69,7 @@ def welcome(settings: Settings, port: int) -> None:
         ("Service key", f"{keys.DEVELOPMENT_KEY}  (X-Service-Key)"),
         ("Admin key", f"{settings.admin_api_key.get_secret_value()}  (X-Admin-Key)"),
         ("Database", settings.database_url.get_secret_value()),
-        ("Open doors", ", ".join(settings.doors)),
+        ("Open doors", ", ".join(door.name for door in open_doors(settings))),
     ):
         click.echo(f"  {name:<12} {value}")
     click.echo("  Stop with Ctrl-C.\n")

@@ -22,7 +22,7 @@ def worker() -> None:
     In the bucket AWS_S3_BUCKET, until it is told to stop.
     """
     settings = _settings_with_bucket()
-    configure_logs(settings)
+    configure_logs(settings.log_level, readable=settings.environment == "development")
     from app import metrics  # noqa: PLC0415
     from app.worker import run  # noqa: PLC0415
 
@@ -44,7 +44,7 @@ def mirror() -> None:
 def rebuild() -> None:
     """Write every object anew and remove what is stray. The service may go on meanwhile."""
     settings = _settings_with_bucket()
-    configure_logs(settings)
+    configure_logs(settings.log_level, readable=settings.environment == "development")
     from app.worker import run  # noqa: PLC0415
 
     with _ending_the_process():

@@ -1,6 +1,7 @@
 """One action, defined once: everything else about it is derived from here."""
 
 from collections.abc import Awaitable, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, field
 from sys import float_info
 from typing import Any, get_args, get_origin, get_type_hints
@@ -8,23 +9,32 @@ from typing import Any, get_args, get_origin, get_type_hints
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 from pydantic_core import ErrorDetails, PydanticCustomError, from_json, to_json
 
-from app.commands.models import Answer, Json, envelope, serialize
+from app.commands.models import Json, Stored, envelope, serialize
 from app.errors import LONGEST_NAME, MOST_NAMED, AppError, Forbidden, InvalidPayload
 from app.models.caller import SERVICES, Caller, CallerKind
 from app.models.text import storable
 from app.services import Connection, replays
 from app.services.replays import Claim, StoredAnswer, fingerprint
+from app.state import Resources
 
 PLATFORM = Caller("service", "platform")
+NO_RESOURCES = Resources()
+
+
+Lend = Callable[[], AbstractAsyncContextManager[Connection]]
 
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """On whose behalf an action runs, who asked for it, and the connection it runs on."""
+    """On whose behalf an action runs, who asked for it, and the connection it runs on.
+
+    `resources` has what an action needs that is neither SQL nor a model: a cipher, for example.
+    """
 
     db: Connection
     user_id: str
     caller: Caller = PLATFORM
+    resources: Resources = NO_RESOURCES
 
     @property
     def owner(self) -> str | None:
@@ -36,7 +46,17 @@ class Context:
         return self.user_id
 
 
-Perform = Callable[[Any, Any], Awaitable[Any]]  # a context, or a larger one, and the payload
+@dataclass(frozen=True, slots=True)
+class OutsideContext:
+    """The same for an action that waits for others: it borrows a connection when it needs one."""
+
+    lend: Lend
+    user_id: str
+    caller: Caller = PLATFORM
+    resources: Resources = NO_RESOURCES
+
+
+Perform = Callable[[Any, Any], Awaitable[Any]]  # a context of either kind, and the payload
 BareHandler = Callable[[str, dict[str, Any], Any], Awaitable[Any]]
 
 
@@ -59,8 +79,10 @@ class Action:
     result: Any
     scope: str
     writes: bool
-    # One statement is its own transaction: no round trips to begin and commit.
-    single_statement: bool = False
+    # One statement is its own transaction; only several need one around them.
+    transaction: bool = False
+    # It asks somebody else, who may be slow, and holds no connection meanwhile.
+    outside: bool = False
     # A replica may answer it, once that has replayed what was written of the user's tasks.
     replicable: bool = False
     # Whether it looks through texts, which costs the database most: few at a time may.
@@ -101,18 +123,20 @@ class Action:
 
     async def run(self, context: Context, payload: Any) -> Any:
         """Performs it and returns its result, committed."""
-        self.authorize(context.caller)
-        if not self.writes or self.single_statement:
+        if not self.transaction:
             return await self.perform(context, payload)
         async with context.db.transaction():
             return await self.perform(context, payload)
 
-    async def answer_once(self, context: Context, payload: Any, key: str) -> Answer:
+    async def run_outside(self, context: OutsideContext, payload: Any) -> Any:
+        """Performs one that reaches outside."""
+        return await self.perform(context, payload)
+
+    async def answer_once(self, context: Context, payload: Any, key: str) -> Stored:
         """Performs it at most once per idempotency key; the first answer, if asked again.
 
         Whoever asks again must be allowed what the first one was.
         """
-        self.authorize(context.caller)
         claim = Claim(context.user_id, context.caller.name, key)
         content = payload.model_dump(mode="json", exclude_unset=True)
         async with context.db.transaction():
@@ -123,26 +147,31 @@ class Action:
                 across_owners=context.owner is None,
             )
             if stored is not None:
-                return Answer(stored.status, stored.body, replayed=True)
+                return Stored(stored.status, stored.body, replayed=True)
             answer = await self._attempt(context, payload)
             await replays.store(context.db, claim, StoredAnswer(answer.status, answer.body))
         return answer
 
-    async def _attempt(self, context: Context, payload: Any) -> Answer:
+    async def _attempt(self, context: Context, payload: Any) -> Stored:
         """A refusal is an answer too; a fault rolls everything back, the claim included."""
         try:
             async with context.db.transaction():
-                return Answer(200, envelope(await self.perform(context, payload)))
+                return Stored(200, envelope(await self.perform(context, payload)))
         except AppError as error:
             if error.status >= 500:
                 raise
-            return Answer(error.status, to_json(error.body()))
+            return Stored(error.status, to_json(error.body()))
 
     async def __call__(
         self, user_id: str, payload: dict[str, Any], db: Connection
     ) -> dict[str, Any]:
         """Validates and performs it for a trusted caller; the result as JSON-ready values."""
-        result = await self.run(Context(db, user_id), self.validate(payload))
+        valid = self.validate(payload)
+        if self.outside:
+            context = OutsideContext(lambda: nullcontext(db), user_id)
+            result = await self.run_outside(context, valid)
+        else:
+            result = await self.run(Context(db, user_id), valid)
         whole = await result.whole(db) if isinstance(result, Json) else serialize(result)
         data: dict[str, Any] = from_json(whole)
         return data
@@ -152,7 +181,8 @@ def action(
     *,
     scope: str,
     writes: bool = False,
-    single_statement: bool = False,
+    transaction: bool = False,
+    outside: bool = False,
     replicable: bool = False,
     searches: Callable[[Any], bool] = _never,
     destructive: bool = False,
@@ -177,7 +207,8 @@ def action(
             result=get_args(result)[0] if get_origin(result) is Json else result,
             scope=scope,
             writes=writes,
-            single_statement=single_statement,
+            transaction=transaction,
+            outside=outside,
             replicable=replicable,
             searches=searches,
             destructive=destructive,
@@ -229,7 +260,9 @@ def as_action(name: str, handler: Action | BareHandler) -> Action:
         return await handler(context.user_id, dict(payload), context.db)
 
     description = " ".join((handler.__doc__ or "").split())
-    return Action(name, description, perform, AnyPayload, Any, scope=name, writes=True)
+    return Action(
+        name, description, perform, AnyPayload, Any, scope=name, writes=True, transaction=True
+    )
 
 
 def invalid_payload(error: ValidationError) -> InvalidPayload:

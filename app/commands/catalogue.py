@@ -116,4 +116,4 @@ def _errors(action: Action) -> Iterator[type[AppError]]:
 
 
 def _error(error: type[AppError]) -> ActionError:
-    return ActionError(status=error.status, code=error.code, description=error.__doc__ or "")
+    return ActionError(status=error.status, code=error.code or "", description=error.__doc__ or "")

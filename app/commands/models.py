@@ -2,13 +2,14 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import partial
 from typing import Annotated, Any, Generic, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from pydantic_core import to_json
 
+from app.models.instant import timestamp
 from app.models.page import Page, Part
 from app.models.text import STORABLE, UserId
 from app.services import Connection
@@ -107,11 +108,6 @@ def serialize(result: object) -> bytes:
     return to_json(result)
 
 
-def timestamp() -> str:
-    """The present instant as answers carry it."""
-    return datetime.now(UTC).isoformat().replace("+00:00", "Z")
-
-
 ENVELOPE_START = b'{"success":true,"data":'
 
 
@@ -126,8 +122,8 @@ def envelope(result: object) -> bytes:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """What the client is told, ready to be sent."""
+class Stored:
+    """An answer that is kept under an idempotency key, ready to be sent."""
 
     status: int
     body: bytes

@@ -2,7 +2,7 @@
 
 from app.commands.action import Action, BareHandler, as_action
 from app.commands.handlers import calls, categories, contacts, secrets, stats, tasks
-from app.errors import LONGEST_NAME, NotFound
+from app.errors import LONGEST_NAME, UnknownAction
 
 ACTION_HANDLERS: dict[str, Action | BareHandler] = {
     "create-task": tasks.create_task,
@@ -43,8 +43,8 @@ def commands() -> list[Action]:
 
 
 def find_action(name: str) -> Action:
-    """The registered action of this name; NotFound when there is none."""
+    """The registered action of this name; UnknownAction when there is none."""
     handler = ACTION_HANDLERS.get(name)
     if handler is None:
-        raise NotFound(f"Unknown action: {name[:LONGEST_NAME]}")
+        raise UnknownAction(f"Unknown action: {name[:LONGEST_NAME]}")
     return as_action(name, handler)

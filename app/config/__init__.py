@@ -17,15 +17,6 @@ from app.config.doors import (
 from app.config.process import ProcessSettings
 
 DEVELOPMENT_ADMIN_KEY = "dev-admin-key-replace-in-production"
-DEVELOPMENT_VALUES = {
-    "SESSION_HASH_SECRET": "your-secret-key-change-this-in-production",
-    "SERVICE_AUTH_TOKEN": "your-service-auth-token-change-this",
-    "ENCRYPTION_KEY": "dev-encryption-key-replace-in-production-00=",
-    "JWT_SECRET": "dev-jwt-secret-replace-in-production",
-    "BETTER_AUTH_SECRET": "your-secret-key-minimum-32-characters-long-random-string",
-    "TASK_API_KEY": "demo-secret-key-change-in-production",
-}
-"""What `python -m app dev` sets, where nothing else does, so that every door is open."""
 # As browsers send it: without a path, and without a port that goes without saying.
 _ORIGIN = re.compile(r"(?!https://[^/]*:443$|http://[^/]*:80$)[a-z][a-z0-9+.-]*://[^\s/?#@A-Z]+")
 _LOOPBACK = re.compile(r"localhost|.*\.localhost|127(\.\d+){3}|::1|0\.0\.0\.0")
@@ -128,19 +119,6 @@ class Settings(
         if self.links_lead_home:
             raise ValueError("REQUIRE_VERIFIED_EMAIL needs a PUBLIC_URL that its mail can lead to")
         return self
-
-    @property
-    def doors(self) -> list[str]:
-        """The names of the open doors; `app.doors` has their routers."""
-        opened = {
-            "commands": True,
-            "sessions": self.opens_sessions,
-            "user-api-keys": self.opens_user_api_keys,
-            "accounts": self.jwt_secret is not None,
-            "user-tasks": self.better_auth_secret is not None,
-            "contacts": self.task_api_key is not None,
-        }
-        return [name for name, is_open in opened.items() if is_open]
 
     @property
     def links_lead_home(self) -> bool:

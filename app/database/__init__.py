@@ -1,14 +1,12 @@
 """The connections to PostgreSQL, lent one at a time and never for longer than the deadline."""
 
 import asyncio
-from collections.abc import AsyncIterator, MutableMapping
+from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from time import monotonic
-from typing import Any
 
 import asyncpg
 from pydantic import SecretStr
-from starlette.requests import Request
 
 from app.config.process import ProcessSettings
 from app.database.connector import Connector
@@ -16,7 +14,6 @@ from app.database.deadline import DEADLINE
 from app.database.outage import Outage
 from app.database.pool import Pool
 from app.database.replica import Answer, Question, Replica
-from app.database.requests import read
 from app.database.schema import find_age, find_fault
 from app.errors import SchemaUnusable, Unavailable
 from app.logs import logger

@@ -2,8 +2,10 @@
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
+from app.models.secret import SecretCipher
 
-class Cipher:
+
+class Cipher(SecretCipher):
     """Fernet. The first of the comma-separated keys encrypts, each of them decrypts."""
 
     def __init__(self, keys: str) -> None:

@@ -21,7 +21,7 @@ from app.database.schema import NEEDED, Schema, fetch_schema, find_age, find_fau
 from app.errors import Conflict
 from app.services import Connection
 
-_ROOT = Path(__file__).parent.parent
+_ROOT = Path(__file__).parents[2]
 
 # Two deployments that migrate at once take turns; any number known to both will do.
 _LOCK = "SELECT pg_advisory_xact_lock(7237121049)"

@@ -3,28 +3,12 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-import asyncpg
 from starlette.requests import Request
 
 from app.database import Database
-from app.database.deadline import OnTheClock, time_left
-from app.database.replica import Answer, Question
+from app.database.deadline import on_the_clock, time_left
 from app.services import Connection
-
-
-class Statements:
-    """Lends a connection to each statement by itself.
-
-    For actions that wait for somebody else between their statements.
-    """
-
-    def __init__(self, request: Request) -> None:
-        self._request = request
-
-    async def fetchrow(self, query: str, *arguments: object) -> asyncpg.Record | None:
-        """The first row, as of a connection."""
-        async with get_db(self._request) as connection:
-            return await connection.fetchrow(query, *arguments)
+from app.state import Exchange, resources_of
 
 
 @asynccontextmanager
@@ -33,17 +17,10 @@ async def get_db(request: Request, *, transaction: bool = False) -> AsyncIterato
 
     A HEAD is answered as a GET is; what it writes is taken back.
     """
-    database: Database = request.app.state.database
+    database, exchange = resources_of(request.scope)[Database], Exchange.of(request.scope)
     lend = database.transaction if transaction else database.connection
-    if request.scope["log"]["method"] == "HEAD":
+    if exchange.log["method"] == "HEAD":
         lend = database.rehearsal
-    with OnTheClock(request.scope):
-        async with lend(time_left(request.scope)) as db:
+    with on_the_clock(exchange):
+        async with lend(time_left(exchange)) as db:
             yield db
-
-
-async def read(request: Request, question: Question[Answer], reader: str | None) -> Answer:
-    """As `Database.read`, within what is left of the request's deadline."""
-    database: Database = request.app.state.database
-    with OnTheClock(request.scope):
-        return await database.read(question, time_left(request.scope), reader=reader)

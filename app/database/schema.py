@@ -8,7 +8,7 @@ import asyncpg
 
 from app.services import Connection
 
-_VERSIONS = Path(__file__).parent.parent / "alembic" / "versions"
+_VERSIONS = Path(__file__).parents[2] / "alembic" / "versions"
 
 NEEDED = max(path.name[:4] for path in _VERSIONS.glob("[0-9]*.py"))
 """The latest revision that this version knows, and the earliest that it can work on."""

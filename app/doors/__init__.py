@@ -1,64 +1,210 @@
-"""The doors: their routers and what these need, loaded only where a door is open.
+"""The doors: each one client dialect over the same actions, opened by configuration.
 
-Each brings libraries along; a worker with the commands door alone does without 13 MB of them.
+A door stands here once. Dispatch, error shapes, CORS, `GET /`, the development values and the
+README's table derive from it. Its routers, and the libraries they bring along, are loaded only
+where it is open.
 """
 
-from collections.abc import Callable
-from importlib import import_module
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 
-from fastapi import FastAPI
+from fastapi import APIRouter
 
 from app.config import Settings
+from app.http.answers import ErrorShape
+from app.http.cors import CrossOrigin
+from app.state import Resources
 
-_ROUTERS = {
-    "commands": ("stats", "actions", "admin", "health", "metrics"),
-    "sessions": ("sessions",),
-    "user-api-keys": ("user_api_keys",),
-    "accounts": ("accounts", "account_tasks", "account_categories"),
-    "user-tasks": ("user_tasks",),
-    "contacts": ("contacts",),
-}
+Equip = Callable[[Resources, Settings], None]
 
 
-def open_doors(app: FastAPI, settings: Settings) -> None:
-    """Includes the routers of the doors that the settings open."""
-    if settings.limits_requests:
-        _equip_limits(app, settings)
-    for door in settings.doors:
-        if equip := _EQUIPMENT.get(door):
-            equip(app, settings)
-        for module in _ROUTERS[door]:
-            app.include_router(import_module(f"app.routers.{module}").router)
+@dataclass(frozen=True, slots=True)
+class Door:
+    """One client dialect: where it is, who may enter, when it is open, how it words errors.
+
+    `credential` and `opened_by` are for people; `development` has the values with which
+    `python -m app dev` opens it. `equip` brings what its routers need besides the database.
+    """
+
+    name: str
+    paths: tuple[str, ...]
+    routers: Callable[[], Iterable[APIRouter]]
+    credential: str
+    opened_by: str = "always"
+    is_open: Callable[[Settings], bool] = lambda _: True
+    shape: ErrorShape | None = None
+    equip: Equip | None = None
+    cors: CrossOrigin = CrossOrigin.COMMANDS
+    development: Mapping[str, str] = field(default_factory=dict)
 
 
-def _equip_limits(app: FastAPI, settings: Settings) -> None:
-    from app.http.rate_limiter import RateLimiter, execute_limit  # noqa: PLC0415
-
-    app.state.limiter = RateLimiter(settings)
-    app.state.execute_limit = execute_limit(settings)
-    app.state.closing.append(app.state.limiter.close)
+def open_doors(settings: Settings) -> list[Door]:
+    """The doors that these settings open."""
+    return [door for door in DOORS if door.is_open(settings)]
 
 
-def _equip_user_api_keys(app: FastAPI, settings: Settings) -> None:
+def development_values() -> dict[str, str]:
+    """The settings that open every door, with values that the whole world knows."""
+    return {name: value for door in DOORS for name, value in door.development.items()}
+
+
+def _platform() -> Iterable[APIRouter]:
+    from app.commands import router as execute  # noqa: PLC0415
+    from app.doors.platform import actions, health, stats  # noqa: PLC0415
+
+    return execute.router, stats.router, actions.router, health.router
+
+
+def _admin() -> Iterable[APIRouter]:
+    from app.doors.admin import keys, metrics  # noqa: PLC0415
+
+    return keys.router, metrics.router
+
+
+def _sessions() -> Iterable[APIRouter]:
+    from app.doors.sessions import tasks  # noqa: PLC0415
+
+    return (tasks.router,)
+
+
+def _user_api_keys() -> Iterable[APIRouter]:
+    from app.doors.sessions import user_api_keys  # noqa: PLC0415
+
+    return (user_api_keys.router,)
+
+
+def _equip_user_api_keys(resources: Resources, settings: Settings) -> None:
     from app.database.encryption import Cipher  # noqa: PLC0415
     from app.doors.sessions.providers import Gemini  # noqa: PLC0415
+    from app.models.secret import Providers  # noqa: PLC0415
 
     assert settings.encryption_key is not None, "the door is closed"  # noqa: S101
-    app.state.cipher = Cipher(settings.encryption_key.get_secret_value())
-    app.state.checks = {"gemini": Gemini(str(settings.gemini_base_url)).check}
+    resources.add(Cipher(settings.encryption_key.get_secret_value()))
+    resources.add(Providers({"gemini": Gemini(str(settings.gemini_base_url)).check}))
 
 
-def _equip_accounts(app: FastAPI, settings: Settings) -> None:
+def _accounts() -> Iterable[APIRouter]:
+    from app.doors.accounts import categories, login, tasks  # noqa: PLC0415
+
+    return login.router, tasks.router, categories.router
+
+
+def _equip_accounts(resources: Resources, settings: Settings) -> None:
     from app.auth.passwords import Passwords  # noqa: PLC0415
-    from app.auth.people import account_holders  # noqa: PLC0415
+    from app.auth.people import AccountHolders  # noqa: PLC0415
     from app.doors.accounts.mail import Mailer  # noqa: PLC0415
 
-    app.state.passwords, app.state.mailer = Passwords(), Mailer(settings)
-    app.state.account_holders = account_holders(app.state)
-    app.state.closing.append(app.state.mailer.close)
+    mailer = Mailer(settings)
+    resources.add(Passwords())
+    resources.add(AccountHolders(resources))
+    resources.add(mailer, close=mailer.close)
 
 
-_EQUIPMENT: dict[str, Callable[[FastAPI, Settings], None]] = {
-    "user-api-keys": _equip_user_api_keys,
-    "accounts": _equip_accounts,
-}
+def _user_tasks() -> Iterable[APIRouter]:
+    from app.doors import user_tasks  # noqa: PLC0415
+
+    return (user_tasks.router,)
+
+
+def _contacts() -> Iterable[APIRouter]:
+    from app.doors import contacts  # noqa: PLC0415
+
+    return (contacts.router,)
+
+
+def _detail(_: int, sentence: str, code: str | None) -> dict[str, object]:
+    return {"detail": sentence, **({"code": code} if code else {})}
+
+
+def _session_task(status: int, sentence: str, code: str | None) -> dict[str, object]:
+    absent = "Task not found or you don't have permission to access it"
+    return _detail(status, absent if status == 404 else sentence, code)
+
+
+def _user_task(status: int, sentence: str, _: str | None) -> dict[str, object]:
+    codes = {401: "UNAUTHORIZED", 403: "FORBIDDEN", 404: "NOT_FOUND"}
+    otherwise = "SERVER_ERROR" if status >= 500 else "VALIDATION_ERROR"
+    return {"detail": sentence, "code": codes.get(status, otherwise)}
+
+
+def _contact(_: int, sentence: str, __: str | None) -> dict[str, object]:
+    return {"success": False, "message": sentence}
+
+
+_SESSION = "`Authorization: Bearer` with a session token, or `X-Service-Auth` and `X-User-ID`"
+
+DOORS = (
+    Door(
+        name="commands",
+        paths=("/", "/execute", "/stats", "/actions", "/health"),
+        routers=_platform,
+        credential="`X-Service-Key`",
+    ),
+    Door(
+        name="admin",
+        paths=("/admin", "/metrics"),
+        routers=_admin,
+        credential="`X-Admin-Key`",
+    ),
+    Door(
+        name="sessions",
+        paths=("/api/tasks",),
+        routers=_sessions,
+        credential=_SESSION,
+        opened_by="`SESSION_HASH_SECRET` or `SERVICE_AUTH_TOKEN`",
+        is_open=lambda settings: settings.opens_sessions,
+        shape=ErrorShape(_session_task),
+        cors=CrossOrigin.WEB_CLIENTS,
+        development={
+            "SESSION_HASH_SECRET": "your-secret-key-change-this-in-production",
+            "SERVICE_AUTH_TOKEN": "your-service-auth-token-change-this",
+        },
+    ),
+    Door(
+        name="user-api-keys",
+        paths=("/api/user-api-keys",),
+        routers=_user_api_keys,
+        credential=_SESSION,
+        opened_by="the same and `ENCRYPTION_KEY`",
+        is_open=lambda settings: settings.opens_user_api_keys,
+        shape=ErrorShape(_detail),
+        equip=_equip_user_api_keys,
+        cors=CrossOrigin.WEB_CLIENTS,
+        development={"ENCRYPTION_KEY": "dev-encryption-key-replace-in-production-00="},
+    ),
+    Door(
+        name="accounts",
+        paths=("/api/v1",),
+        routers=_accounts,
+        credential="`Authorization: Bearer`, a JWT of its own",
+        opened_by="`JWT_SECRET`",
+        is_open=lambda settings: settings.jwt_secret is not None,
+        shape=ErrorShape(_detail, 400, "You don't have permission to access this"),
+        equip=_equip_accounts,
+        cors=CrossOrigin.WEB_CLIENTS,
+        development={"JWT_SECRET": "dev-jwt-secret-replace-in-production"},
+    ),
+    Door(
+        name="user-tasks",
+        paths=("/api",),
+        routers=_user_tasks,
+        credential="`Authorization: Bearer`, a JWT of Better Auth",
+        opened_by="`BETTER_AUTH_SECRET`",
+        is_open=lambda settings: settings.better_auth_secret is not None,
+        shape=ErrorShape(_user_task, 400, "The task is another user's"),
+        cors=CrossOrigin.WEB_CLIENTS,
+        development={
+            "BETTER_AUTH_SECRET": "your-secret-key-minimum-32-characters-long-random-string"
+        },
+    ),
+    Door(
+        name="contacts",
+        paths=("/users", "/calls", "/tasks"),
+        routers=_contacts,
+        credential="`X-API-Key`",
+        opened_by="`TASK_API_KEY`",
+        is_open=lambda settings: settings.task_api_key is not None,
+        shape=ErrorShape(_contact),
+        development={"TASK_API_KEY": "demo-secret-key-change-in-production"},
+    ),
+)

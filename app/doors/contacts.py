@@ -4,14 +4,15 @@ from contextlib import suppress
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from fastapi import APIRouter, Path, Query, Request, Response, Security
+from fastapi import APIRouter, Path, Query, Request, Security
 from pydantic import BaseModel, Field
 
 from app.auth.shared_keys import PARTNER_KEY, partner_key
 from app.commands.handlers import calls, contact_tasks, contacts
+from app.commands.perform import perform
 from app.doors.listing import whole_list
 from app.errors import NotFound
-from app.http.guard import ErrorShape, guarded, perform
+from app.http.guard import guarded
 from app.models.call import Call, CallFields, CallStatus
 from app.models.contact import Contact
 from app.models.contact_task import ContactTask, ContactTaskFields, ContactTaskStatus
@@ -33,12 +34,8 @@ class Refusal(BaseModel):
     message: str
 
 
-def _refuse(status: int, message: str) -> dict[str, object]:
-    return {"success": False, "message": message}
-
-
 router = APIRouter(
-    route_class=guarded(partner_key, ErrorShape(_refuse)),
+    route_class=guarded(partner_key),
     dependencies=[Security(PARTNER_KEY)],
     tags=["contacts"],
 )
@@ -84,7 +81,7 @@ async def create_user(request: Request, user: contacts.CreateContact) -> Any:
 
 
 @router.get("/users", summary="List all users", response_model=list[Contact], responses=_refusals())
-async def list_users(request: Request) -> Response:
+async def list_users(request: Request) -> Any:
     """All users, newest first."""
     query = contacts.ListContacts()
     return await whole_list(request, contacts.list_contacts, query)
@@ -127,7 +124,7 @@ async def list_calls(
     request: Request,
     user_id: Annotated[ContactId | None, Query()] = None,
     status_filter: CallStatus | None = None,
-) -> Response:
+) -> Any:
     """All calls, or those with one user or of one status, newest first."""
     query = calls.ListCalls(user_id=_as_stored(user_id), status=status_filter)
     return await whole_list(request, calls.list_calls, query)
@@ -179,7 +176,7 @@ async def list_tasks(
     request: Request,
     user_id: Annotated[ContactId | None, Query()] = None,
     status_filter: ContactTaskStatus | None = None,
-) -> Response:
+) -> Any:
     """All tasks, or those for one user or of one status, newest first."""
     query = contact_tasks.ListContactTasks(user_id=_as_stored(user_id), status=status_filter)
     return await whole_list(request, contact_tasks.list_contact_tasks, query)

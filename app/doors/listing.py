@@ -4,21 +4,19 @@ from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
-from fastapi import Request, Response
+from fastapi import Request
 from pydantic_core import to_json
+from starlette.types import ASGIApp
 
 from app.commands.action import Action
+from app.commands.handlers.task_rows import TaskQuery, find_tasks
 from app.commands.models import Json
-from app.database.requests import get_db, read
-from app.http.answers import ListResponse, Piece
-from app.http.guard import perform
-from app.models.caller import Caller
+from app.commands.perform import ask, perform
+from app.http.answers import Answer, ListResponse, Piece
 from app.models.page import ALL, Page
 from app.models.task import Task
-from app.models.task_list import NEWEST_FIRST, TaskFilter, TaskSort
-from app.services import Connection
-from app.services.task_lists import Slice
-from app.services.task_rows import fetch_rows
+from app.models.task_list import Rows, Slice
+from app.state import Exchange
 
 
 class Frame(NamedTuple):
@@ -35,26 +33,18 @@ Fetch = Callable[[Slice], Awaitable[Shown]]
 
 
 async def all_tasks(
-    request: Request,
-    show: Callable[[Task], Any],
-    filters: TaskFilter,
-    sort: TaskSort = NEWEST_FIRST,
-    frame: Frame = ARRAY,
-) -> Response:
+    request: Request, show: Callable[[Task], Any], query: TaskQuery, frame: Frame = ARRAY
+) -> ASGIApp:
     """The caller's tasks as the door shows them."""
-    caller: Caller = request.state.caller
 
     async def fetch(part: Slice) -> Shown:
-        question = partial(
-            fetch_rows, user_id=caller.user_id, filters=filters, sort=sort, part=part
-        )
-        rows = await read(request, question, reader=caller.user_id)
+        rows: Rows = await perform(request, find_tasks, query._replace(part=part))
         return [show(task) for task in rows.tasks], rows.rest
 
-    return await listing(fetch, Slice(), frame)
+    return await listing(fetch, query.part, frame)
 
 
-async def listing(fetch: Fetch, part: Slice, frame: Frame) -> Response:
+async def listing(fetch: Fetch, part: Slice, frame: Frame) -> ASGIApp:
     """All of a slice in one answer, of which one part is in memory.
 
     What goes wrong with the first part is still answered with a status of its own.
@@ -73,29 +63,29 @@ async def _shown(fetch: Fetch, part: Slice, frame: Frame, count: int = 0) -> Pie
     return Piece(text, partial(_shown, fetch, rest, frame, count))
 
 
-async def whole_list(request: Request, action: Action, query: Page) -> Response:
+async def whole_list(request: Request, action: Action, query: Page) -> ASGIApp:
     """All that the action finds, as an array."""
     everything = query.model_copy(update={"limit": ALL})
-    return _answer(_bare(request, await perform(request, action, everything), ARRAY.opening))
+    first = await perform(request, action, everything)
+    reader = Exchange.of(request.scope).caller.user_id
+    return _answer(_bare(partial(ask, request, action, everything, reader=reader), first, b"["))
 
 
-def _bare(request: Request, part: Json[Any], opening: bytes) -> Piece:
+_Ask = Callable[[Any], Awaitable[Json[Any]]]
+
+
+def _bare(fetch: _Ask, part: Json[Any], opening: bytes) -> Piece:
     """The entries, without the object that the action puts around them."""
     text = opening + part.entries
     if part.rest is None:
-        return Piece(text + ARRAY.closing(0), None)
-    return Piece(text, partial(_next_bare, request, part.rest))
+        return Piece(text + b"]", None)
+    return Piece(text, partial(_next_bare, fetch, part.rest))
 
 
-async def _next_bare(
-    request: Request, fetch: Callable[[Connection], Awaitable[Json[Any]]]
-) -> Piece:
-    async with get_db(request) as db:
-        part = await fetch(db)
-    return _bare(request, part, b"," if part.entries else b"")
+async def _next_bare(fetch: _Ask, rest: object) -> Piece:
+    part = await fetch(rest)
+    return _bare(fetch, part, b"," if part.entries else b"")
 
 
-def _answer(piece: Piece) -> Response:
-    if piece.rest is None:
-        return Response(piece.text, media_type="application/json")
-    return ListResponse(piece)
+def _answer(piece: Piece) -> ASGIApp:
+    return Answer(piece.text) if piece.rest is None else ListResponse(piece)

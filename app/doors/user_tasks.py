@@ -4,31 +4,20 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Path, Query, Request, Response, Security
+from fastapi import APIRouter, Depends, Path, Query, Request, Security
 from pydantic import BaseModel, Field, StringConstraints
-from starlette.convertors import StringConvertor, register_url_convertor
 
 from app.auth.people import USER_TOKEN, user_token
 from app.commands.handlers import tasks as actions
+from app.commands.handlers.task_rows import TaskQuery
+from app.commands.perform import perform
 from app.doors.listing import Frame, all_tasks
-from app.errors import VersionConflict
-from app.http.guard import ErrorShape, guarded, perform
+from app.http.guard import guarded
 from app.models.error import BODY_ERRORS, refusals
 from app.models.patch import Patch
 from app.models.task import Task
 from app.models.task_list import NEWEST_FIRST, CompletionFilter, TaskSort
 from app.models.text import STORABLE, VISIBLE
-
-_OTHERS = ("v1", "tasks", "user-api-keys")
-"""Paths of other doors, which are no user ids here."""
-_CODES = {401: "UNAUTHORIZED", 403: "FORBIDDEN", 404: "NOT_FOUND"}
-
-
-class _UserIdConvertor(StringConvertor):
-    regex = rf"(?!(?:{'|'.join(_OTHERS)})/)[^/]+"
-
-
-register_url_convertor("user_id", _UserIdConvertor())
 
 
 class UserTaskError(BaseModel):
@@ -38,25 +27,15 @@ class UserTaskError(BaseModel):
     code: Literal["VALIDATION_ERROR", "UNAUTHORIZED", "FORBIDDEN", "NOT_FOUND", "SERVER_ERROR"]
 
 
-def _refuse(status: int, sentence: str) -> dict[str, object]:
-    otherwise = "SERVER_ERROR" if status >= 500 else "VALIDATION_ERROR"
-    return {"detail": sentence, "code": _CODES.get(status, otherwise)}
-
-
 def _named_user(
-    _: Annotated[
-        str,
-        Path(alias="user_id", description=f"The token's subject; none of {', '.join(_OTHERS)}."),
-    ],
+    _: Annotated[str, Path(alias="user_id", description="The token's subject.")],
 ) -> None:
     """Documents the path's user, whom the credential reads."""
 
 
 router = APIRouter(
-    prefix="/api/{user_id:user_id}/tasks",
-    route_class=guarded(
-        user_token, ErrorShape(_refuse, invalid=400, foreign="The task is another user's")
-    ),
+    prefix="/api/{user_id}/tasks",
+    route_class=guarded(user_token),
     dependencies=[Security(USER_TOKEN), Depends(_named_user)],
     tags=["user tasks"],
 )
@@ -133,11 +112,10 @@ async def list_tasks(
     sort: Annotated[
         Literal["created", "title"], Query(description="Newest first, or from A to Z.")
     ] = "created",
-) -> Response:
+) -> Any:
     """All tasks of the user; pending are those that are not completed."""
-    actions.list_tasks.authorize(request.state.caller)
     filters = CompletionFilter(completed=None if status == "all" else status == "completed")
-    return await all_tasks(request, _show, filters, _SORTS[sort], _LIST)
+    return await all_tasks(request, _show, TaskQuery(filters, _SORTS[sort]), _LIST)
 
 
 @router.get("/{task_id}", summary="One task", responses=_answers(404))
@@ -152,28 +130,12 @@ async def update_task(request: Request, task_id: UUID, update: TaskUpdate) -> Us
     changes = update.model_dump(exclude_unset=True)
     completed = changes.pop("completed", None)
     if completed is False:
-        return _show(await _reopen(request, task_id, changes))
+        reopening = actions.ReopenTask(task_id=task_id, **changes)
+        return _show(await perform(request, actions.reopen_task, reopening))
     if completed:
         changes["status"] = "completed"
     payload = actions.UpdateTask(task_id=task_id, **changes)
     return _show(await perform(request, actions.update_task, payload))
-
-
-async def _reopen(request: Request, task_id: UUID, changes: dict[str, Any]) -> Task:
-    """What is to be written depends on what is stored; looks again when that has changed."""
-    while True:
-        task: Task = await perform(request, actions.get_task, actions.GetTask(task_id=task_id))
-        status = {"status": "pending"} if task.status == "completed" else {}
-        if not changes and not status:
-            return task
-        payload = actions.UpdateTask(
-            task_id=task_id, expected_version=task.version, **changes, **status
-        )
-        try:
-            task = await perform(request, actions.update_task, payload)
-        except VersionConflict:
-            continue
-        return task
 
 
 @router.patch("/{task_id}/complete", summary="Complete or reopen a task", responses=_answers(404))

@@ -1,32 +1,41 @@
-"""Where results and refusals become HTTP answers."""
+"""Where results and errors become HTTP answers."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import NamedTuple
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from typing import Any, NamedTuple
 
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from pydantic_core import to_json
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
-from starlette.responses import Response, StreamingResponse
-from starlette.types import Message, Scope, Send
+from starlette.responses import StreamingResponse
+from starlette.types import Message, Receive, Scope, Send
 
-from app.commands.models import timestamp
-from app.errors import LONGEST_NAME, MOST_NAMED, AppError, Fault
+from app.errors import LONGEST_NAME, MOST_NAMED, AppError, Fault, Forbidden, Foreign
 from app.logs import log_unexpected, note_cause
+from app.models.instant import timestamp
+from app.state import Exchange
 
-_JSON = (b"content-type", b"application/json")
+Header = tuple[bytes, bytes]
+
+_JSON: Header = (b"content-type", b"application/json")
 _CLIENT_LEFT = 499
 
 
-async def send_json(
-    send: Send, body: bytes, status: int = 200, *headers: tuple[bytes, bytes]
-) -> None:
-    """Sends a whole JSON answer."""
-    length = (b"content-length", b"%d" % len(body))
-    await send(
-        {"type": "http.response.start", "status": status, "headers": [length, _JSON, *headers]}
-    )
-    await send({"type": "http.response.body", "body": body})
+class Answer:
+    """A whole answer, sent in one piece; JSON unless it has no body."""
+
+    __slots__ = ("body", "headers", "status")
+
+    def __init__(self, body: bytes = b"", status: int = 200, *headers: Header) -> None:
+        self.body, self.status, self.headers = body, status, headers
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        headers = list(self.headers)
+        if self.body:
+            headers += ((b"content-length", b"%d" % len(self.body)), _JSON)
+        start = {"type": "http.response.start", "status": self.status, "headers": headers}
+        await send(start)
+        await send({"type": "http.response.body", "body": self.body})
 
 
 class Piece(NamedTuple):
@@ -69,36 +78,80 @@ def _body(text: bytes, *, more: bool = True) -> Message:
     return {"type": "http.response.body", "body": text, "more_body": more}
 
 
-def refusal(scope: Scope, error: Exception) -> Response:
-    """The answer to an exception; one that nobody expected is logged and told without details."""
+class ErrorShape(NamedTuple):
+    """How a door words its errors.
+
+    `body` makes the answer of a status, a sentence and, where the error has one, a stable code.
+    `invalid` is the status of a request that does not fit its declaration; None leaves those to
+    FastAPI's own shape and 422. `foreign` is the sentence of the 403 for what belongs to somebody
+    else; without it, that does not exist.
+    """
+
+    body: Callable[[int, str, str | None], dict[str, object]]
+    invalid: int | None = None
+    foreign: str | None = None
+
+
+def error_answer(exchange: Exchange, error: Exception, shape: ErrorShape | None = None) -> Answer:
+    """The answer to an exception, in the shape of the door that it left by.
+
+    What nobody expected is logged once, with its traceback, and told without details.
+    """
     match error:
         case AppError():
-            note_cause(scope, error)
-            return _error_response(error)
+            note_cause(exchange.log, error)
+            return _known(error, shape)
         case RequestValidationError():
-            return JSONResponse({"detail": _details(error)}, 422)
+            return _invalid(error, shape)
         case HTTPException():
-            return JSONResponse({"detail": error.detail}, error.status_code, error.headers)
+            sentence = str(error.detail)
+            body = shape.body(error.status_code, sentence, None) if shape else {"detail": sentence}
+            return _json(body, error.status_code, error.headers or {})
         case ClientDisconnect():
-            return Response(status_code=_CLIENT_LEFT)  # for the log: nobody will read it
-    log_unexpected(scope)
-    return _error_response(Fault())
+            return Answer(status=_CLIENT_LEFT)  # for the log: nobody will read it
+    log_unexpected(exchange.log)
+    return _known(Fault(), shape)
 
 
-def _error_response(error: AppError) -> Response:
-    body = error.body()
-    if isinstance(error, Fault):
-        body["timestamp"] = timestamp()
-    return JSONResponse(body, error.status, headers=error.headers)
+def _known(error: AppError, shape: ErrorShape | None) -> Answer:
+    if shape is not None and shape.foreign is not None and isinstance(error, Foreign):
+        error = Forbidden(shape.foreign)
+    if shape is not None:
+        body = shape.body(error.status, error.message, error.code)
+    else:
+        body = error.body()
+        if isinstance(error, Fault):
+            body["timestamp"] = timestamp()
+    return _json(body, error.status, error.headers)
 
 
-def _details(error: RequestValidationError) -> list[dict[str, object]]:
+def _invalid(error: RequestValidationError, shape: ErrorShape | None) -> Answer:
     """What is wrong and where; never what was sent."""
-    return [
-        {"type": detail["type"], "loc": [*map(_bounded, detail["loc"])], "msg": detail["msg"]}
-        for detail in error.errors()[:MOST_NAMED]
+    errors = error.errors()[:MOST_NAMED]
+    if shape is not None and shape.invalid is not None:
+        sentence = "; ".join(map(_complaint, errors))
+        return _json(shape.body(shape.invalid, sentence, None), shape.invalid)
+    details = [
+        {"type": one["type"], "loc": [*map(_bounded, one["loc"])], "msg": one["msg"]}
+        for one in errors
     ]
+    return _json({"detail": details}, 422)
 
 
 def _bounded(part: str | int) -> str | int:
     return part[:LONGEST_NAME] if isinstance(part, str) else part
+
+
+def _complaint(details: Mapping[str, Any]) -> str:
+    _, *place = details["loc"]
+    if not place or isinstance(place[0], int):
+        return str(details["msg"])  # about the body as a whole, or a position in its text
+    return f"{'.'.join(map(str, place))[:LONGEST_NAME]}: {details['msg']}"
+
+
+def _json(body: Mapping[str, object], status: int, headers: Mapping[str, str] = {}) -> Answer:
+    return Answer(to_json(body), status, *_encoded(headers.items()))
+
+
+def _encoded(headers: Iterable[tuple[str, str]]) -> list[Header]:
+    return [(name.lower().encode(), value.encode()) for name, value in headers]

@@ -6,9 +6,11 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.types import Message, Receive, Scope
 
-from app.http.request_log import _header
+from app.state import Exchange
 
 MAX_BODY_BYTES = 1024 * 1024
+OPEN_BODY_BYTES = 8 * 1024
+"""What anybody may send; with a credential it is MAX_BODY_BYTES."""
 BODY_SECONDS = 10.0
 
 
@@ -19,10 +21,10 @@ class LimitedBody:
     """
 
     def __init__(self, scope: Scope, receive: Receive, most_bytes: int = MAX_BODY_BYTES) -> None:
-        self._scope = scope
+        self._exchange = Exchange.of(scope)
         self._receive = receive
         self._most_bytes = most_bytes
-        declared = _header(scope, b"content-length") or b"0"
+        declared = dict(scope["headers"]).get(b"content-length", b"0")
         self._declared = int(declared) if declared.isdigit() else 0
         self._size = 0
         self._deadline: float | None = None
@@ -31,7 +33,7 @@ class LimitedBody:
     async def _next(self) -> Message:
         if self._declared > self._most_bytes:
             raise self._too_large()
-        received = self._scope.get("body_received")  # said by BoundedProtocol
+        received = self._exchange.body_received  # said by BoundedProtocol
         message = await (self._receive() if received else self._receive_in_time())
         self._size += len(message.get("body", b""))
         self._complete = not message.get("more_body", False)

@@ -1,14 +1,12 @@
 """Cross-origin rules by path."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from enum import Enum
 
-from fastapi.responses import JSONResponse
 from starlette.datastructures import Headers
 from starlette.middleware.cors import CORSMiddleware
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
-
-from app.http.request_log import _header
 
 # What a web client may read of how its user stands with a rate limit.
 _STANDING = (
@@ -17,17 +15,22 @@ _STANDING = (
 )
 
 
+class CrossOrigin(Enum):
+    """What pages of another origin may do: the methods, the headers, what they may read."""
+
+    COMMANDS = ("GET, POST, PATCH, DELETE, OPTIONS", "X-Service-Key, Content-Type", ())
+    WEB_CLIENTS = (
+        "GET, POST, PATCH, DELETE, OPTIONS, PUT",
+        "X-Service-Key, Content-Type, Authorization",
+        _STANDING,
+    )
+
+
 class _ExactCORS(CORSMiddleware):
     """Allows exactly the listed headers, and refuses in JSON like everything else here."""
 
-    def __init__(
-        self,
-        app: ASGIApp,
-        origins: Sequence[str],
-        methods: str,
-        headers: str,
-        exposed: Sequence[str] = (),
-    ) -> None:
+    def __init__(self, app: ASGIApp, origins: Sequence[str], rule: CrossOrigin) -> None:
+        methods, headers, exposed = rule.value
         super().__init__(
             app,
             allow_origins=origins,
@@ -42,27 +45,39 @@ class _ExactCORS(CORSMiddleware):
         response = super().preflight_response(request_headers)
         if response.status_code == 200:
             return response
-        refusal = JSONResponse({"detail": bytes(response.body).decode()}, response.status_code)
+        answer = JSONResponse({"detail": bytes(response.body).decode()}, response.status_code)
         for name in ("Vary", "Access-Control-Allow-Origin"):
             if name in response.headers:
-                refusal.headers[name] = response.headers[name]
-        return refusal
+                answer.headers[name] = response.headers[name]
+        return answer
 
 
 class CORS:
-    """Cross-origin rules by path; requests without an Origin pass untouched."""
+    """Applies the rule of the longest path above the request's, else that of commands.
 
-    def __init__(self, app: ASGIApp, origins: Sequence[str]) -> None:
+    Requests without an Origin pass untouched.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        origins: Sequence[str],
+        rules: Mapping[Iterable[str], CrossOrigin],
+    ) -> None:
         self.app = app
-        methods, headers = "GET, POST, PATCH, DELETE, OPTIONS", "X-Service-Key, Content-Type"
-        self._commands = _ExactCORS(app, origins, methods, headers)
-        methods, headers = f"{methods}, PUT", f"{headers}, Authorization"
-        self._doors = _ExactCORS(app, origins, methods, headers, _STANDING)
+        made = {rule: _ExactCORS(app, origins, rule) for rule in CrossOrigin}
+        self._otherwise = made[CrossOrigin.COMMANDS]
+        below = [(f"{path}/", made[rule]) for paths, rule in rules.items() for path in paths]
+        self._rules = sorted(below, key=lambda one: len(one[0]), reverse=True)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or _header(scope, b"origin") is None:
-            await self.app(scope, receive, send)
-        elif scope["path"].startswith("/api/"):
-            await self._doors(scope, receive, send)
+        if scope["type"] == "http" and any(name == b"origin" for name, _ in scope["headers"]):
+            await self._rule(f"{scope['path']}/")(scope, receive, send)
         else:
-            await self._commands(scope, receive, send)
+            await self.app(scope, receive, send)
+
+    def _rule(self, path: str) -> _ExactCORS:
+        for above, rule in self._rules:
+            if path.startswith(above):
+                return rule
+        return self._otherwise

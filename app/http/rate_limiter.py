@@ -13,7 +13,7 @@ from limits.aio.strategies import MovingWindowRateLimiter
 from limits.errors import StorageError
 
 from app.config import Settings
-from app.http.rate_limits import Limit, Standing, standard_headers
+from app.http.rate_limits import Limit, Limiter, Standing, standard_headers
 from app.logs import logger
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def execute_limit(settings: Settings) -> Limit | None:
     return Limit("commands", parse(settings.execute_rate_limit), standard_headers)
 
 
-class RateLimiter:
+class RateLimiter(Limiter):
     """Counts requests. Making one needs no reachable Redis."""
 
     def __init__(self, settings: Settings) -> None:

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING
 from starlette.types import Scope
 
 from app.errors import TooManyRequests
+from app.state import Exchange, resources_of
 
 if TYPE_CHECKING:
     from limits import RateLimitItem
 
-    from app.http.rate_limiter import RateLimiter
 
 _LONGEST_HOST = 255
 
@@ -77,16 +77,24 @@ def _holder(given: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:
     return given.ipv4_mapped or IPv6Address(int(given) >> 64 << 64)
 
 
+class Limiter:
+    """What counts requests; `app.http.rate_limiter` has the one there is."""
+
+    async def hit(self, limit: Limit, subject: str) -> Standing | None:
+        """Counts one request; None where that cannot be done now."""
+        raise NotImplementedError
+
+
 async def count(scope: Scope, limit: Limit, subject: str) -> None:
     """Counts the request for this subject; TooManyRequests where it is one too many.
 
     The answer, whatever it will be, says how the subject stands.
     """
-    limiter: RateLimiter = scope["app"].state.limiter
-    standing = await limiter.hit(limit, subject)
+    exchange = Exchange.of(scope)
+    standing = await resources_of(scope)[Limiter].hit(limit, subject)
     if standing is None:
         return
     for name, value in limit.headers(limit, standing).items():
-        scope["answer_headers"][name.lower().encode()] = value.encode()
+        exchange.headers[name.lower().encode()] = value.encode()
     if not standing.allowed:
         raise TooManyRequests(standing.seconds)

@@ -3,17 +3,13 @@
 import re
 from random import getrandbits
 from time import perf_counter
-from typing import Any
 
-from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.commands.registry import ACTION_HANDLERS
 from app.http.refusals import Refusals
 from app.logs import logger
 from app.metrics import record_request
-
-MAX_PARAMETERS = 100
+from app.state import Exchange
 
 # The pages bring all they need; whatever they ask of another host is not loaded.
 _PAGES = frozenset({"/docs", "/docs/oauth2-redirect", "/redoc"})
@@ -42,9 +38,7 @@ def _sane_id(headers: dict[bytes, bytes], name: bytes) -> bytes | None:
 class RequestLog:
     """Gives every request an id, every answer that id, and the log one line about both.
 
-    A wave of 503s is summed up.
-    Whoever handles the request adds what it knows to `scope["log"]`, and what the answer has to
-    say, whatever it is, to `scope["answer_headers"]`.
+    A wave of 503s is summed up. Whoever handles the request adds what it knows to its Exchange.
     """
 
     def __init__(self, app: ASGIApp, *, secure: bool) -> None:
@@ -60,8 +54,11 @@ class RequestLog:
         started = perf_counter()
         headers = dict(scope["headers"])
         request_id = _sane_id(headers, b"x-request-id") or b"%032x" % getrandbits(128)
-        entry: dict[str, Any] = {"request_id": request_id.decode()}
-        answer_headers = {b"x-request-id": request_id, **self._headers}
+        exchange = Exchange.of(scope)
+        entry, answer_headers = exchange.log, exchange.headers
+        entry["request_id"] = request_id.decode()
+        answer_headers[b"x-request-id"] = request_id
+        answer_headers.update(self._headers)
         if trace_id := _sane_id(headers, b"x-trace-id"):
             entry["trace_id"] = trace_id.decode()
             answer_headers[b"x-trace-id"] = trace_id
@@ -72,7 +69,6 @@ class RequestLog:
         entry["method"], entry["path"] = scope["method"], scope["path"]
         if scope["method"] == "HEAD":
             scope = {**scope, "method": "GET"}  # and the server leaves the body out
-        scope["log"], scope["answer_headers"] = entry, answer_headers
 
         async def send_identified(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -85,28 +81,9 @@ class RequestLog:
         finally:
             seconds = perf_counter() - started
             entry["duration_ms"] = round(seconds * 1000, 2)
-            label, status = _label(scope), entry.get("status", 0)
+            status = entry.get("status", 0)
             if status == 503:
-                self._refusals.note(entry, label)
+                self._refusals.note(entry, exchange.label)
             else:
                 self._logger.info("request", **entry)
-            record_request(label, status, seconds)
-
-
-def _label(scope: Scope) -> str:
-    """The registered action, else the route: nothing that a caller could make up."""
-    if (action := scope["log"].get("action")) is not None:
-        return action if action in ACTION_HANDLERS else "unknown"
-    return getattr(scope.get("route"), "path", "unmatched")
-
-
-class QueryLimit:
-    """Refuses a query that would take long to take apart, before anybody does."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self.app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and scope["query_string"].count(b"&") >= MAX_PARAMETERS:
-            raise HTTPException(414, f"The query has more than {MAX_PARAMETERS} parameters")
-        await self.app(scope, receive, send)
+            record_request(exchange.label, status, seconds)

@@ -1,15 +1,16 @@
 """Error answers as the OpenAPI document describes them."""
 
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 
 class Error(BaseModel):
     """Why the request was refused."""
 
     detail: str
+    code: Annotated[str, Field(description="A stable word for it, where there is one.")] = ""
 
 
 class FieldError(BaseModel):
@@ -45,6 +46,7 @@ class FaultError(BaseModel):
     """The service's own fault: nothing about it but the request id, in X-Request-ID, is told."""
 
     detail: str
+    code: str
     success: bool
     data: None
     error: str

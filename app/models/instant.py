@@ -11,6 +11,11 @@ _ISO_DATE = re.compile(r"\d{4}-\d\d-\d\d")
 _FIRST_YEAR, _LAST_YEAR = 1900, 9998
 
 
+def timestamp() -> str:
+    """The present instant as answers carry it."""
+    return datetime.now(UTC).isoformat().replace("+00:00", "Z")
+
+
 def _iso_text(value: object) -> object:
     """Refuses numbers and digit strings, which would silently pass as Unix seconds."""
     if isinstance(value, datetime) or (isinstance(value, str) and _ISO_DATE.match(value)):

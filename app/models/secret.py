@@ -1,7 +1,7 @@
 """Secrets that users keep here: their API keys for other services."""
 
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 from typing import Annotated, Literal, NamedTuple
 
@@ -60,5 +60,24 @@ class Verdict(NamedTuple):
     message: str
 
 
-Check = Callable[[str], Awaitable[Verdict]]
-"""Asks a provider about a secret."""
+class Providers:
+    """Asks the providers, each by a function of its own, whether a secret is good."""
+
+    def __init__(self, checks: Mapping[Provider, Callable[[str], Awaitable[Verdict]]]) -> None:
+        self._checks = checks
+
+    async def check(self, provider: Provider, secret: str) -> Verdict:
+        """What this one says of the secret."""
+        return await self._checks[provider](secret)
+
+
+class SecretCipher:
+    """What encrypts secrets; `app.database.encryption` has the one there is."""
+
+    def encrypt(self, text: str) -> bytes:
+        """What may be stored."""
+        raise NotImplementedError
+
+    def decrypt(self, encrypted: bytes) -> str | None:
+        """The text; None where it cannot be read any more."""
+        raise NotImplementedError

@@ -9,6 +9,7 @@ from uuid import UUID
 from pydantic import BaseModel, Field, StringConstraints, TypeAdapter, ValidationError
 
 from app.models.instant import Instant
+from app.models.page import ALL
 from app.models.task import Priority, Status, Tag, Task
 from app.models.text import STORABLE, VISIBLE
 
@@ -98,3 +99,40 @@ class TaskList(BaseModel):
         str | None,
         Field(description="For the next page; null on the last. Only where there are pages."),
     ] = None
+
+
+PAGE_SIZE = 250
+"""Tasks that are fetched at once: about 75 kB, so that none keeps the worker long."""
+
+
+class Slice(NamedTuple):
+    """Which part of a list: so many tasks after a position, or after so many others."""
+
+    size: int = ALL
+    after: Position | None = None
+    offset: int = 0
+
+    @property
+    def at_once(self) -> int:
+        """How many of them are fetched at once, unless they are too long."""
+        return min(self.size, PAGE_SIZE)
+
+    def without(self, fetched: int, last: Position | None) -> "Slice | None":
+        """What is left after so many tasks, of which this was the last; None where nothing is."""
+        left = self.size - fetched
+        return Slice(left, last) if last and left else None
+
+
+class Rows(NamedTuple):
+    """A slice's first tasks, as many as are fetched at once, and what is left of it."""
+
+    tasks: list[Task]
+    rest: Slice | None
+
+
+class CategorizedRows(NamedTuple):
+    """The same, with the ids of the categories that each is in."""
+
+    tasks: list[Task]
+    category_ids: list[list[UUID]]
+    rest: Slice | None

@@ -7,12 +7,15 @@ from fcntl import ioctl
 from os import urandom
 from sys import byteorder
 from termios import TIOCOUTQ
-from typing import Any
+from typing import cast
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
 from starlette.exceptions import HTTPException
+from starlette.types import Scope
 from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+
+from app.state import Exchange
 
 MAX_HEAD_BYTES = 64 * 1024
 MAX_FIELDS = 256
@@ -218,8 +221,7 @@ class BoundedProtocol(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         """The body is complete; whoever reads it need not watch the time."""
         self._in_message, self._kept_bytes = False, 0
-        scope: Any = self.scope
-        scope["body_received"] = True
+        Exchange.of(cast(Scope, self.scope)).body_received = True
         if self.expect_100_continue and self.cycle is not None:
             self.cycle.default_headers = self.server_state.default_headers
         super().on_message_complete()

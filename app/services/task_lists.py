@@ -11,33 +11,12 @@ from typing import Any, NamedTuple
 
 from asyncpg import Record
 
-from app.models.page import ALL
-from app.models.task_list import NEWEST_FIRST, Position, TaskFilter, TaskSort
+from app.models.task_list import NEWEST_FIRST, Position, Slice, TaskFilter, TaskSort
 from app.services import Connection
 from app.services.pages import BRIEF_BYTES, PAGE_BYTES, cut
 
-PAGE_SIZE = 250
-"""Tasks that are fetched at once: about 75 kB, so that none keeps the worker long."""
 SEARCHED_CHARACTERS = 2000
 """How far into a description a search looks: further, each of many long ones would take ms."""
-
-
-class Slice(NamedTuple):
-    """Which part of a list: so many tasks after a position, or after so many others."""
-
-    size: int = ALL
-    after: Position | None = None
-    offset: int = 0
-
-    @property
-    def at_once(self) -> int:
-        """How many of them are fetched at once, unless they are too long."""
-        return min(self.size, PAGE_SIZE)
-
-    def without(self, fetched: int, last: Position | None) -> "Slice | None":
-        """What is left after so many tasks, of which this was the last; None where nothing is."""
-        left = self.size - fetched
-        return Slice(left, last) if last and left else None
 
 
 class Page(NamedTuple):

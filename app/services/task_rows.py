@@ -2,34 +2,16 @@
 
 from collections.abc import Callable
 from functools import cache
-from typing import NamedTuple
-from uuid import UUID
 
 from asyncpg import Record
 
 from app.models.category import MOST_OF_A_TASK
 from app.models.task import Task
-from app.models.task_list import Position, TaskFilter, TaskSort
+from app.models.task_list import CategorizedRows, Position, Rows, Slice, TaskFilter, TaskSort
 from app.services import Connection
 from app.services.pages import BRIEF_BYTES, PAGE_BYTES, cut
-from app.services.task_lists import TEXT_SIZE, Request, Shape, Slice, selection
+from app.services.task_lists import TEXT_SIZE, Request, Shape, selection
 from app.services.tasks import COLUMNS
-
-
-class Rows(NamedTuple):
-    """A slice's first tasks, as many as are fetched at once, and what is left of it."""
-
-    tasks: list[Task]
-    rest: Slice | None
-
-
-class CategorizedRows(NamedTuple):
-    """The same, with the ids of the categories that each is in."""
-
-    tasks: list[Task]
-    category_ids: list[list[UUID]]
-    rest: Slice | None
-
 
 # Tags are null only where the task is not brief. What is compressed is longer than it looks.
 _BRIEF = f"""id, user_id, title,

@@ -73,24 +73,32 @@ async def fetch_task(db: Connection, task_id: UUID, owner: str | None) -> Task:
     return await _task(db, await db.fetchrow(_FETCH, task_id, owner), task_id, owner)
 
 
-_UPDATE = f"""
+def _update(status: str, completed_at: str, condition: str) -> str:
+    return f"""
 WITH written AS (
     UPDATE tasks SET
         title = CASE WHEN 'title' = ANY ($3) THEN $4 ELSE title END,
         description = CASE WHEN 'description' = ANY ($3) THEN $5 ELSE description END,
-        status = CASE WHEN 'status' = ANY ($3) THEN $6::text ELSE status END,
+        status = {status},
         priority = CASE WHEN 'priority' = ANY ($3) THEN $7 ELSE priority END,
         due_date = CASE WHEN 'due_date' = ANY ($3) THEN $8 ELSE due_date END,
         tags = CASE WHEN 'tags' = ANY ($3) THEN $9 ELSE tags END,
-        completed_at = CASE WHEN 'status' = ANY ($3)
-            THEN {_COMPLETED_AT.format(status="$6::text")} ELSE completed_at END,
+        completed_at = {completed_at},
         updated_at = now(),
         version = version + 1
-    WHERE {_OWNED} AND ($10::int IS NULL OR version = $10)
+    WHERE {_OWNED} AND {condition}
     RETURNING {COLUMNS}
 ), {recorded("task", "updated", "$3::text[]")}
 SELECT {COLUMNS} FROM written
 """  # noqa: S608
+
+
+_UPDATE = _update(
+    "CASE WHEN 'status' = ANY ($3) THEN $6::text ELSE status END",
+    f"CASE WHEN 'status' = ANY ($3) THEN {_COMPLETED_AT.format(status='$6::text')} "
+    "ELSE completed_at END",
+    "($10::int IS NULL OR version = $10)",
+)
 
 
 async def update_task(
@@ -122,6 +130,23 @@ def _assignments(changes: TaskChanges) -> Sequence[Any]:
         changes.due_date,
         changes.tags,
     )
+
+
+_REOPEN = _update(
+    "CASE WHEN status = 'completed' THEN $6::text ELSE status END",
+    "NULL",
+    # Where nothing else is to be written, an open task is not.
+    "(status = 'completed' OR $3::text[] <> '{status}')",
+)
+
+
+async def reopen_task(
+    db: Connection, task_id: UUID, owner: str | None, changes: TaskChanges
+) -> Task:
+    """Makes a completed task pending, and overwrites the fields that are set in `changes`."""
+    changes = changes.model_copy(update={"status": "pending"})
+    row = await db.fetchrow(_REOPEN, task_id, owner, *_assignments(changes))
+    return await fetch_task(db, task_id, owner) if row is None else Task.model_construct(**row)
 
 
 _TOGGLED = "CASE WHEN status = 'completed' THEN 'pending' ELSE 'completed' END"

@@ -228,7 +228,8 @@ async def test_unusable_key_is_401_without_asking_the_database(
 ) -> None:
     app = create_app(settings)
     async with opened(settings) as (service_keys, database):
-        app.state.service_keys, app.state.database = service_keys, database
+        app.state.resources.add(service_keys)
+        app.state.resources.add(database)
         async with AsyncClient(transport=ASGITransport(app), base_url="http://test") as client:
             for headers in ([], [(b"X-Service-Key", key)]):
                 answer = await client.post("/execute", content=b"{broken", headers=headers)

@@ -35,7 +35,10 @@ async def test_category_is_created_assigned_shown_removed_and_deleted(
 async def test_taken_name_is_409(execute: Execute) -> None:
     await execute("create-category", name="Litter")
     answer = await execute("create-category", name="Litter")
-    assert (answer.status_code, answer.json()) == (409, {"detail": "Category name already exists"})
+    assert (answer.status_code, answer.json()) == (
+        409,
+        {"detail": "Category name already exists", "code": "taken"},
+    )
     assert (await execute("create-category", user_id="another", name="Litter")).status_code == 200
 
 
@@ -85,7 +88,8 @@ async def test_key_that_enforces_ownership_cannot_tell_foreign_from_missing(
     for category_id in (foreign["id"], str(MISSING_ID)):
         answer = await ask(category_id)
         assert answer.status_code == 404
-        assert answer.json() == {"detail": f"Category not found: {category_id}"}
+        sentence = f"Category not found: {category_id}"
+        assert answer.json() == {"detail": sentence, "code": "not_found"}
 
 
 async def test_scopes_of_categories_are_their_own(client: AsyncClient, db: Connection) -> None:

@@ -123,7 +123,10 @@ async def test_action_is_looked_up_before_scope_and_payload(send_with: Send) -> 
 
 async def test_scope_is_checked_before_the_payload(send_with: Send) -> None:
     answer = await send_with({"scopes": ["tasks:read"]}, "create-task")
-    assert (answer.status_code, answer.json()) == (403, {"detail": "Missing scope: tasks:write"})
+    assert (answer.status_code, answer.json()) == (
+        403,
+        {"detail": "Missing scope: tasks:write", "code": "forbidden"},
+    )
 
 
 async def test_payload_is_checked_before_the_task(execute: Execute) -> None:
@@ -135,7 +138,7 @@ async def test_payload_is_checked_before_the_task(execute: Execute) -> None:
 async def test_missing_task_is_404(execute: Execute, action: str) -> None:
     answer = await execute(action, task_id=str(MISSING_ID), title="t")
     assert answer.status_code == 404
-    assert answer.json() == {"detail": f"Task not found: {MISSING_ID}"}
+    assert answer.json() == {"detail": f"Task not found: {MISSING_ID}", "code": "not_found"}
 
 
 @each_with_id
@@ -215,7 +218,8 @@ async def test_only_a_key_that_enforces_ownership_hides_foreign_tasks(
     task_id = str((await make_task(user_id=owner)).id)
     answer = await send_with({"enforce_ownership": enforced}, action, task_id=task_id, title="t")
     assert answer.status_code == status
-    assert status == 200 or answer.json() == {"detail": f"Task not found: {task_id}"}
+    hidden = {"detail": f"Task not found: {task_id}", "code": "not_found"}
+    assert status == 200 or answer.json() == hidden
 
 
 @pytest.mark.parametrize(

@@ -117,7 +117,7 @@ def test_handlers_contain_no_sql(path: Path) -> None:
 def assert_fault(answer: Response, status: int) -> None:
     body = answer.json()
     assert answer.status_code == status, body
-    assert set(body) == {"detail", "success", "data", "error", "timestamp"}
+    assert set(body) == {"detail", "code", "success", "data", "error", "timestamp"}
     assert (body["success"], body["data"], body["error"]) == (False, None, body["detail"])
     assert datetime.now(UTC) - datetime.fromisoformat(body["timestamp"]) < timedelta(minutes=1)
 

@@ -60,7 +60,8 @@ async def test_another_content_under_the_same_key_is_refused(
     await send(client, CREATE)
     refused = await send(client, other)
     assert refused.status_code == 422
-    assert refused.json() == {"detail": "The idempotency key was used for another command"}
+    sentence = "The idempotency key was used for another command"
+    assert refused.json() == {"detail": sentence, "code": "idempotency_key_reused"}
     assert await db.fetchval("SELECT count(*) FROM tasks") == 1
 
 

@@ -7,11 +7,16 @@ from fastapi import FastAPI
 from httpx import AsyncClient, Response
 
 from app.auth.service_keys import ServiceKeys
+from app.config import Settings
+from app.database import Database
 from app.services import Connection
 from tests.conftest import ADMIN_HEADERS, MISSING_ID, TaskFactory
 
 SECRET_TITLE = "Somebody else's business"
-REFUSED = {"detail": "The first answer may show what this key must not see"}
+REFUSED = {
+    "detail": "The first answer may show what this key must not see",
+    "code": "forbidden",
+}
 
 
 async def mint(client: AsyncClient, **limits: Any) -> str:
@@ -24,7 +29,8 @@ async def mint(client: AsyncClient, **limits: Any) -> str:
 async def limit(app: FastAPI, db: Connection, change: str) -> None:
     """Takes from the key what it was allowed, and a second later that is known."""
     await db.execute(f"UPDATE service_api_keys SET {change}")
-    app.state.service_keys = ServiceKeys(app.state.database, app.state.settings)
+    resources = app.state.resources
+    resources.add(ServiceKeys(resources[Database], resources[Settings]))
 
 
 async def send(client: AsyncClient, key: str, action: str, **payload: Any) -> Response:
@@ -66,7 +72,10 @@ async def test_key_that_lost_the_scope_is_shown_no_answer_from_before(
     assert (await send(client, key, "create-task", title=SECRET_TITLE)).status_code == 200
     await limit(app, db, "scopes = '{tasks:read}'")
     again = await send(client, key, "create-task", title=SECRET_TITLE)
-    assert (again.status_code, again.json()) == (403, {"detail": "Missing scope: tasks:write"})
+    assert (again.status_code, again.json()) == (
+        403,
+        {"detail": "Missing scope: tasks:write", "code": "forbidden"},
+    )
 
 
 @pytest.mark.parametrize("now", [True, False])

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 import app.config.doubts
 from app.config import Settings
 from app.config.doubts import warn_of_doubts
-from tests.log_lines import lines_of
+from tests.support.log_lines import lines_of
 
 URL = "postgresql://u:p@h:5432/tasks"
 PRODUCTION = {

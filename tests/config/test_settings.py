@@ -6,15 +6,11 @@ import pytest
 from asyncpg import connect_utils
 from pydantic import ValidationError
 
-from app.config import (
-    DEVELOPMENT_ADMIN_KEY,
-    DEVELOPMENT_VALUES,
-    Settings,
-    load_settings,
-)
+from app.config import DEVELOPMENT_ADMIN_KEY, Settings, load_settings
 from app.config.database_url import normalize_database_url
+from app.doors import development_values, open_doors
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 ADMIN = "5f0c4c1d9be84a7fa3e1"
 SECRET = "d41d8cd98f00b204e9800998ecf8427e"
 URL = "postgresql://u:p@h/d"
@@ -304,13 +300,14 @@ def test_workers_that_count_rate_limits_apart_are_noticed(
 
 
 def test_accounts_door_is_open_exactly_when_its_secret_is_set() -> None:
-    assert Settings(database_url=URL).doors == ["commands"]
-    assert Settings(database_url=URL, jwt_secret=SECRET).doors == ["commands", "accounts"]
+    opened = [door.name for door in open_doors(Settings(database_url=URL, jwt_secret=SECRET))]
+    assert opened == ["commands", "admin", "accounts"]
+    assert "accounts" not in [door.name for door in open_doors(Settings(database_url=URL))]
 
 
 def test_placeholder_of_a_door_is_refused_outside_development() -> None:
     with pytest.raises(ValidationError, match="JWT_SECRET"):
-        production(jwt_secret=DEVELOPMENT_VALUES["JWT_SECRET"])
+        production(jwt_secret=development_values()["JWT_SECRET"])
 
 
 def test_password_of_the_mail_server_is_not_ours_to_judge() -> None:

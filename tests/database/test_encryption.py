@@ -4,8 +4,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from app.config import DEVELOPMENT_VALUES, Settings
+from app.config import Settings
 from app.database.encryption import Cipher
+from app.doors import development_values
 
 OLD, NEW = Fernet.generate_key().decode(), Fernet.generate_key().decode()
 
@@ -40,7 +41,7 @@ def test_a_setting_that_is_no_list_of_keys_is_refused_in_one_line(value: str) ->
 
 
 def test_the_development_key_is_a_key_and_a_placeholder() -> None:
-    development = DEVELOPMENT_VALUES["ENCRYPTION_KEY"]
+    development = development_values()["ENCRYPTION_KEY"]
     assert Cipher(development).encrypt("secret")
     with pytest.raises(ValidationError, match="ENCRYPTION_KEY must be a real secret"):
         Settings(

@@ -128,7 +128,7 @@ async def test_migrating_again_changes_nothing(empty_url: str) -> None:
 
 async def test_two_upgrades_at_the_same_time_both_succeed(empty_url: str) -> None:
     program = f"from app.database.migrations import upgrade; upgrade({empty_url!r})"
-    folder = Path(__file__).parent.parent
+    folder = Path(__file__).parents[2]
     upgrades = [
         await asyncio.create_subprocess_exec(
             sys.executable, "-c", program, cwd=folder, stderr=subprocess.PIPE

@@ -16,7 +16,7 @@ import psutil
 import pytest
 from cryptography.fernet import Fernet
 
-from app.config import DEVELOPMENT_VALUES
+from app.doors import development_values
 from tests.conftest import Figure, _execute, _named
 from tests.deployment.dockerfile import Build, exec_form, stages
 from tests.support.service import ROOT, environment, running
@@ -26,7 +26,7 @@ BASE, MOST = 125, 200
 
 ADMIN_KEY = "b7e1c0ffee5f4d6a9c2e"
 SECRETS = {"ADMIN_API_KEY": ADMIN_KEY, "API_KEY_SECRET": "d41d8cd98f00b204e980"}
-DOORS = {name: uuid4().hex for name in DEVELOPMENT_VALUES} | {
+DOORS = {name: uuid4().hex for name in development_values()} | {
     "ENCRYPTION_KEY": Fernet.generate_key().decode()
 }
 _SEAL = 'mount --make-rprivate / && mount -o remount,bind,ro / && exec "$@"'

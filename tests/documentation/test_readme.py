@@ -138,7 +138,7 @@ def test_every_command_of_the_document_answers_as_printed(service: str) -> None:
     )
     assert deleted == {"success": True, "deleted_id": task_id}
     again = execute(service, "delete-task", task_id=task_id)
-    assert again == (404, {"detail": f"Task not found: {task_id}"})
+    assert again == (404, {"detail": f"Task not found: {task_id}", "code": "not_found"})
 
 
 def test_every_error_of_the_document_answers_as_printed(service: str) -> None:

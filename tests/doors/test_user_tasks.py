@@ -10,13 +10,13 @@ import jwt
 import pytest
 from httpx import AsyncClient, Response
 
-from app.config import DEVELOPMENT_VALUES
+from app.doors import development_values
 from app.services import Connection
 from tests.conftest import MISSING_ID, Execute, TaskFactory
 from tests.services.test_task_lists import fill
 from tests.support.accounts import serving
 
-SECRET = DEVELOPMENT_VALUES["BETTER_AUTH_SECRET"]
+SECRET = development_values()["BETTER_AUTH_SECRET"]
 MEMBERS = ["id", "user_id", "title", "description", "completed", "created_at", "updated_at"]
 
 Ask = Callable[..., Awaitable[Response]]

@@ -8,8 +8,9 @@ import pytest
 from fastapi import FastAPI
 
 from app.commands.registry import ACTION_HANDLERS
+from app.services import Connection
 from tests.conftest import ADMIN_HEADERS, MISSING_ID, SERVICE_HEADERS, Figure
-from tests.support.accounts import bearer
+from tests.support.accounts import bearer, token_headers
 from tests.support.contacts import HEADERS as PARTNER_HEADERS
 from tests.support.people import acting_for
 
@@ -26,7 +27,7 @@ CREDENTIALS = (
     *(
         ("/execute", SERVICE_HEADERS),
         ("/admin", ADMIN_HEADERS),
-        ("/api/v1/tasks", bearer(MISSING_ID)),
+        ("/api/v1/tasks", token_headers(MISSING_ID)),
     ),
     *(("/api/tasks", acting_for("user_123")), ("/users", PARTNER_HEADERS)),
 )
@@ -39,6 +40,11 @@ class Handled(NamedTuple):
     status: int
     size: int
     milliseconds: float
+
+
+@pytest.fixture(autouse=True)
+async def _account(db: Connection) -> None:
+    await bearer(db, MISSING_ID)
 
 
 async def handle(

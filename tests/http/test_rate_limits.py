@@ -114,7 +114,7 @@ async def test_every_answer_tells_how_the_key_stands(database_url: str) -> None:
     ]
     assert [int(standing[1]) for standing in standings if standing] == [1, 0, 0]
     assert all(59 <= int(standing[2]) <= 60 for standing in standings if standing)
-    assert answers[2].json() == {"detail": "Too many requests"}
+    assert answers[2].json() == {"detail": "Too many requests", "code": "too_many_requests"}
     assert 59 <= int(answers[2].headers["retry-after"]) <= 60
     assert "retry-after" not in answers[1].headers
 

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from starlette.requests import Request
 
 from app.http.strict_json import MAX_DEPTH, MAX_VALUES, parse_json
+from app.services import Connection
 from tests.conftest import ADMIN_HEADERS, MISSING_ID, SERVICE_HEADERS, Execute
 from tests.support.accounts import bearer
 from tests.support.people import acting_for
@@ -114,7 +115,7 @@ async def test_a_body_is_parsed_once(client: AsyncClient, monkeypatch: pytest.Mo
 
 
 async def test_an_answer_names_twenty_mistakes_at_most(
-    client: AsyncClient, execute: Execute
+    client: AsyncClient, db: Connection, execute: Execute
 ) -> None:
     tags = {"title": "Feed cat", "tags": [1] * 100}
     answer = await execute("create-task", **tags)
@@ -122,7 +123,7 @@ async def test_an_answer_names_twenty_mistakes_at_most(
     answer = await client.post("/api/tasks", json=tags, headers=acting_for("user_123"))
     assert (answer.status_code, len(answer.json()["detail"])) == (422, 20)
     unknown = "&".join(f"unknown{number}" for number in range(30))
-    answer = await client.get(f"/api/v1/tasks?{unknown}", headers=bearer(MISSING_ID))
+    answer = await client.get(f"/api/v1/tasks?{unknown}", headers=await bearer(db, MISSING_ID))
     assert (answer.status_code, answer.json()["detail"].count("unknown")) == (400, 20)
 
 

@@ -9,9 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.models.task import TaskFields
-from app.models.task_list import TaskFilter
+from app.models.task_list import PAGE_SIZE, Slice, TaskFilter
 from app.services import Connection, task_lists, tasks
-from app.services.task_lists import PAGE_SIZE, Slice
 from tests.conftest import TaskFactory
 from tests.services.test_tasks import field_sets, listed, titles, with_db
 

@@ -11,9 +11,8 @@ from hypothesis import strategies as st
 
 from app.errors import NotFound
 from app.models.task import Task, TaskChanges, TaskFields
-from app.models.task_list import TaskFilter
+from app.models.task_list import Slice, TaskFilter
 from app.services import Connection, task_lists, tasks
-from app.services.task_lists import Slice
 from tests.conftest import MISSING_ID, TaskFactory
 
 with_db = hypothesis_settings(

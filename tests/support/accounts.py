@@ -9,15 +9,19 @@ import jwt
 from httpx import AsyncClient, Response
 
 from app.auth import tokens
-from app.config import DEVELOPMENT_VALUES
+from app.doors import development_values
 from app.services import Connection
 from tests.conftest import OPEN_DOORS, talking_to
 
-SECRET = DEVELOPMENT_VALUES["JWT_SECRET"]
+SECRET = development_values()["JWT_SECRET"]
 EMAIL, PASSWORD = "whiskers@example.com", "Salmon-at-7"
 NEW = {"email": EMAIL, "password": PASSWORD, "full_name": "Whiskers"}
 WRONG = {"detail": "Invalid email or password"}
-LOCKED = {"detail": "The account is locked after too many failed logins"}
+LOCKED = {"detail": "The account is locked after too many failed logins", "code": "locked"}
+INVALID_LINK = {
+    "detail": "Invalid or expired verification token",
+    "code": "invalid_payload",
+}
 INVALID_TOKEN = {"detail": "Invalid or expired token"}
 INVALID_REFRESH = {"detail": "Invalid or expired refresh token"}
 
@@ -39,15 +43,20 @@ async def list_categories(client: AsyncClient, token: str) -> Response:
     return await client.get("/api/v1/categories", headers=headers)
 
 
-async def bearer(db: Connection, account_id: str) -> dict[str, str]:
+def token_headers(account_id: object) -> dict[str, str]:
+    """The headers of an account's holder, whether or not there is the account."""
+    return {"Authorization": f"Bearer {tokens.issue(SECRET, str(account_id), EMAIL)}"}
+
+
+async def bearer(db: Connection, account_id: object) -> dict[str, str]:
     """The headers of the account's holder; it is made where there is none."""
     await db.execute(
         "INSERT INTO accounts (id, email, full_name, password_hash) "
         "VALUES ($1, $2, '', '') ON CONFLICT DO NOTHING",
-        account_id,
+        str(account_id),
         f"{account_id}@example.com",
     )
-    return {"Authorization": f"Bearer {tokens.issue(SECRET, account_id, EMAIL)}"}
+    return token_headers(account_id)
 
 
 def assert_refused(answer: Response, status: int, body: object) -> None:

@@ -2,10 +2,10 @@
 
 from httpx import Response
 
-from app.config import DEVELOPMENT_VALUES
+from app.doors import development_values
 from app.services import Connection
 
-KEY = DEVELOPMENT_VALUES["TASK_API_KEY"]
+KEY = development_values()["TASK_API_KEY"]
 HEADERS = {"X-API-Key": KEY}
 USER = {
     "name": "María García",

@@ -17,7 +17,7 @@ _FORK.set_forkserver_preload(["tests.support.fleet"])
 
 def _follow(values: Mapping[str, object]) -> None:
     settings = Settings(**values)  # type: ignore[arg-type]
-    configure_logs(settings)
+    configure_logs(settings.log_level, readable=False)
     asyncio.run(run.follow(settings))
 
 

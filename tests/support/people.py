@@ -4,11 +4,11 @@ import hmac
 from collections.abc import Awaitable, Callable
 from uuid import uuid4
 
-from app.config import DEVELOPMENT_VALUES
+from app.doors import development_values
 from app.services import Connection
 
-SESSION_SECRET = DEVELOPMENT_VALUES["SESSION_HASH_SECRET"]
-SERVICE_TOKEN = DEVELOPMENT_VALUES["SERVICE_AUTH_TOKEN"]
+SESSION_SECRET = development_values()["SESSION_HASH_SECRET"]
+SERVICE_TOKEN = development_values()["SERVICE_AUTH_TOKEN"]
 
 Headers = dict[str, str]
 SignIn = Callable[..., Awaitable[Headers]]

@@ -14,11 +14,12 @@ import psutil
 import pytest
 
 from app.auth import tokens
-from app.config import DEVELOPMENT_VALUES
+from app.doors import development_values
 from tests.conftest import SERVICE_HEADERS, Figure, create_clone
 from tests.doors.test_user_tasks import bearer
 from tests.support.accounts import EMAIL
 from tests.support.accounts import SECRET as ACCOUNT_SECRET
+from tests.support.accounts import bearer as bearer_of
 from tests.support.contacts import HEADERS as PARTNER
 from tests.support.people import acting_for
 from tests.support.service import running
@@ -83,13 +84,14 @@ def serving(server_url: str, template: str, character: str) -> Iterator[tuple[st
 
     async def fill(url: str) -> None:
         db = await asyncpg.connect(url)
+        await bearer_of(db, USER)
         await db.execute(_FILL % ord(character))
         await db.execute("VACUUM ANALYZE tasks")
         await db.close()
 
     with create_clone(server_url, template) as database_url:
         asyncio.run(fill(database_url))
-        settings = {**DEVELOPMENT_VALUES, "DATABASE_URL": database_url, "SHUTDOWN_DELAY": "0"}
+        settings = {**development_values(), "DATABASE_URL": database_url, "SHUTDOWN_DELAY": "0"}
         with running("serve", **settings) as (url, process):
             yield url, psutil.Process(process.pid).children()[0]
 

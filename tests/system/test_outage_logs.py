@@ -20,7 +20,7 @@ from app.database import Database, migrations, outage
 from app.database.outage import Outage
 from app.http import refusals
 from app.http.refusals import Refusals
-from tests.log_lines import lines_of
+from tests.support.log_lines import lines_of
 from tests.support.postgres import Server
 from tests.support.service import running
 

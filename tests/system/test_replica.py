@@ -17,8 +17,8 @@ from httpx import AsyncClient
 
 from app.database import embedded, migrations
 from app.metrics import REPLICA_READS
+from app.models.task_list import PAGE_SIZE
 from app.services import Connection
-from app.services.task_lists import PAGE_SIZE
 from tests.conftest import OPEN_DOORS, SERVICE_HEADERS, Figure
 from tests.doors.test_user_tasks import bearer
 from tests.support.postgres import Server

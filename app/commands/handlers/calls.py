@@ -29,7 +29,6 @@ class ScheduleCall(CallFields):
 @action(
     scope="calls:write",
     writes=True,
-    single_statement=True,
     idempotent=False,
     allow=_ALLOW,
     raises=(NotFound,),
@@ -88,7 +87,6 @@ class SetCallStatus(BaseModel):
 @action(
     scope="calls:write",
     writes=True,
-    single_statement=True,
     allow=_ALLOW,
     raises=(NotFound,),
     examples=({"call_id": _EXAMPLE_ID, "status": "completed"},),

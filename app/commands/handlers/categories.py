@@ -1,8 +1,11 @@
 """What can be done with categories."""
 
+from dataclasses import replace
+from typing import Any
+
 from pydantic import BaseModel
 
-from app.commands.action import Context, action
+from app.commands.action import Action, Context, action
 from app.errors import AlreadyAssigned, Full, NotFound, Taken
 from app.models.caller import PEOPLE, SERVICES
 from app.models.category import (
@@ -14,7 +17,7 @@ from app.models.category import (
     CategoryList,
     DeletedCategory,
 )
-from app.models.task import TaskId
+from app.models.task import Task, TaskId
 from app.services import categories
 
 EXAMPLE_TASK_ID = "550e8400-e29b-41d4-a716-446655440000"
@@ -58,7 +61,6 @@ class DeleteCategory(BaseModel):
 @action(
     scope="categories:write",
     writes=True,
-    single_statement=True,
     destructive=True,
     allow=PEOPLE | SERVICES,
     raises=(NotFound,),
@@ -80,6 +82,7 @@ class AssignCategory(BaseModel):
 @action(
     scope="categories:write",
     writes=True,
+    transaction=True,
     idempotent=False,
     allow=PEOPLE | SERVICES,
     raises=(NotFound, AlreadyAssigned, Full),
@@ -99,6 +102,7 @@ class UnassignCategory(AssignCategory):
 @action(
     scope="categories:write",
     writes=True,
+    transaction=True,
     allow=PEOPLE | SERVICES,
     raises=(NotFound,),
     examples=({"task_id": EXAMPLE_TASK_ID, "category_id": EXAMPLE_ID},),
@@ -108,3 +112,14 @@ async def unassign_category(context: Context, payload: UnassignCategory) -> Cate
     return await categories.unassign_category(
         context.db, payload.task_id, payload.category_id, context.owner
     )
+
+
+def categorized(task_action: Action) -> Action:
+    """An action that returns a task, returning it with its categories, all or nothing."""
+
+    async def perform(context: Context, payload: Any) -> CategorizedTask:
+        task: Task = await task_action.perform(context, payload)
+        labels = await categories.fetch_labels(context.db, [task.id])
+        return CategorizedTask.model_construct(**vars(task), categories=labels[task.id])
+
+    return replace(task_action, perform=perform, transaction=task_action.writes)

@@ -33,7 +33,14 @@ class CreateContactTask(ContactTaskFields):
     user_id: Annotated[UUID | None, Field(description="The contact's id; null: nobody's.")] = None
 
 
-@action(scope="tasks:write", writes=True, idempotent=False, allow=_ALLOW, raises=(NotFound,))
+@action(
+    scope="tasks:write",
+    writes=True,
+    transaction=True,
+    idempotent=False,
+    allow=_ALLOW,
+    raises=(NotFound,),
+)
 async def create_contact_task(context: Context, payload: CreateContactTask) -> ContactTask:
     """Stores a new open task of a contact or of nobody."""
     user_id = NOBODY
@@ -81,7 +88,7 @@ class SetContactTaskStatus(BaseModel):
     status: ContactTaskStatus
 
 
-@action(scope="tasks:write", writes=True, allow=_ALLOW, raises=(NotFound,))
+@action(scope="tasks:write", writes=True, transaction=True, allow=_ALLOW, raises=(NotFound,))
 async def set_contact_task_status(context: Context, payload: SetContactTaskStatus) -> ContactTask:
     """Overwrites the status of a task and returns the whole task."""
     task = await contact_tasks.fetch_task(context.db, payload.task_id)

@@ -24,7 +24,6 @@ class CreateContact(ContactFields):
 @action(
     scope="contacts:write",
     writes=True,
-    single_statement=True,
     idempotent=False,
     allow=_ALLOW,
     examples=(

@@ -1,18 +1,15 @@
 """What users may do with the API keys they keep here. Only they, and services in their name."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
-
 from pydantic import BaseModel
 
-from app.commands.action import Context, action
+from app.commands.action import Context, OutsideContext, action
 from app.errors import NotFound
 from app.models.caller import PEOPLE
 from app.models.secret import (
-    Check,
     Provider,
+    Providers,
     RevealedSecret,
+    SecretCipher,
     SecretValue,
     UserSecret,
     Verdict,
@@ -20,19 +17,8 @@ from app.models.secret import (
 )
 from app.services import secrets
 
-if TYPE_CHECKING:
-    from app.database.encryption import Cipher
-
 _EXAMPLE = "example-key-of-20-characters-or-more"
 _UNREADABLE = Verdict("failure", "The API key can no longer be read; store it again")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SecretContext(Context):
-    """Brings what encrypts secrets, and who can tell whether they are good."""
-
-    cipher: "Cipher"
-    checks: Mapping[Provider, Check]
 
 
 class NamedSecret(BaseModel):
@@ -50,16 +36,15 @@ class SetUserSecret(NamedSecret):
 @action(
     scope="secrets:write",
     writes=True,
-    single_statement=True,
     allow=PEOPLE,
     examples=({"value": _EXAMPLE},),
 )
-async def set_user_secret(context: SecretContext, payload: SetUserSecret) -> UserSecret:
+async def set_user_secret(context: Context, payload: SetUserSecret) -> UserSecret:
     """Encrypts and keeps the user's API key for a provider, in place of the one before.
 
     The provider is not asked.
     """
-    encrypted = context.cipher.encrypt(payload.value.get_secret_value())
+    encrypted = context.resources[SecretCipher].encrypt(payload.value.get_secret_value())
     return await secrets.upsert_secret(
         context.db, context.user_id, payload.provider, encrypted, masked(payload.value)
     )
@@ -70,14 +55,12 @@ class GetUserSecret(NamedSecret):
 
 
 @action(scope="secrets:read", allow=PEOPLE, raises=(NotFound,), examples=({},))
-async def get_user_secret(
-    context: SecretContext, payload: GetUserSecret
-) -> UserSecret | RevealedSecret:
+async def get_user_secret(context: Context, payload: GetUserSecret) -> UserSecret | RevealedSecret:
     """Shows what is known of the user's API key; the key itself only to services."""
     stored = await secrets.fetch_secret(context.db, context.user_id, payload.provider)
     if context.caller.kind != "delegate":
         return stored.secret
-    plaintext = context.cipher.decrypt(stored.encrypted_value)
+    plaintext = context.resources[SecretCipher].decrypt(stored.encrypted_value)
     return RevealedSecret.model_construct(**vars(stored.secret), plaintext_key=plaintext)
 
 
@@ -88,27 +71,30 @@ class TestUserSecret(NamedSecret):
 @action(
     scope="secrets:write",
     writes=True,
-    single_statement=True,  # two, and no transaction may stay open while the provider is asked
+    outside=True,
     allow=PEOPLE,
     raises=(NotFound,),
     examples=({},),
 )
-async def test_user_secret(context: SecretContext, payload: TestUserSecret) -> Verdict:
+async def test_user_secret(context: OutsideContext, payload: TestUserSecret) -> Verdict:
     """Asks the provider whether it accepts the user's API key, and notes the outcome."""
-    stored = await secrets.fetch_secret(context.db, context.user_id, payload.provider)
+    cipher = context.resources[SecretCipher]
+    async with context.lend() as db:
+        stored = await secrets.fetch_secret(db, context.user_id, payload.provider)
     verdict, encrypted_anew = _UNREADABLE, stored.encrypted_value
-    value = context.cipher.decrypt(stored.encrypted_value)
+    value = cipher.decrypt(stored.encrypted_value)
     if value is not None:
-        verdict = await context.checks[payload.provider](value)
-        encrypted_anew = context.cipher.encrypt(value)
-    await secrets.record_test(
-        context.db,
-        context.user_id,
-        payload.provider,
-        tested=stored.encrypted_value,
-        encrypted_anew=encrypted_anew,
-        status=verdict.status,
-    )
+        verdict = await context.resources[Providers].check(payload.provider, value)
+        encrypted_anew = cipher.encrypt(value)
+    async with context.lend() as db:
+        await secrets.record_test(
+            db,
+            context.user_id,
+            payload.provider,
+            tested=stored.encrypted_value,
+            encrypted_anew=encrypted_anew,
+            status=verdict.status,
+        )
     return verdict
 
 
@@ -119,12 +105,11 @@ class DeleteUserSecret(NamedSecret):
 @action(
     scope="secrets:write",
     writes=True,
-    single_statement=True,
     destructive=True,
     allow=PEOPLE,
     raises=(NotFound,),
     examples=({},),
 )
-async def delete_user_secret(context: SecretContext, payload: DeleteUserSecret) -> None:
+async def delete_user_secret(context: Context, payload: DeleteUserSecret) -> None:
     """Deletes the user's API key for a provider. A second deletion is not found."""
     await secrets.delete_secret(context.db, context.user_id, payload.provider)

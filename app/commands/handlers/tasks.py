@@ -21,9 +21,8 @@ from app.models.task import (
     WritableStatus,
     without_defaults,
 )
-from app.models.task_list import NEWEST_FIRST, Position, TaskFilter, TaskList, TaskSort
+from app.models.task_list import NEWEST_FIRST, Position, Slice, TaskFilter, TaskList, TaskSort
 from app.services import Connection, task_lists, tasks
-from app.services.task_lists import Slice
 
 _EXAMPLE_ID = "550e8400-e29b-41d4-a716-446655440000"
 
@@ -35,7 +34,6 @@ class CreateTask(TaskFields):
 @action(
     scope="tasks:write",
     writes=True,
-    single_statement=True,
     idempotent=False,
     allow=PEOPLE | SERVICES,
     examples=(
@@ -207,7 +205,6 @@ class UpdateTask(TaskChanges):
 @action(
     scope="tasks:write",
     writes=True,
-    single_statement=True,
     allow=PEOPLE | SERVICES,
     raises=(NotFound, VersionConflict),
     examples=(
@@ -226,6 +223,24 @@ async def update_task(context: Context, payload: UpdateTask) -> Task:
     )
 
 
+class ReopenTask(TaskChanges):
+    """Names the task to reopen, and fields to overwrite at once."""
+
+    task_id: TaskId
+
+
+@action(
+    scope="tasks:write",
+    writes=True,
+    allow=PEOPLE,
+    raises=(NotFound,),
+    examples=({"task_id": _EXAMPLE_ID},),
+)
+async def reopen_task(context: Context, payload: ReopenTask) -> Task:
+    """Makes a completed task pending and leaves an open one as it is, other fields aside."""
+    return await tasks.reopen_task(context.db, payload.task_id, context.owner, payload)
+
+
 class ToggleTask(BaseModel):
     """Names the task to complete or to reopen."""
 
@@ -235,7 +250,6 @@ class ToggleTask(BaseModel):
 @action(
     scope="tasks:write",
     writes=True,
-    single_statement=True,
     idempotent=False,
     allow=PEOPLE,
     raises=(NotFound,),
@@ -258,7 +272,6 @@ class DeleteTask(BaseModel):
 @action(
     scope="tasks:write",
     writes=True,
-    single_statement=True,
     destructive=True,
     allow=PEOPLE | SERVICES,
     raises=(NotFound,),
@@ -280,7 +293,6 @@ class RestoreTask(BaseModel):
 @action(
     scope="tasks:write",
     writes=True,
-    single_statement=True,
     allow=PEOPLE | SERVICES,
     raises=(NotFound,),
     examples=({"task_id": _EXAMPLE_ID},),

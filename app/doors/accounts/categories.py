@@ -15,6 +15,7 @@ from app.commands.handlers.categories import (
     ListCategories,
     UnassignCategory,
 )
+from app.commands.perform import perform
 from app.doors.accounts.tasks import (
     UNAUTHORIZED,
     UNVERIFIED,
@@ -23,7 +24,6 @@ from app.doors.accounts.tasks import (
     account_router,
     shown,
 )
-from app.http.guard import perform
 from app.models.category import MOST_CATEGORIES, MOST_OF_A_TASK, Category, CategoryList
 from app.models.error import refusals
 

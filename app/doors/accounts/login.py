@@ -2,18 +2,18 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import APIRouter, Query, Request
 from limits import parse
 from pydantic import StringConstraints
 
 from app.auth import tokens
 from app.auth.passwords import Passwords
 from app.config import Settings
-from app.database.deadline import OnTheClock
+from app.database.deadline import on_the_clock
 from app.database.requests import get_db
 from app.doors.accounts.mail import Mailer
 from app.errors import BearerUnauthorized, InvalidPayload, Locked
-from app.http.guard import ErrorShape, guarded
+from app.http.guard import guarded
 from app.http.rate_limits import Limit, address, count, standard_headers
 from app.models.account import (
     Account,
@@ -26,12 +26,8 @@ from app.models.account import (
 from app.models.error import refusals
 from app.models.text import STORABLE
 from app.services import accounts, refresh_tokens
+from app.state import Exchange, resources_of
 
-SHAPE = ErrorShape(
-    lambda _, sentence: {"detail": sentence},
-    invalid=400,
-    foreign="You don't have permission to access this",
-)
 _LIMITS = {
     f"/api/v1/auth/{path}": Limit(name, parse("100/minute"), standard_headers)
     for path, name in (
@@ -47,17 +43,14 @@ _BUSY = "The database, or the hashing of passwords, is too busy; try again."
 
 async def _count(request: Request) -> None:
     """Counts what anybody may ask, by the address that it comes from."""
-    await count(request.scope, _LIMITS[request.scope["route"].path], address(request.scope))
-
-
-async def _no_store(response: Response) -> None:
-    response.headers["Cache-Control"] = "no-store"
+    exchange = Exchange.of(request.scope)
+    exchange.headers[b"cache-control"] = b"no-store"
+    await count(request.scope, _LIMITS[exchange.label], address(request.scope))
 
 
 router = APIRouter(
     prefix="/api/v1/auth",
-    route_class=guarded(None, SHAPE, _count),
-    dependencies=[Depends(_no_store)],
+    route_class=guarded(None, _count),
     tags=["accounts"],
 )
 
@@ -75,7 +68,7 @@ router = APIRouter(
 )
 async def register(request: Request, new: NewAccount) -> Registered:
     """Creates an account, logs in, and mails a link that verifies the address."""
-    with OnTheClock(request.scope):
+    with on_the_clock(Exchange.of(request.scope)):
         password_hash = await _passwords(request).hash(new.password)
     async with get_db(request, transaction=True) as db:
         account = await accounts.insert_account(db, new.email, password_hash, new.full_name)
@@ -104,7 +97,7 @@ async def log_in(request: Request, given: Credentials) -> LoggedIn:
     """
     account, stored = await _authenticate(request, given)
     verification = None
-    with OnTheClock(request.scope):
+    with on_the_clock(Exchange.of(request.scope)):
         upgraded = await _passwords(request).renew(given.password, stored)
     async with get_db(request, transaction=True) as db:
         await accounts.admit(db, account.id, upgraded)
@@ -167,7 +160,7 @@ async def _authenticate(request: Request, given: Credentials) -> tuple[Account, 
     if login is not None and login.locked_for:
         raise Locked(login.locked_for)
     stored = None if login is None else login.password_hash
-    with OnTheClock(request.scope):
+    with on_the_clock(Exchange.of(request.scope)):
         matches = await _passwords(request).verify(given.password, stored)
     if login is not None and matches:
         return login.account, login.password_hash
@@ -187,17 +180,16 @@ def _logged_in(request: Request, account: Account, refresh_token: str) -> Logged
 
 
 def _access_token(request: Request, account: Account) -> str:
-    settings: Settings = request.app.state.settings
+    settings = resources_of(request.scope)[Settings]
     assert settings.jwt_secret is not None, "the door is closed"  # noqa: S101
     return tokens.issue(settings.jwt_secret.get_secret_value(), str(account.id), account.email)
 
 
 def _send_verification(request: Request, account: Account, token: str | None) -> None:
-    mailer: Mailer = request.app.state.mailer
+    mailer = resources_of(request.scope)[Mailer]
     if token is not None:
         mailer.send_verification(account.email, token)
 
 
 def _passwords(request: Request) -> Passwords:
-    passwords: Passwords = request.app.state.passwords
-    return passwords
+    return resources_of(request.scope)[Passwords]

@@ -1,34 +1,34 @@
 """/api/v1/tasks: the tasks of an account, with their versions and categories."""
 
 from datetime import datetime
-from functools import partial
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from fastapi import APIRouter, Path, Query, Request, Response, Security
+from fastapi import APIRouter, Path, Query, Request, Security
 from limits import parse
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from app.auth.people import ACCOUNT_TOKEN, account_token
-from app.commands.action import Action, Context
 from app.commands.handlers import tasks as actions
-from app.commands.handlers.categories import EXAMPLE_TASK_ID
-from app.database.requests import get_db, read
-from app.doors.accounts.login import SHAPE
+from app.commands.handlers.categories import EXAMPLE_TASK_ID, categorized
+from app.commands.handlers.task_rows import (
+    TaskQuery,
+    count_tasks,
+    find_categorized_tasks,
+    find_labels,
+)
+from app.commands.perform import perform
 from app.doors.listing import Frame, Shown, listing
-from app.http.guard import guarded, perform
+from app.http.guard import guarded
 from app.http.rate_limits import Limit, count, standard_headers
-from app.models.caller import Caller
 from app.models.category import CategorizedTask, CategoryLabel
 from app.models.error import refusals
 from app.models.instant import FutureInstant, Instant
 from app.models.patch import Patch
 from app.models.task import Priority, Status, Task, Version, WritableStatus
-from app.models.task_list import TaskFilter, TaskSort
+from app.models.task_list import CategorizedRows, Slice, TaskFilter, TaskSort
 from app.models.text import STORABLE, VISIBLE
-from app.services.categories import fetch_labels, find_labels
-from app.services.task_lists import Slice, count_tasks
-from app.services.task_rows import CategorizedRows, fetch_categorized_rows
+from app.state import Exchange
 
 UNAUTHORIZED = "The token is missing, invalid or expired."
 UNVERIFIED = "The address is not verified."
@@ -36,8 +36,8 @@ _WRITES = Limit("account-writes", parse("300/minute"), standard_headers)
 
 
 async def _count(request: Request) -> None:
-    caller: Caller = request.state.caller
     if request.method != "GET":
+        caller = Exchange.of(request.scope).caller
         await count(request.scope, _WRITES, caller.user_id)
 
 
@@ -45,7 +45,7 @@ def account_router(tag: str) -> APIRouter:
     """A router that asks for an account's token, and counts what each account writes."""
     return APIRouter(
         prefix="/api/v1",
-        route_class=guarded(account_token, SHAPE, _count),
+        route_class=guarded(account_token, _count),
         dependencies=[Security(ACCOUNT_TOKEN)],
         tags=[tag],
     )
@@ -91,7 +91,7 @@ class TaskPatch(Patch):
     status: WritableStatus = "pending"
 
 
-class TaskQuery(BaseModel):
+class TaskPageQuery(BaseModel):
     """Which tasks, in which order, and which page of them."""
 
     model_config = ConfigDict(extra="forbid")
@@ -168,15 +168,6 @@ def shown(task: CategorizedTask) -> AccountTask:
     return AccountTask.model_construct(**vars(task))
 
 
-async def _perform(request: Request, action: Action, payload: BaseModel) -> AccountTask:
-    """The task that the action returns; what it wrote is kept only with the whole answer."""
-    caller: Caller = request.state.caller
-    async with get_db(request, transaction=action.writes) as db:
-        task: Task = await action.run(Context(db, caller.user_id, caller), payload)
-        labels = await fetch_labels(db, [task.id])
-    return AccountTask.model_construct(**vars(task), categories=labels[task.id])
-
-
 @router.post("/tasks", status_code=201, summary="Create a task", responses=_answers(408, 413, 429))
 async def create_task(request: Request, new: NewTask) -> AccountTask:
     """Stores a new task of the account."""
@@ -186,36 +177,24 @@ async def create_task(request: Request, new: NewTask) -> AccountTask:
 
 
 @router.get("/tasks", summary="List tasks", responses=_answers(), response_model=TaskPage)
-async def list_tasks(request: Request, query: Annotated[TaskQuery, Query()]) -> Response:
+async def list_tasks(request: Request, query: Annotated[TaskPageQuery, Query()]) -> Any:
     """One page of the account's tasks, newest first unless sorted otherwise."""
-    caller: Caller = request.state.caller
-    actions.list_tasks.authorize(caller)
-    user_id, filters = caller.user_id, query.filters
+    tasks = TaskQuery(query.filters, query.direction, query.part)
+    total = await perform(request, count_tasks, tasks)
 
     async def fetch(part: Slice) -> Shown:
-        question = partial(
-            fetch_categorized_rows,
-            user_id=user_id,
-            filters=filters,
-            sort=query.direction,
-            part=part,
-        )
-        rows = await read(request, question, reader=user_id)
+        question = tasks._replace(part=part)
+        rows: CategorizedRows = await perform(request, find_categorized_tasks, question)
         return await _labelled(request, rows), rows.rest
 
-    counting = partial(count_tasks, user_id=user_id, filters=filters)
-    total = await read(request, counting, reader=user_id)
     ending = b'],"total":%d,"page":%d,"limit":%d}' % (total, query.page, query.limit)
     return await listing(fetch, query.part, Frame(b'{"items":[', lambda _: ending))
 
 
 async def _labelled(request: Request, rows: CategorizedRows) -> list[AccountTask]:
-    """The tasks with their categories, each of which is fetched once, from the primary."""
+    """The tasks with their categories, each of which is fetched once."""
     wanted = set().union(*rows.category_ids)
-    labels = []
-    if wanted:
-        async with get_db(request) as db:
-            labels = await find_labels(db, wanted)
+    labels = await perform(request, find_labels, wanted) if wanted else []
     return [
         AccountTask.model_construct(
             **vars(task), categories=[label for label in labels if label.id in ids]
@@ -227,7 +206,8 @@ async def _labelled(request: Request, rows: CategorizedRows) -> list[AccountTask
 @router.get("/tasks/{task_id}", summary="One task", responses=_answers(404))
 async def get_task(request: Request, task_id: TaskPath) -> AccountTask:
     """The task with its categories."""
-    return await _perform(request, actions.get_task, actions.GetTask(task_id=task_id))
+    payload = actions.GetTask(task_id=task_id)
+    return shown(await perform(request, categorized(actions.get_task), payload))
 
 
 @router.patch(
@@ -237,7 +217,7 @@ async def update_task(request: Request, task_id: TaskPath, patch: TaskPatch) -> 
     """Overwrites the fields that are given, unless the task was changed since it was read."""
     changes = patch.model_dump(exclude_unset=True, exclude={"version"})
     payload = actions.UpdateTask(task_id=task_id, expected_version=patch.version, **changes)
-    return await _perform(request, actions.update_task, payload)
+    return shown(await perform(request, categorized(actions.update_task), payload))
 
 
 @router.delete(

@@ -14,6 +14,7 @@ from app.logs import logger
 from app.models.error import BODY_ERRORS, Error, documented
 from app.models.key import KeyList, KeyRotation, MintedKey, RotatedKey
 from app.services import keys
+from app.state import resources_of
 
 router = APIRouter(
     prefix="/admin",
@@ -85,5 +86,5 @@ async def revoke_key(request: Request, key_id: UUID) -> None:
 
 
 def _secret(request: Request) -> str | None:
-    settings: Settings = request.app.state.settings
+    settings = resources_of(request.scope)[Settings]
     return settings.generator_secret

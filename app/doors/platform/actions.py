@@ -3,15 +3,18 @@
 from hashlib import sha256
 from typing import Any
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Request, Response, Security
 from pydantic import BaseModel
 
-from app.auth.service_keys import ServiceCaller, service_key
+from app.auth.service_keys import SERVICE_KEY, service_key
 from app.commands.catalogue import Catalogue, Tool, catalogue, catalogue_entry
 from app.http.guard import guarded
 from app.models.error import documented
+from app.state import Exchange
 
-router = APIRouter(route_class=guarded(service_key), tags=["catalogue"])
+router = APIRouter(
+    route_class=guarded(service_key), dependencies=[Security(SERVICE_KEY)], tags=["catalogue"]
+)
 
 _NOT_MODIFIED: dict[int | str, dict[str, Any]] = {
     304: {"description": "The catalogue is the one that If-None-Match names."}
@@ -24,9 +27,9 @@ _NOT_MODIFIED: dict[int | str, dict[str, Any]] = {
     response_model=Catalogue,
     responses=_NOT_MODIFIED | documented(401),
 )
-async def list_actions(request: Request, caller: ServiceCaller) -> Response:
+async def list_actions(request: Request) -> Response:
     """The actions this key may perform, in the form of MCP's tools/list."""
-    return _cacheable(request, catalogue(caller))
+    return _cacheable(request, catalogue(Exchange.of(request.scope).caller))
 
 
 @router.get(
@@ -35,15 +38,15 @@ async def list_actions(request: Request, caller: ServiceCaller) -> Response:
     response_model=Tool,
     responses=_NOT_MODIFIED | documented(401, 404, 422),
 )
-async def read_action(request: Request, caller: ServiceCaller, name: str) -> Response:
+async def read_action(request: Request, name: str) -> Response:
     """One action with its schemas; 404 also where this key may not perform it."""
-    return _cacheable(request, catalogue_entry(caller, name))
+    return _cacheable(request, catalogue_entry(Exchange.of(request.scope).caller, name))
 
 
 def _cacheable(request: Request, content: BaseModel) -> Response:
     body = content.model_dump_json().encode()
     etag = f'"{sha256(body).hexdigest()[:32]}"'
-    request.scope["answer_headers"][b"cache-control"] = b"private, no-cache"
+    Exchange.of(request.scope).headers[b"cache-control"] = b"private, no-cache"
     headers = {"ETag": etag, "Vary": "X-Service-Key, Origin"}
     known = {tag.strip().removeprefix("W/") for tag in _if_none_match(request).split(",")}
     if etag in known or "*" in known:

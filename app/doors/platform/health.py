@@ -10,10 +10,12 @@ from pydantic import BaseModel, Field
 from app import __version__
 from app.commands.registry import commands
 from app.database import Database
+from app.http.guard import Route
+from app.state import resources_of
 
 SERVICE = "task-manager-api"
 
-router = APIRouter(tags=["health"])
+router = APIRouter(route_class=Route, tags=["health"])
 
 
 class Index(BaseModel):
@@ -70,7 +72,7 @@ async def index(request: Request) -> Index:
         docs="/docs" if app.openapi_url else None,
         openapi=app.openapi_url,
         health="/health",
-        doors=app.state.settings.doors,
+        doors=list(resources_of(request.scope).doors),
         actions=[action.name for action in commands()],
     )
 
@@ -79,7 +81,7 @@ async def index(request: Request) -> Index:
 @router.get("/health/ready", summary="Readiness", responses=_UNHEALTHY, response_model=Healthy)
 async def read_readiness(request: Request) -> Response | Healthy:
     """Whether the service can do its work, asked of the database at most once a second."""
-    database: Database = request.app.state.database
+    database = resources_of(request.scope)[Database]
     if await database.is_ready():
         return Healthy()
     if (reason := database.schema_fault) is not None:

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Header, Request, Response, Security
+from fastapi import APIRouter, Depends, Header, Request, Security
 from limits import parse
 from pydantic import (
     AfterValidator,
@@ -18,15 +18,17 @@ from pydantic.alias_generators import to_camel
 
 from app.auth.people import SERVICE_AUTH, SESSION, person
 from app.commands.handlers import tasks as actions
+from app.commands.handlers.task_rows import TaskQuery
+from app.commands.perform import perform
 from app.doors.listing import all_tasks
-from app.http.guard import ErrorShape, guarded, perform
+from app.http.guard import guarded
 from app.http.rate_limits import Limit, count, x_headers
-from app.models.caller import Caller
 from app.models.error import BODY_ERRORS, Error, documented
 from app.models.instant import Instant
 from app.models.task import Description, Tags, Task, without_defaults
 from app.models.task_list import TaskFilter
 from app.models.text import VISIBLE
+from app.state import Exchange
 
 _READS = Limit("reads", parse("100/minute"), x_headers)
 _WRITES = Limit("writes", parse("30/minute"), x_headers)
@@ -41,7 +43,7 @@ _STANDING: dict[str, Any] = {
 
 
 async def _count(request: Request) -> None:
-    caller: Caller = request.state.caller
+    caller = Exchange.of(request.scope).caller
     await count(request.scope, _READS if request.method == "GET" else _WRITES, caller.user_id)
 
 
@@ -54,15 +56,11 @@ def _named_user(
     """Documents the header, which the credential reads."""
 
 
-def person_router(prefix: str, tag: str, not_found: str | None = None) -> APIRouter:
-    """A router that asks for a person, counts what each asks, and refuses in plain sentences."""
-
-    def refuse(status: int, message: str) -> dict[str, object]:
-        return {"detail": not_found if not_found and status == 404 else message}
-
+def person_router(prefix: str, tag: str) -> APIRouter:
+    """A router that asks for a person and counts what each asks."""
     return APIRouter(
         prefix=prefix,
-        route_class=guarded(person, ErrorShape(refuse), _count),
+        route_class=guarded(person, _count),
         dependencies=[Security(SESSION), Security(SERVICE_AUTH), Depends(_named_user)],
         tags=[tag],
     )
@@ -78,9 +76,7 @@ def answers(status: int, *errors: int, **descriptions: str) -> dict[int | str, d
     return {status: {"headers": _STANDING}, **responses}
 
 
-router = person_router(
-    "/api/tasks", "sessions", "Task not found or you don't have permission to access it"
-)
+router = person_router("/api/tasks", "sessions")
 
 _SPELLED = {"TODO": "pending"}
 _SHOWN = {"pending": "TODO"}
@@ -169,10 +165,9 @@ async def create_task(request: Request, task: NewTask) -> ShownTask:
 
 
 @router.get("", summary="All tasks", responses=answers(200), response_model=list[ShownTask])
-async def list_tasks(request: Request) -> Response:
+async def list_tasks(request: Request) -> Any:
     """The user's tasks, newest first."""
-    actions.list_tasks.authorize(request.state.caller)
-    return await all_tasks(request, _show, TaskFilter())
+    return await all_tasks(request, _show, TaskQuery(TaskFilter()))
 
 
 @router.get("/{task_id}", summary="One task", responses=answers(200, 404, 422))

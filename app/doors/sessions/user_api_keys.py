@@ -1,21 +1,20 @@
 """/api/user-api-keys: the API keys that people leave here for services that act for them."""
 
 from datetime import datetime
-from typing import Any, Literal, cast
+from typing import Literal
 
 from fastapi import Request
 from limits import parse
 from pydantic import BaseModel
 
-from app.commands.action import Action
 from app.commands.handlers import secrets as actions
-from app.database.requests import Statements
+from app.commands.perform import perform
 from app.doors.sessions.tasks import answers, person_router
 from app.errors import NotFound
 from app.http.rate_limits import Limit, count, x_headers
 from app.models.error import BODY_ERRORS
 from app.models.secret import Provider, SecretValue, ValidationStatus, Verdict
-from app.services import Connection
+from app.state import Exchange
 
 _TESTS = Limit("tests", parse("5/hour"), x_headers)
 
@@ -70,32 +69,21 @@ class RemovedApiKey(BaseModel):
     message: str = "API key removed"
 
 
-async def _perform(request: Request, action: Action, payload: BaseModel) -> Any:
-    state, caller = request.app.state, request.state.caller
-    context = actions.SecretContext(
-        cast(Connection, Statements(request)),  # it has what these actions use of one
-        caller.user_id,
-        caller,
-        cipher=state.cipher,
-        checks=state.checks,
-    )
-    return await action.run(context, payload)
-
-
 @router.post("", status_code=201, summary="Keep an API key", responses=answers(201, *BODY_ERRORS))
 async def save_key(request: Request, key: NewApiKey) -> SavedApiKey:
     """Encrypts and keeps it in place of the one before; the provider is not asked."""
     payload = actions.SetUserSecret(provider=key.provider, value=key.api_key)
-    saved = await _perform(request, actions.set_user_secret, payload)
+    saved = await perform(request, actions.set_user_secret, payload)
     return SavedApiKey(masked_key=saved.masked_key)
 
 
 @router.get("/current", summary="The API key", responses=answers(200))
 async def read_key(request: Request) -> RevealedApiKey | CurrentApiKey:
     """What is known of the user's key; services also get the key itself."""
-    shown = RevealedApiKey if request.state.caller.kind == "delegate" else CurrentApiKey
+    caller = Exchange.of(request.scope).caller
+    shown = RevealedApiKey if caller.kind == "delegate" else CurrentApiKey
     try:
-        secret = await _perform(request, actions.get_user_secret, actions.GetUserSecret())
+        secret = await perform(request, actions.get_user_secret, actions.GetUserSecret())
     except NotFound:
         return shown(configured=False)
     return shown.model_construct(configured=True, **vars(secret))
@@ -104,8 +92,8 @@ async def read_key(request: Request) -> RevealedApiKey | CurrentApiKey:
 @router.post("/test", summary="Test the API key", responses=answers(200, 404))
 async def check_key(request: Request) -> CheckedApiKey:
     """Asks the provider whether it accepts the key, at most five times an hour."""
-    await count(request.scope, _TESTS, request.state.caller.user_id)
-    verdict: Verdict = await _perform(request, actions.test_user_secret, actions.TestUserSecret())
+    await count(request.scope, _TESTS, Exchange.of(request.scope).caller.user_id)
+    verdict: Verdict = await perform(request, actions.test_user_secret, actions.TestUserSecret())
     return CheckedApiKey(
         success=verdict.status == "success",
         message=verdict.message,
@@ -116,5 +104,5 @@ async def check_key(request: Request) -> CheckedApiKey:
 @router.delete("/current", summary="Remove the API key", responses=answers(200, 404))
 async def delete_key(request: Request) -> RemovedApiKey:
     """Deletes the user's key for good."""
-    await _perform(request, actions.delete_user_secret, actions.DeleteUserSecret())
+    await perform(request, actions.delete_user_secret, actions.DeleteUserSecret())
     return RemovedApiKey()

@@ -11,7 +11,7 @@ from tests.conftest import MISSING_ID, TaskFactory
 from tests.support.accounts import bearer
 
 HOLDER = str(uuid4())
-FORBIDDEN = {"detail": "You don't have permission to access this"}
+FORBIDDEN = {"detail": "You don't have permission to access this", "code": "forbidden"}
 INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{6})?Z")
 
 Ask = Callable[..., Awaitable[Response]]
@@ -35,8 +35,8 @@ async def create(ask: Ask, name: str = "Litter", **fields: Any) -> dict[str, Any
     return body
 
 
-def assert_refused(answer: Response, status: int, sentence: str) -> None:
-    assert (answer.status_code, answer.json()) == (status, {"detail": sentence})
+def assert_refused(answer: Response, status: int, sentence: str, **code: str) -> None:
+    assert (answer.status_code, answer.json()) == (status, {"detail": sentence, **code})
 
 
 async def test_created_category_is_answered_as_documented(ask: Ask) -> None:
@@ -82,7 +82,7 @@ async def test_name_of_3_to_50_characters_is_accepted(ask: Ask) -> None:
 async def test_second_category_of_a_name_is_409_for_the_same_account(ask: Ask) -> None:
     await create(ask)
     answer = await ask("POST", "categories", json={"name": "Litter"})
-    assert_refused(answer, 409, "Category name already exists")
+    assert_refused(answer, 409, "Category name already exists", code="taken")
     other = await ask("POST", "categories", str(uuid4()), json={"name": "Litter"})
     assert other.status_code == 201
 
@@ -99,7 +99,8 @@ async def test_deleted_category_is_204_then_404(ask: Ask) -> None:
     answer = await ask("DELETE", path)
     assert (answer.status_code, answer.content) == (204, b"")
     again = await ask("DELETE", path)
-    assert_refused(again, 404, f"Category not found: {path.removeprefix('categories/')}")
+    sentence = f"Category not found: {path.removeprefix('categories/')}"
+    assert_refused(again, 404, sentence, code="not_found")
 
 
 async def test_foreign_category_is_403(ask: Ask) -> None:
@@ -132,7 +133,8 @@ async def test_assigned_category_is_shown_with_the_task(ask: Ask, make_task: Tas
 async def test_assigning_twice_is_400(ask: Ask, make_task: TaskFactory) -> None:
     path = f"tasks/{(await make_task(HOLDER)).id}/categories/{(await create(ask))['id']}"
     assert (await ask("POST", path)).status_code == 200
-    assert_refused(await ask("POST", path), 400, "The task has this category already")
+    sentence = "The task has this category already"
+    assert_refused(await ask("POST", path), 400, sentence, code="already_assigned")
 
 
 async def test_removed_category_is_204_then_404(ask: Ask, make_task: TaskFactory) -> None:
@@ -140,7 +142,8 @@ async def test_removed_category_is_204_then_404(ask: Ask, make_task: TaskFactory
     await ask("POST", path)
     answer = await ask("DELETE", path)
     assert (answer.status_code, answer.content) == (204, b"")
-    assert_refused(await ask("DELETE", path), 404, "The task does not have this category")
+    sentence = "The task does not have this category"
+    assert_refused(await ask("DELETE", path), 404, sentence, code="not_found")
 
 
 @pytest.mark.parametrize("method", ["POST", "DELETE"])
@@ -156,9 +159,10 @@ async def test_missing_task_or_category_is_404_and_a_foreign_one_403(
         refused = await ask(method, f"tasks/{task_id}/categories/{category_id}")
         assert (refused.status_code, refused.json()) == (403, FORBIDDEN)
     missing_task = await ask(method, f"tasks/{MISSING_ID}/categories/{my_category}")
-    assert_refused(missing_task, 404, f"Task not found: {MISSING_ID}")
+    assert_refused(missing_task, 404, f"Task not found: {MISSING_ID}", code="not_found")
     missing_category = await ask(method, f"tasks/{mine}/categories/{MISSING_ID}")
-    assert_refused(missing_category, 404, f"Category not found: {MISSING_ID}")
+    sentence = f"Category not found: {MISSING_ID}"
+    assert_refused(missing_category, 404, sentence, code="not_found")
 
 
 @pytest.mark.parametrize(
@@ -166,7 +170,6 @@ async def test_missing_task_or_category_is_404_and_a_foreign_one_403(
     [
         ("DELETE", "categories/x"),
         ("POST", f"tasks/x/categories/{MISSING_ID}"),
-        ("DELETE", f"tasks/{MISSING_ID}/categories/%00"),
     ],
 )
 async def test_malformed_id_is_400(ask: Ask, method: str, path: str) -> None:

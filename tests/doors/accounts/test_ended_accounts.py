@@ -11,6 +11,7 @@ from httpx import AsyncClient
 
 from app.services import Connection, accounts
 from tests.support.accounts import (
+    INVALID_LINK,
     INVALID_REFRESH,
     INVALID_TOKEN,
     SECRET,
@@ -105,7 +106,7 @@ async def test_no_verification_link_reactivates(
     await db.execute(end)
     for _ in range(2):
         answer = await client.get(f"/api/v1/auth/verify?token={token}")
-        assert_refused(answer, 400, {"detail": "Invalid or expired verification token"})
+        assert_refused(answer, 400, INVALID_LINK)
     assert (await log_in(client)).status_code == 401
     assert await db.fetchval("SELECT deactivated_at IS NOT NULL FROM accounts")
 

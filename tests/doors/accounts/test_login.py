@@ -8,6 +8,7 @@ from fastapi import FastAPI
 from httpx import AsyncClient
 
 from app.auth import passwords
+from app.auth.passwords import Passwords
 from app.services import Connection
 from tests.support.accounts import (
     EMAIL,
@@ -69,7 +70,7 @@ async def test_known_address_in_any_case_is_409(client: AsyncClient) -> None:
     await register(client)
     for email in (EMAIL, "WHISKERS@EXAMPLE.COM"):
         answer = await register(client, email=email)
-        assert_refused(answer, 409, {"detail": "Email already registered"})
+        assert_refused(answer, 409, {"detail": "Email already registered", "code": "taken"})
 
 
 async def test_of_registrations_of_one_address_side_by_side_one_succeeds(
@@ -145,7 +146,8 @@ async def test_too_many_passwords_at_once_is_503_with_retry_after(
     assert {answer.status_code for answer in answers} == {401, 503}
     for answer in answers:
         if answer.status_code == 503:
-            assert answer.json() == {"detail": "Too many passwords to check, try again shortly"}
+            sentence = "Too many passwords to check, try again shortly"
+            assert answer.json() == {"detail": sentence, "code": "busy"}
             assert answer.headers["Retry-After"] == "1"
 
 
@@ -156,7 +158,8 @@ async def test_database_that_is_away_is_503_in_the_door_s_shape() -> None:
             await log_in(client),
             await refresh(client, "0" * 96),
         ):
-            assert_refused(answer, 503, {"detail": "Database unavailable, try again shortly"})
+            sentence = "Database unavailable, try again shortly"
+            assert_refused(answer, 503, {"detail": sentence, "code": "unavailable"})
             assert answer.headers["Retry-After"] == "1"
 
 
@@ -172,8 +175,9 @@ async def test_fault_is_a_plain_500_in_the_door_s_shape(
     async def fail(password: str) -> str:
         raise RuntimeError(password)
 
-    monkeypatch.setattr(app.state.passwords, "hash", fail)
-    assert_refused(await register(client), 500, {"detail": "Internal server error"})
+    monkeypatch.setattr(app.state.resources[Passwords], "hash", fail)
+    fault = {"detail": "Internal server error", "code": "internal_error"}
+    assert_refused(await register(client), 500, fault)
 
 
 async def test_door_is_closed_without_its_secret(database_url: str) -> None:

@@ -16,7 +16,7 @@ async def test_the_101st_login_of_an_address_within_a_minute_is_429(client: Asyn
     assert (set(statuses), last.status_code, refused.status_code) == ({400}, 401, 429)
     assert last.headers["RateLimit-Policy"] == '"logins";q=100;w=60'
     assert last.headers["RateLimit"].startswith('"logins";r=0;t=')
-    assert refused.json() == {"detail": "Too many requests"}
+    assert refused.json() == {"detail": "Too many requests", "code": "too_many_requests"}
     assert 1 <= int(refused.headers["Retry-After"]) <= 60
 
 
@@ -39,7 +39,10 @@ async def test_whatever_needs_no_credential_is_429_after_100_a_minute(
     answers = [await client.request(method, url, json={}) for _ in range(101)]
     refused = answers.pop()
     assert {answer.status_code for answer in answers} == {400}
-    assert (refused.status_code, refused.json()) == (429, {"detail": "Too many requests"})
+    assert (refused.status_code, refused.json()) == (
+        429,
+        {"detail": "Too many requests", "code": "too_many_requests"},
+    )
     assert 1 <= int(refused.headers["Retry-After"]) <= 60
     assert (await log_in(client)).status_code == 401
 

@@ -23,8 +23,8 @@ from app.config import Settings
 from app.doors.accounts import mail
 from app.doors.accounts.mail import Mailer
 from app.models.account import Email
-from tests.log_lines import Lines, lines_of
 from tests.support.inbox import Inbox, serving, silent_server
+from tests.support.log_lines import Lines, lines_of
 from tests.support.service import free_port
 
 ADDRESS = "whiskers@example.com"

@@ -18,7 +18,7 @@ MEMBERS = [
     *("id", "title", "description", "due_date", "priority", "status", "created_at"),
     *("updated_at", "version", "categories"),
 ]
-FORBIDDEN = {"detail": "You don't have permission to access this"}
+FORBIDDEN = {"detail": "You don't have permission to access this", "code": "forbidden"}
 FUTURE = "2126-11-20T10:00:00Z"
 
 Ask = Callable[..., Awaitable[Response]]
@@ -149,7 +149,7 @@ async def test_a_stale_version_is_409(ask: Ask) -> None:
     stale = await ask("PATCH", path, json={"version": 1, "title": "Two"})
     assert (stale.status_code, stale.json()) == (
         409,
-        {"detail": "The task was changed in the meantime: version 2"},
+        {"detail": "The task was changed in the meantime: version 2", "code": "version_conflict"},
     )
     assert (await ask("GET", path)).json()["title"] == "One"
 
@@ -178,7 +178,7 @@ async def test_a_change_that_cannot_be_answered_is_not_made(
     new = await live_client.post("/api/v1/tasks", json={"title": "Feed cat"}, headers=headers)
     path, change = f"/api/v1/tasks/{new.json()['id']}", {"version": 1, "title": "Feed dog"}
     await crowd[0].execute("ALTER TABLE task_categories RENAME TO elsewhere")
-    assert (await live_client.patch(path, json=change, headers=headers)).status_code == 500
+    assert (await live_client.patch(path, json=change, headers=headers)).status_code == 503
     await crowd[0].execute("ALTER TABLE elsewhere RENAME TO task_categories")
     assert (await live_client.get(path, headers=headers)).json() == new.json()
     assert (await live_client.patch(path, json=change, headers=headers)).status_code == 200
@@ -195,7 +195,7 @@ async def test_a_foreign_task_is_403_and_a_missing_one_404(
     missing = await ask(method, f"/{MISSING_ID}", **body)
     assert (missing.status_code, missing.json()) == (
         404,
-        {"detail": f"Task not found: {MISSING_ID}"},
+        {"detail": f"Task not found: {MISSING_ID}", "code": "not_found"},
     )
     assert (await ask(method, "/1", **body)).status_code == 400
 

@@ -13,6 +13,8 @@ from httpx import ASGITransport, AsyncClient
 from app import __version__
 from app.commands.registry import commands
 from app.config import Settings
+from app.database import Database
+from app.doors import DOORS
 from app.main import create_app
 from tests.conftest import _named
 
@@ -47,7 +49,7 @@ async def test_index_tells_what_can_be_done(client: AsyncClient) -> None:
         "docs": "/docs",
         "openapi": "/openapi.json",
         "health": "/health",
-        "doors": ["commands", "sessions", "user-api-keys", "accounts", "user-tasks", "contacts"],
+        "doors": [door.name for door in DOORS],
         "actions": [action.name for action in commands()],
     }
 
@@ -130,6 +132,6 @@ async def test_database_is_asked_at_most_once_a_second(database_url: str) -> Non
 
 async def test_busy_pool_is_no_outage(database_url: str) -> None:
     async with serving(database_url) as (app, client), AsyncExitStack() as lent:
-        for _ in range(app.state.settings.database_pool_size):
-            await lent.enter_async_context(app.state.database.connection())
+        for _ in range(app.state.resources[Settings].database_pool_size):
+            await lent.enter_async_context(app.state.resources[Database].connection())
         assert (await client.get("/health")).status_code == 200

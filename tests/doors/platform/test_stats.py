@@ -45,7 +45,9 @@ async def test_key_without_the_scope_is_403(client: AsyncClient, db: Connection)
     answer = await client.get(
         "/stats", params={"user_id": "user_123"}, headers={"X-Service-Key": value}
     )
-    assert (answer.status_code, answer.json()) == (403, {"detail": "Missing scope: stats:read"})
+    sentence = "Missing scope: stats:read"
+    assert answer.status_code == 403
+    assert answer.json() == {"detail": sentence, "code": "forbidden"}
 
 
 @pytest.mark.parametrize(

@@ -135,11 +135,14 @@ async def test_each_credential_works_only_where_its_secret_is_set(database_url: 
 @pytest.mark.parametrize(
     ("given", "doors"),
     [
-        ((), ["commands"]),
-        (("encryption_key",), ["commands"]),
-        (("session_hash_secret",), ["commands", "sessions"]),
-        (("service_auth_token",), ["commands", "sessions"]),
-        (("service_auth_token", "encryption_key"), ["commands", "sessions", "user-api-keys"]),
+        ((), ["commands", "admin"]),
+        (("encryption_key",), ["commands", "admin"]),
+        (("session_hash_secret",), ["commands", "admin", "sessions"]),
+        (("service_auth_token",), ["commands", "admin", "sessions"]),
+        (
+            ("service_auth_token", "encryption_key"),
+            ["commands", "admin", "sessions", "user-api-keys"],
+        ),
     ],
 )
 async def test_a_door_is_open_exactly_when_its_secret_is_set(

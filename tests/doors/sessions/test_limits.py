@@ -65,7 +65,7 @@ async def test_every_answer_tells_how_the_user_stands(database_url: str) -> None
     assert standings == [(201, "29"), (422, "28"), (200, "99"), (429, "0")]
     assert (first.headers["x-ratelimit-limit"], read.headers["x-ratelimit-limit"]) == ("30", "100")
     assert 58 <= int(first.headers["x-ratelimit-reset"]) - time() <= 61
-    assert refused.json() == {"detail": "Too many requests"}
+    assert refused.json() == {"detail": "Too many requests", "code": "too_many_requests"}
     assert 58 <= int(refused.headers["retry-after"]) <= 60
 
 

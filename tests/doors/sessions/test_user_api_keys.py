@@ -84,7 +84,7 @@ async def test_a_key_is_kept_masked_and_removed(client: AsyncClient, ann: Header
     assert (removed.status_code, list(removed.json())) == (200, ["success", "message"])
     assert await current(client, ann) == {"configured": False, **UNCONFIGURED}
     again = await client.delete(f"{PATH}/current", headers=ann)
-    assert (again.status_code, list(again.json())) == (404, ["detail"])
+    assert (again.status_code, list(again.json())) == (404, ["detail", "code"])
 
 
 async def test_only_a_service_is_told_the_key(client: AsyncClient, ann: Headers) -> None:
@@ -169,7 +169,8 @@ async def test_how_a_test_ended_is_told_and_noted(
 
 async def test_a_test_without_a_key_is_404(client: AsyncClient, ann: Headers) -> None:
     answer = await client.post(f"{PATH}/test", headers=ann)
-    assert (answer.status_code, answer.json()) == (404, {"detail": "No API key is stored"})
+    absent = {"detail": "No API key is stored", "code": "not_found"}
+    assert (answer.status_code, answer.json()) == (404, absent)
 
 
 async def test_the_sixth_test_within_an_hour_is_429(
@@ -263,7 +264,7 @@ async def test_a_service_key_cannot_reach_users_keys(
     answer = await execute(action, user_id="ann", value=KEY)
     assert (answer.status_code, answer.json()) == (
         403,
-        {"detail": "Not for this kind of credential"},
+        {"detail": "Not for this kind of credential", "code": "forbidden"},
     )
     assert action not in (await client.get("/openapi.json")).text
 

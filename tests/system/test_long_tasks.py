@@ -6,13 +6,12 @@ from uuid import uuid4
 import pytest
 from httpx import AsyncClient
 
-from app.models.task_list import TaskFilter, TaskSort
+from app.models.task_list import Slice, TaskFilter, TaskSort
 from app.services import Connection, task_lists, task_rows
 from app.services.pages import PAGE_BYTES
-from app.services.task_lists import Slice
 from tests.conftest import Execute
-from tests.doors.accounts.test_tasks import bearer as account
 from tests.doors.test_user_tasks import bearer
+from tests.support.accounts import bearer as account
 from tests.support.contacts import HEADERS as PARTNER
 from tests.support.people import acting_for
 
@@ -85,7 +84,9 @@ async def test_filters_and_search_hold_in_every_part(execute: Execute) -> None:
     assert low["tasks"] == [task for task in whole if task["priority"] == "low"]
 
 
-async def test_every_door_shows_all_of_them(client: AsyncClient, execute: Execute) -> None:
+async def test_every_door_shows_all_of_them(
+    client: AsyncClient, db: Connection, execute: Execute
+) -> None:
     whole = (await listed(execute))["tasks"]
     expected = [(task["id"], task["description"]) for task in whole]
     for path, headers in (
@@ -93,7 +94,7 @@ async def test_every_door_shows_all_of_them(client: AsyncClient, execute: Execut
         (f"/api/{USER}/tasks", bearer(USER)),
         (f"/tasks?user_id={USER}", PARTNER),
         ("/tasks", PARTNER),
-        ("/api/v1/tasks?limit=100", account(USER)),
+        ("/api/v1/tasks?limit=100", await account(db, USER)),
     ):
         answer = await client.get(path, headers=headers)
         assert answer.status_code == 200, answer.text[:300]

@@ -1,0 +1,90 @@
+"""What travels with one request, and what the application holds for all of them."""
+
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from app.models.caller import Caller
+
+Thing = TypeVar("Thing")
+
+
+class Resources:
+    """One thing of a kind: the settings, the database, what an open door needs."""
+
+    doors: Sequence[str] = ()
+    """The names of the open doors."""
+
+    def __init__(self, *things: object) -> None:
+        self._things: dict[type, Any] = {}
+        self._closing: list[Callable[[], Awaitable[None]]] = []
+        for thing in things:
+            self.add(thing)
+
+    def add(self, thing: object, close: Callable[[], Awaitable[None]] | None = None) -> None:
+        """Keeps a thing under its class and the classes that it extends, in place of another."""
+        for kind in type(thing).__mro__[:-1]:
+            self._things[kind] = thing
+        if close is not None:
+            self._closing.append(close)
+
+    def __getitem__(self, kind: type[Thing]) -> Thing:
+        thing: Thing = self._things[kind]
+        return thing
+
+    def get(self, kind: type[Thing]) -> Thing | None:
+        """The thing of this kind, if there is one."""
+        return self._things.get(kind)
+
+    async def close(self) -> None:
+        """Ends what has to be ended."""
+        for close in self._closing:
+            await close()
+
+
+@dataclass(slots=True)
+class Exchange:
+    """One request and its answer.
+
+    `log` becomes the line about both; `headers` go out with the answer, whatever it is; `label`
+    is what metrics count it as. `waited` is how many seconds it has spent on the database.
+    """
+
+    log: dict[str, Any] = field(default_factory=dict)
+    headers: dict[bytes, bytes] = field(default_factory=dict)
+    label: str = "unmatched"
+    waited: float = 0.0
+    body_received: bool = False
+    _caller: Caller | None = None
+
+    @classmethod
+    def of(cls, scope: MutableMapping[str, Any]) -> "Exchange":
+        """The one of this request."""
+        exchange: Exchange | None = scope.get("exchange")
+        if exchange is None:
+            exchange = scope["exchange"] = cls()
+        return exchange
+
+    @property
+    def begun(self) -> bool:
+        """Whether the answer is on its way."""
+        return "status" in self.log
+
+    @property
+    def caller(self) -> Caller:
+        """Who asks; the guard of the route has made sure."""
+        assert self._caller is not None, "the route asks for no credential"  # noqa: S101
+        return self._caller
+
+    def identify(self, caller: Caller) -> None:
+        """Notes who asks, for the log too."""
+        self._caller = caller
+        self.log["key_name"] = caller.name
+        if caller.user_id:
+            self.log["user_id"] = caller.user_id
+
+
+def resources_of(scope: MutableMapping[str, Any]) -> Resources:
+    """What the application that answers this request holds."""
+    resources: Resources = scope["app"].state.resources
+    return resources
