@@ -19,11 +19,11 @@ MANIFESTS := $(filter-out %/kustomization.yaml,$(wildcard deploy/k8s/*.yaml depl
 .PHONY: run test lint lint-infra bench bench-quick locks clean
 
 run: $(VENV)/.run
-	@exec env PARENT_PID=$$PPID $(BIN)/python -m app dev
+	@exec env TASK_MANAGER_PARENT=$$PPID $(BIN)/python -m app dev
 
 test: lint
 	$(BIN)/python -m pytest --cov --cov-report=term-missing:skip-covered --cov-fail-under=90
-	@$(BIN)/coverage report --include='app/auth.py,app/commands/*' --fail-under=95 \
+	@$(BIN)/coverage report --include='app/auth/*,app/commands/*' --fail-under=95 \
 		--precision=1 --skip-covered
 
 lint: lint-infra $(VENV)/.test

@@ -51,12 +51,17 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             app.include_router(router)
     app.openapi = _openapi(app, opened)  # type: ignore[method-assign]
     app.add_exception_handler(HTTPException, _refuse)  # type: ignore[arg-type] # as good
-    app.middleware_stack = _layers(app.build_middleware_stack(), opened, settings)
+    app.build_middleware_stack = _layers(app, opened, settings)  # type: ignore[method-assign]
     return app
 
 
-def _layers(application: ASGIApp, opened: _Open, settings: Settings) -> ASGIApp:
-    """What a request passes. FastAPI's own layers answer only for what is no door's."""
+def _layers(app: FastAPI, opened: _Open, settings: Settings) -> Callable[[], ASGIApp]:
+    """What makes the layers that a request passes.
+
+    FastAPI's own answer only for what is no door's, without the outermost, which would tell faults
+    in a way of its own.
+    """
+    build = app.build_middleware_stack
     routes = {door.name: _routes(routers) for door, routers in opened}
     branches = [
         Branch(door.paths, routes[door.name], door.shape)
@@ -64,9 +69,14 @@ def _layers(application: ASGIApp, opened: _Open, settings: Settings) -> ASGIApp:
         else Branch(door.paths)
         for door in DOORS
     ]
-    dispatch = Dispatch(application, branches)
-    cors = CORS(dispatch, settings.cors_origins, {door.paths: door.cors for door in DOORS})
-    return RequestLog(cors, secure=settings.environment == "production")
+    rules = {door.paths: door.cors for door in DOORS}
+
+    def build_ours() -> ASGIApp:
+        outermost: Any = build()
+        cors = CORS(Dispatch(outermost.app, branches), settings.cors_origins, rules)
+        return RequestLog(cors, secure=settings.environment == "production")
+
+    return build_ours
 
 
 def _routes(routers: Sequence[APIRouter]) -> list[Route]:

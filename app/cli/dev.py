@@ -1,25 +1,77 @@
-"""What `dev` brings along: open doors, a PostgreSQL, processes that end together."""
+"""Serving for development: every door open, a PostgreSQL of its own, and one end for all."""
 
-import asyncio
 import multiprocessing
 import os
-import subprocess
+import signal
+import sys
 from pathlib import Path
 from typing import Any
 
 import click
 from dotenv import dotenv_values
 
-from app.cli import parent
-from app.config import Settings
-from app.doors import development_values, open_doors
+from app.cli import parent, ports
+from app.cli.database import on_database, start_database
+from app.cli.migrate import migrate_database
+from app.cli.worker import worker_beside
+from app.config import Settings, load_settings
 from app.services import keys
 
-_DATA = Path(".data") / "postgres"
+
+@click.command()
+@click.option(
+    "--port",
+    type=click.IntRange(1, 65535),
+    envvar="PORT",
+    default=lambda: dotenv_values(".env").get("PORT", "8888"),
+    show_default="8888",
+)
+@click.option("--host", default="127.0.0.1", show_default=True)
+@click.option("--reload/--no-reload", default=True, help="Restart when the code changes.")
+def dev(port: int, host: str, reload: bool) -> None:
+    """Serve for development, on a PostgreSQL of its own.
+
+    It is migrated and has the development key. With DATABASE_URL set, that database is used and no
+    other is started.
+    """
+    import uvicorn  # noqa: PLC0415 - production does not need its supervisor
+
+    from app.server.protocol import BoundedProtocol  # noqa: PLC0415
+
+    # Whoever ends us, the embedded PostgreSQL ends with us, by atexit.
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda *_: sys.exit(0))
+    with ports.listening(port, f" Choose another: PORT={port + 1} make run"):
+        ports.require_free(host, port)
+    os.environ["ENVIRONMENT"] = os.environ.get("ENVIRONMENT") or "development"
+    _configure_doors(port)
+    start_database()
+    settings = load_settings()
+    migrate_database(settings)
+    if settings.environment == "development":
+        on_database(keys.ensure_development_key, settings)
+    _welcome(settings, port)
+    os.environ[parent.VARIABLE] = str(os.getpid())
+    with worker_beside(settings):
+        uvicorn.run(
+            "app.cli.dev:create_app",
+            factory=True,
+            host=host,
+            port=port,
+            reload=reload,
+            http=BoundedProtocol,
+            reload_dirs=[str(Path(__file__).parents[1])],
+            log_config=None,
+            access_log=False,
+            server_header=False,
+        )
+    click.echo("Stopped.")
 
 
-def configure_doors(port: int) -> None:
+def _configure_doors(port: int) -> None:
     """Gives the doors that nobody configured their development values."""
+    from app.doors import development_values  # noqa: PLC0415 - they bring FastAPI along
+
     configured = dotenv_values(".env")
     values = {**development_values(), "PUBLIC_URL": f"http://localhost:{port}"}
     for name, value in values.items():
@@ -27,41 +79,10 @@ def configure_doors(port: int) -> None:
             os.environ.setdefault(name, value)
 
 
-def start_database() -> None:
-    """Starts PostgreSQL in .data where no database is configured."""
-    if _configured("DATABASE_URL"):
-        return
-    from app.database import embedded  # noqa: PLC0415 - the other commands do without it
-
-    click.echo("Starting PostgreSQL …")
-    try:
-        server = embedded.start(_DATA)
-        os.environ["DATABASE_URL"] = asyncio.run(embedded.create_database(server))
-    except ImportError:
-        raise click.ClickException("Set DATABASE_URL, or install requirements-local.txt") from None
-    except OSError as error:
-        file = os.path.relpath(error.filename or _DATA)
-        raise click.ClickException(f"Cannot write to {file}: {error.strerror}") from None
-    except (embedded.NotStartedError, subprocess.CalledProcessError) as error:
-        raise click.ClickException(f"PostgreSQL does not start: {error}") from None
-
-
-def find_database() -> None:
-    """Takes the database of the `dev` beside us, where development has none of its own."""
-    if _configured("DATABASE_URL") or _configured("ENVIRONMENT") not in ("", "development"):
-        return
-    from app.database import embedded  # noqa: PLC0415 - the other commands do without it
-
-    if url := embedded.running_url(_DATA):
-        os.environ["DATABASE_URL"] = url
-
-
-def _configured(name: str) -> str:
-    return os.environ.get(name) or dotenv_values(".env").get(name) or ""
-
-
-def welcome(settings: Settings, port: int) -> None:
+def _welcome(settings: Settings, port: int) -> None:
     """Says where everything is."""
+    from app.doors import open_doors  # noqa: PLC0415 - they bring FastAPI along
+
     click.echo()
     click.secho("  Task Manager API", bold=True)
     for name, value in (

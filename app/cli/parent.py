@@ -5,7 +5,7 @@ import signal
 import threading
 import time
 
-VARIABLE = "PARENT_PID"
+VARIABLE = "TASK_MANAGER_PARENT"
 """Names the process without which a command is to end."""
 
 _SECONDS_BETWEEN_LOOKS = 0.5

@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, field
+from functools import partial
 from sys import float_info
 from typing import Any, get_args, get_origin, get_type_hints
 
@@ -196,29 +197,33 @@ def action(
     Its name, types and docstring are the published name, schemas and description.
     """
 
-    def define(perform: Perform) -> Action:
-        hints = get_type_hints(perform)
-        result = hints["return"]
-        return Action(
-            name=perform.__name__.replace("_", "-"),
-            description=" ".join((perform.__doc__ or "").split()),
-            perform=perform,
-            payload=hints["payload"],
-            result=get_args(result)[0] if get_origin(result) is Json else result,
-            scope=scope,
-            writes=writes,
-            transaction=transaction,
-            outside=outside,
-            replicable=replicable,
-            searches=searches,
-            destructive=destructive,
-            idempotent=idempotent,
-            allow=allow,
-            raises=raises,
-            examples=examples,
-        )
+    return partial(
+        _define,
+        scope=scope,
+        writes=writes,
+        transaction=transaction,
+        outside=outside,
+        replicable=replicable,
+        searches=searches,
+        destructive=destructive,
+        idempotent=idempotent,
+        allow=allow,
+        raises=raises,
+        examples=examples,
+    )
 
-    return define
+
+def _define(perform: Perform, **declared: Any) -> Action:
+    hints = get_type_hints(perform)
+    result = hints["return"]
+    return Action(
+        name=perform.__name__.replace("_", "-"),
+        description=" ".join((perform.__doc__ or "").split()),
+        perform=perform,
+        payload=hints["payload"],
+        result=get_args(result)[0] if get_origin(result) is Json else result,
+        **declared,
+    )
 
 
 class AnyPayload(BaseModel):

@@ -133,7 +133,7 @@ async def _require_independence(db: Connection, table: str) -> None:
 
 async def _require_none(db: Connection, table: str, fault: str, condition: str) -> None:
     count, example = await db.fetchrow(  # type: ignore[misc]
-        f"SELECT count(*), min(id::text) FROM {table} WHERE {condition}"  # noqa: S608 - our own
+        f"SELECT count(*), min(id::text) FROM {table} WHERE {condition}"
     )
     if count:
         raise Conflict(f"{count} of {table} have {fault}, for example {example}")
@@ -148,7 +148,7 @@ SELECT id, key_name, encode(sha256(convert_to(api_key, 'UTF8')), 'hex'), active,
     nullif(expires_at, 'infinity'), substring(api_key FROM '^sk_([a-z]{{1,20}})_'),
     right(api_key, 4), lead(created_at) OVER (PARTITION BY key_name ORDER BY created_at, id)
 FROM {_ASIDE}.service_api_keys
-"""  # noqa: S608 - our own name
+"""
 
 # In the order of the indexes, which takes half the time.
 _COPY_TASKS = f"""
@@ -159,7 +159,7 @@ SELECT id, user_id, title, description, status, priority, created_at,
     greatest(created_at, completed_at), completed_at, due_date
 FROM {_ASIDE}.tasks
 ORDER BY user_id, created_at
-"""  # noqa: S608 - our own name
+"""
 
 _COPY = {"service_api_keys": _COPY_KEYS, "tasks": _COPY_TASKS}
 

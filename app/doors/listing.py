@@ -57,10 +57,10 @@ async def _shown(fetch: Fetch, part: Slice, frame: Frame, count: int = 0) -> Pie
     entries, rest = await fetch(part)
     opening = b"," if count and entries else b"" if count else frame.opening
     count += len(entries)
-    text = opening + to_json(entries)[1:-1]
-    if rest is None:
-        return Piece(text + frame.closing(count), None)
-    return Piece(text, partial(_shown, fetch, rest, frame, count))
+    closing = frame.closing(count) if rest is None else b""
+    text = b"".join((opening, memoryview(to_json(entries))[1:-1], closing))
+    following = None if rest is None else partial(_shown, fetch, rest, frame, count)
+    return Piece(text, following)
 
 
 async def whole_list(request: Request, action: Action, query: Page) -> ASGIApp:

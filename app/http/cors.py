@@ -1,6 +1,6 @@
 """Cross-origin rules by path."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from enum import Enum
 
 from starlette.datastructures import Headers
@@ -62,7 +62,7 @@ class CORS:
         self,
         app: ASGIApp,
         origins: Sequence[str],
-        rules: Mapping[Iterable[str], CrossOrigin],
+        rules: Mapping[tuple[str, ...], CrossOrigin],
     ) -> None:
         self.app = app
         made = {rule: _ExactCORS(app, origins, rule) for rule in CrossOrigin}

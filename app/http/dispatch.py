@@ -51,8 +51,6 @@ class _CompiledBranch:
     def find(self, scope: Scope) -> tuple[_Target, dict[str, str]]:
         """The route and the parameters of the path; HTTPException where there is none."""
         method, path = scope["method"], scope["path"]
-        if leads_nowhere(scope):
-            raise HTTPException(404)
         if scope["query_string"].count(b"&") >= MAX_PARAMETERS:
             raise HTTPException(414, f"The query has more than {MAX_PARAMETERS} parameters")
         if target := self._fixed.get((method, path)):
@@ -82,28 +80,31 @@ class Dispatch:
         self._branches = sorted(compiled, key=lambda one: len(one[0]), reverse=True)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        branch = self._branch(scope["path"]) if scope["type"] == "http" else None
-        if branch is None:
-            await self._elsewhere(scope, receive, send)
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
             return
-        exchange = Exchange.of(scope)
+        exchange, branch = Exchange.of(scope), self._branch(scope["path"])
+        answer: ASGIApp
         try:
-            target, scope["path_params"] = branch.find(scope)
-            exchange.label = target.path
-            _tell_telemetry(scope, target.path)
-            answer = await target.handle(Request(scope, receive))
+            answer = await self._answer(branch, exchange, scope, receive)
             await answer(scope, receive, send)
         except Exception as error:
-            answer = error_answer(exchange, error, branch.shape)
+            answer = error_answer(exchange, error, branch.shape if branch else None)
             if exchange.begun:
                 raise
             await answer(scope, receive, send)
 
-    async def _elsewhere(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and leads_nowhere(scope):
-            await error_answer(Exchange.of(scope), HTTPException(404))(scope, receive, send)
-        else:
-            await self.app(scope, receive, send)
+    async def _answer(
+        self, branch: "_CompiledBranch | None", exchange: Exchange, scope: Scope, receive: Receive
+    ) -> ASGIApp:
+        if leads_nowhere(scope):
+            raise HTTPException(404)
+        if branch is None:
+            return self.app
+        target, scope["path_params"] = branch.find(scope)
+        exchange.label = target.path
+        _tell_telemetry(scope, target.path)
+        return await target.handle(Request(scope, receive))
 
     def _branch(self, path: str) -> _CompiledBranch | None:
         for above, branch in self._branches:

@@ -1,6 +1,6 @@
 """Bodies that change a part."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, model_validator
 from pydantic_core import PydanticCustomError
@@ -8,8 +8,11 @@ from pydantic_core import PydanticCustomError
 from app.models.task import without_defaults
 
 
-def _fields(model: type[BaseModel]) -> list[str]:
-    return [name for name, field in model.model_fields.items() if not field.is_required()]
+def _fields(model: type["Patch"]) -> list[str]:
+    fields = model.model_fields.items()
+    return [
+        name for name, field in fields if not field.is_required() and name not in model.conditions
+    ]
 
 
 def _one_field_at_least(schema: dict[str, Any], model: type["Patch"]) -> None:
@@ -21,6 +24,9 @@ class Patch(BaseModel):
     """Its optional members are the fields to overwrite, one at least; an absent one stays."""
 
     model_config = ConfigDict(json_schema_extra=_one_field_at_least)
+
+    conditions: ClassVar[frozenset[str]] = frozenset()
+    """Optional members that overwrite nothing."""
 
     @model_validator(mode="after")
     def _some_field(self) -> "Patch":

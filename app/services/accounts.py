@@ -28,7 +28,7 @@ class Login(NamedTuple):
 
 _INSERT = f"""
 INSERT INTO accounts (email, password_hash, full_name) VALUES ($1, $2, $3) RETURNING {_COLUMNS}
-"""  # noqa: S608
+"""
 
 
 async def insert_account(db: Connection, email: str, password_hash: str, full_name: str) -> Account:
@@ -45,7 +45,7 @@ _FIND = f"""
 SELECT {_COLUMNS}, password_hash,
     ceil(greatest(extract(epoch FROM locked_until - now()), 0))::int AS locked_for
 FROM accounts WHERE lower(email) = lower($1) AND deactivated_at IS NULL
-"""  # noqa: S608
+"""
 
 
 async def find_login(db: Connection, email: str) -> Login | None:
@@ -67,7 +67,7 @@ UPDATE accounts SET
         THEN now() + $2 * interval '1 second' END
 WHERE lower(email) = lower($1) AND {_NOT_LOCKED}
 RETURNING true
-"""  # noqa: S608
+"""
 
 
 async def count_failure(db: Connection, email: str) -> bool:
@@ -80,7 +80,7 @@ UPDATE accounts SET
     failed_logins = 0, locked_until = NULL, password_hash = coalesce($2, password_hash)
 WHERE id = $1 AND {_NOT_LOCKED}
 RETURNING true
-"""  # noqa: S608
+"""
 
 
 async def admit(db: Connection, account_id: UUID, upgraded_hash: str | None) -> None:
@@ -116,7 +116,7 @@ WITH used AS (
 UPDATE accounts SET is_active = true, updated_at = now() FROM used
 WHERE id = user_id AND deactivated_at IS NULL
 RETURNING {_COLUMNS}
-"""  # noqa: S608
+"""
 
 
 async def verify_email(db: Connection, token: str) -> Account | None:

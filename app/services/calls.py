@@ -21,7 +21,7 @@ WITH written AS (
     RETURNING {_COLUMNS}
 ), {recorded("call", "created")}
 SELECT {_COLUMNS} FROM written
-"""  # noqa: S608
+"""
 
 
 async def insert_call(
@@ -42,7 +42,7 @@ async def insert_call(
     return Call.model_construct(**row)
 
 
-_FETCH = f"SELECT {_COLUMNS} FROM calls WHERE {_OWNED}"  # noqa: S608
+_FETCH = f"SELECT {_COLUMNS} FROM calls WHERE {_OWNED}"
 
 
 async def fetch_call(db: Connection, call_id: UUID, owner: str | None) -> Call:
@@ -57,11 +57,11 @@ _FILTERS = "($1::text IS NULL OR user_id = $1) AND ($2::text IS NULL OR status =
 
 _LIST = f"""
 SELECT {_COLUMNS} FROM calls WHERE {_FILTERS} AND {newest_first(3)}
-"""  # noqa: S608
+"""
 
 _LIST_OF = f"""
 SELECT {_COLUMNS} FROM calls WHERE user_id = $6 AND {_FILTERS} AND {newest_first(3)}
-"""  # noqa: S608
+"""
 
 
 _AT_ONCE = 128
@@ -84,7 +84,7 @@ async def list_calls(
     return page.part(entries, more=len(entries) == _AT_ONCE)
 
 
-_FIND = f"SELECT {_COLUMNS} FROM calls WHERE id = ANY ($1)"  # noqa: S608
+_FIND = f"SELECT {_COLUMNS} FROM calls WHERE id = ANY ($1)"
 
 
 async def find_calls(db: Connection, call_ids: Sequence[UUID]) -> list[Call]:
@@ -97,7 +97,7 @@ WITH written AS (
     UPDATE calls SET status = $3, updated_at = now() WHERE {_OWNED} RETURNING {_COLUMNS}
 ), {recorded("call", "updated", "ARRAY['status']")}
 SELECT {_COLUMNS} FROM written
-"""  # noqa: S608
+"""
 
 
 async def set_status(db: Connection, call_id: UUID, owner: str | None, status: CallStatus) -> Call:

@@ -29,7 +29,7 @@ INSERT INTO categories (user_id, name, color)
 SELECT $1::text, $2, $3
 WHERE (SELECT count(*) FROM categories WHERE user_id = $1::text) < {MOST_CATEGORIES}
 RETURNING {_COLUMNS}
-"""  # noqa: S608
+"""
 
 
 async def insert_category(db: Connection, user_id: str, category: CategoryFields) -> Category:
@@ -48,7 +48,7 @@ async def insert_category(db: Connection, user_id: str, category: CategoryFields
     return Category.model_construct(**row)
 
 
-_LIST = f"SELECT {_COLUMNS} FROM categories WHERE user_id = $1 ORDER BY name"  # noqa: S608
+_LIST = f"SELECT {_COLUMNS} FROM categories WHERE user_id = $1 ORDER BY name"
 
 
 async def list_categories(db: Connection, user_id: str) -> list[Category]:
@@ -83,7 +83,7 @@ written AS (
     RETURNING id, tasks.user_id
 ), {recorded("task", "updated", "'{categories}'::text[]")}
 SELECT id FROM written
-"""  # noqa: S608
+"""
 
 _ASSIGN = f"""
 WITH linked AS (
@@ -94,7 +94,7 @@ WITH linked AS (
     FOR NO KEY UPDATE OF tasks FOR KEY SHARE OF categories
     RETURNING task_id
 ), {_WRITE_TASK}
-"""  # noqa: S608
+"""
 
 
 _COUNT_OF_TASK = "SELECT count(*) FROM task_categories WHERE task_id = $1"
@@ -128,7 +128,7 @@ WITH locked AS (
     DELETE FROM task_categories USING locked WHERE task_id = locked.id AND category_id = $2
     RETURNING task_id
 ), {_WRITE_TASK}
-"""  # noqa: S608
+"""
 
 
 async def unassign_category(

@@ -29,7 +29,7 @@ def recorded(kind: str, operation: str, fields: str = "'{}'::text[]") -> str:
         SELECT '{kind}', '{operation}', written.user_id, written.id, counted.last_sequence,
                {fields}
         FROM written, counted
-    )"""  # noqa: S608 - composed of constants when the module is loaded
+    )"""
 
 
 class Progress(NamedTuple):

@@ -26,7 +26,7 @@ def owned_by_contact(table: str) -> str:
 
 _VISIBLE = f"{owned_by_contact('tasks')} AND deleted_at IS NULL"
 
-_FETCH = f"SELECT {_COLUMNS} FROM tasks WHERE id = $1 AND {_VISIBLE}"  # noqa: S608
+_FETCH = f"SELECT {_COLUMNS} FROM tasks WHERE id = $1 AND {_VISIBLE}"
 
 
 async def fetch_task(db: Connection, task_id: UUID) -> ContactTask:
@@ -39,6 +39,8 @@ async def fetch_task(db: Connection, task_id: UUID) -> ContactTask:
 
 # A title is null only where the task is too long for a page without a count of bytes.
 _SIZE = "octet_length(title) + coalesce(octet_length(description), 0)"
+_SHOWN_SIZE = """200 + octet_length(to_json(title)::text)
+    + coalesce(octet_length(to_json(description)::text), 0)"""
 _BRIEF = f"""id,
     CASE WHEN {_SIZE} <= {BRIEF_BYTES} THEN title END AS title,
     CASE WHEN octet_length(description) > {BRIEF_BYTES} THEN NULL ELSE description END
@@ -50,11 +52,13 @@ def _list(columns: str, condition: str = _VISIBLE) -> str:
     return f"""
         SELECT {columns} FROM tasks
         WHERE {condition} AND ($1::text IS NULL OR status = $1) AND {newest_first(2)}
-    """  # noqa: S608
+    """
 
 
-def _counted(selection: str) -> str:
-    return cut(selection, _COLUMNS, f"200 + {_SIZE}", "created_at DESC, id DESC")
+def _counted(stored: str) -> str:
+    """Cut by what is stored, which is not read for that, and then by what is shown of it."""
+    order = "created_at DESC, id DESC"
+    return cut(cut(stored, _COLUMNS, f"200 + {_SIZE}", order), _COLUMNS, _SHOWN_SIZE, order)
 
 
 _OF = f"user_id = $5 AND {_VISIBLE}"
@@ -79,7 +83,7 @@ async def list_tasks(
     return page.part([ContactTask.of(dict(row)) for row in rows], more=more)
 
 
-_FIND = f"SELECT {_COLUMNS} FROM tasks WHERE id = ANY ($1) AND {_VISIBLE}"  # noqa: S608
+_FIND = f"SELECT {_COLUMNS} FROM tasks WHERE id = ANY ($1) AND {_VISIBLE}"
 
 
 async def find_tasks(db: Connection, task_ids: Sequence[UUID]) -> list[ContactTask]:

@@ -19,7 +19,7 @@ WITH written AS (
     RETURNING {_COLUMNS}, user_id
 ), {recorded("contact", "created")}
 SELECT {_COLUMNS} FROM written
-"""  # noqa: S608
+"""
 
 
 async def insert_contact(db: Connection, contact: ContactFields) -> Contact:
@@ -33,7 +33,7 @@ async def insert_contact(db: Connection, contact: ContactFields) -> Contact:
 
 _FETCH = f"""
 SELECT {_COLUMNS} FROM contacts WHERE id = $1 AND ($2::text IS NULL OR user_id = $2)
-"""  # noqa: S608
+"""
 
 
 async def fetch_contact(db: Connection, contact_id: UUID, owner: str | None) -> Contact:
@@ -46,7 +46,7 @@ async def fetch_contact(db: Connection, contact_id: UUID, owner: str | None) -> 
 
 _LIST = f"""
 SELECT {_COLUMNS} FROM contacts WHERE ($1::text IS NULL OR user_id = $1) AND {newest_first(2)}
-"""  # noqa: S608
+"""
 
 
 _AT_ONCE = 128
@@ -60,7 +60,7 @@ async def list_contacts(db: Connection, owner: str | None, page: Page) -> Part[C
     return page.part(entries, more=len(entries) == _AT_ONCE)
 
 
-_FIND = f"SELECT {_COLUMNS} FROM contacts WHERE id = ANY ($1)"  # noqa: S608
+_FIND = f"SELECT {_COLUMNS} FROM contacts WHERE id = ANY ($1)"
 
 
 async def find_contacts(db: Connection, contact_ids: Sequence[UUID]) -> list[Contact]:

@@ -49,7 +49,7 @@ used AS (
 )
 SELECT key_name, scopes, enforce_ownership FROM service_api_keys
 WHERE api_key = $1 AND {_WORKS}
-"""  # noqa: S608
+"""
 
 
 async def find_caller(db: Connection, key_digest: str) -> Caller | None:
@@ -66,7 +66,7 @@ _LOCK_NAME = "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))"
 
 _IS_TAKEN = f"""
 SELECT EXISTS (SELECT FROM service_api_keys WHERE key_name = $1 AND {_WORKS})
-"""  # noqa: S608
+"""
 
 _FREE_NAME = """
 UPDATE service_api_keys SET superseded_at = now() WHERE key_name = $1 AND superseded_at IS NULL
@@ -131,7 +131,7 @@ FROM service_api_keys, (
 WHERE key_name = $1 AND {_WORKS}
 ORDER BY superseded_at IS NULL DESC, created_at DESC
 LIMIT 1
-"""  # noqa: S608
+"""
 
 _SUPERSEDE = """
 UPDATE service_api_keys SET
@@ -181,7 +181,7 @@ SELECT id, key_name, environment, last_four, enforce_ownership, scopes, created_
     END AS state
 FROM service_api_keys
 ORDER BY created_at DESC, id DESC
-"""  # noqa: S608
+"""
 
 
 async def list_keys(db: Connection) -> list[KeyInfo]:

@@ -27,13 +27,16 @@ def cut(selection: str, columns: str, size: str, order: str) -> str:
     """The first rows of a selection, as many as PAGE_BYTES hold by their `size`; one at least.
 
     A running sum is a quarter of what a page of brief entries costs: only for the others.
+    OFFSET 0 keeps the planner from measuring each row twice.
     """
     return f"""
         SELECT {columns} FROM (
             SELECT {columns}, bytes,
                 sum(bytes) OVER (ORDER BY {order} ROWS UNBOUNDED PRECEDING) AS bytes_so_far
-            FROM (SELECT {columns}, {size} AS bytes FROM ({selection}) AS selected) AS measured
+            FROM (
+                SELECT {columns}, {size} AS bytes FROM ({selection}) AS selected OFFSET 0
+            ) AS measured
         ) AS counted
         WHERE bytes_so_far <= {PAGE_BYTES} OR bytes_so_far = bytes
         ORDER BY {order}
-    """  # noqa: S608 - composed of constants when a module is loaded
+    """

@@ -26,7 +26,7 @@ ON CONFLICT (user_id, provider) DO UPDATE SET
     last_validated_at = NULL,
     updated_at = now()
 RETURNING {_COLUMNS}
-"""  # noqa: S608
+"""
 
 
 async def upsert_secret(
@@ -40,7 +40,7 @@ async def upsert_secret(
 
 _FETCH = f"""
 SELECT encrypted_value, {_COLUMNS} FROM user_secrets WHERE user_id = $1 AND provider = $2
-"""  # noqa: S608
+"""
 
 
 async def fetch_secret(db: Connection, user_id: str, provider: Provider) -> StoredSecret:

@@ -84,7 +84,7 @@ def selection(columns: str, shape: Shape) -> str:
         WHERE {conditions}
         ORDER BY {shape.order(key)}
         LIMIT $2 {offset}
-    """  # noqa: S608 - composed of constants; the values are parameters
+    """
 
 
 class Request(NamedTuple):
@@ -148,7 +148,7 @@ def _counted_json(shape: Shape) -> str:
     """Cut by what is stored, which is not read for that, and then by what is shown of it."""
     stored = cut(selection(_SHOWN, shape), f"{_SHOWN}, key", f"300 + {TEXT_SIZE}", shape.order())
     # OFFSET 0, or the planner would have the JSON made for each of its mentions.
-    shown = f"SELECT id, {_TASK_JSON} AS task, key FROM ({stored}) AS stored OFFSET 0"  # noqa: S608
+    shown = f"SELECT id, {_TASK_JSON} AS task, key FROM ({stored}) AS stored OFFSET 0"
     return cut(shown, "id, task, key", "octet_length(task)", shape.order())
 
 
@@ -175,7 +175,7 @@ def page_statement(
             END) AS tasks,
             count(*) AS size, (array_agg(key))[count(*)] AS key, (array_agg(id))[count(*)] AS id
         FROM ({selected}) AS page
-    """  # noqa: S608
+    """
 
 
 async def fetch_page(
@@ -211,7 +211,7 @@ async def _fetch_json(
 
 @cache
 def _count_statement(filters: tuple[str, ...]) -> str:
-    return f"SELECT count(*) FROM tasks WHERE {_conditions(filters, count(2))}"  # noqa: S608
+    return f"SELECT count(*) FROM tasks WHERE {_conditions(filters, count(2))}"
 
 
 async def count_tasks(db: Connection, user_id: str, filters: TaskFilter) -> int:

@@ -22,13 +22,21 @@ _BRIEF = f"""id, user_id, title,
         AND pg_column_compression(tags) IS NULL THEN tags END AS tags,
     updated_at, version, deleted_at"""
 _SIZE = f"300 + {TEXT_SIZE} + octet_length(array_to_string(tags, ''))"
+_SHOWN_SIZE = """300 + octet_length(to_json(title)::text) + octet_length(to_json(tags)::text)
+    + coalesce(octet_length(to_json(description)::text), 0)"""
 
 
 @cache
 def _plain(shape: Shape, *, counted: bool = False) -> str:
     if not counted:
         return selection(_BRIEF, shape)
-    return cut(selection(COLUMNS, shape), f"{COLUMNS}, key", _SIZE, shape.order())
+    return _counted(selection(COLUMNS, shape), _SIZE, shape)
+
+
+def _counted(stored: str, size: str, shape: Shape) -> str:
+    """Cut by what is stored, which is not read for that, and then by what is shown of it."""
+    names, order = f"{COLUMNS}, key", shape.order()
+    return cut(cut(stored, names, size, order), names, _SHOWN_SIZE, order)
 
 
 _FEW_CATEGORIES = 8
@@ -37,7 +45,7 @@ _CATEGORY_IDS = "SELECT category_id FROM task_categories WHERE task_id = {}.id"
 _CATEGORY_SIZE = f"""(
     SELECT CASE WHEN count(*) > {MOST_OF_A_TASK} THEN {PAGE_BYTES} ELSE 300 * count(*) END::int
     FROM ({_CATEGORY_IDS.format("tasks")} LIMIT {MOST_OF_A_TASK + 1}) AS up_to_one_more
-)"""  # noqa: S608
+)"""
 
 
 @cache
@@ -46,23 +54,31 @@ def _categorized(shape: Shape, *, counted: bool = False) -> str:
         few = f"{_CATEGORY_IDS.format('tasks')} LIMIT {_FEW_CATEGORIES + 1}"
         return selection(f"{_BRIEF}, ARRAY({few}) AS category_ids", shape)
     stored = selection(f"{COLUMNS}, {_CATEGORY_SIZE} AS category_size", shape)
-    page = cut(stored, f"{COLUMNS}, key", f"{_SIZE} + category_size", shape.order())
+    page = _counted(stored, f"{_SIZE} + category_size", shape)
     return f"""
         SELECT {COLUMNS}, key, ARRAY({_CATEGORY_IDS.format("page")}) AS category_ids
         FROM ({page}) AS page ORDER BY {shape.order()}
-    """  # noqa: S608
+    """
 
 
 def _is_brief(row: Record) -> bool:
-    return row["tags"] is not None and len(row.get("category_ids", ())) <= _FEW_CATEGORIES
+    return row["tags"] is not None
+
+
+def _is_brief_and_in_few(row: Record) -> bool:
+    return row["tags"] is not None and len(row["category_ids"]) <= _FEW_CATEGORIES
+
+
+_Statement = Callable[..., str]
+_Check = Callable[[Record], bool]
 
 
 async def _fetch_rows(
-    db: Connection, statement: Callable[..., str], request: Request, part: Slice
+    db: Connection, statement: _Statement, is_brief: _Check, request: Request, part: Slice
 ) -> tuple[list[Record], Slice | None]:
     rows = await db.fetch(statement(request.shape), *request.arguments)
     may_go_on = len(rows) == part.at_once
-    if not all(map(_is_brief, rows)):
+    if not all(map(is_brief, rows)):
         rows = await db.fetch(statement(request.shape, counted=True), *request.arguments)
         may_go_on = len(rows) > 0
     last = Position(rows[-1]["key"], rows[-1]["id"]) if may_go_on else None
@@ -74,7 +90,7 @@ async def fetch_rows(
 ) -> Rows:
     """The first tasks of a part of the list of a user's tasks."""
     request = Request.of(user_id, filters, sort, part)
-    rows, rest = await _fetch_rows(db, _plain, request, part)
+    rows, rest = await _fetch_rows(db, _plain, _is_brief, request, part)
     return Rows([Task.model_construct(**row) for row in rows], rest)
 
 
@@ -83,6 +99,6 @@ async def fetch_categorized_rows(
 ) -> CategorizedRows:
     """The same, with the ids of the categories that each is in."""
     request = Request.of(user_id, filters, sort, part)
-    rows, rest = await _fetch_rows(db, _categorized, request, part)
+    rows, rest = await _fetch_rows(db, _categorized, _is_brief_and_in_few, request, part)
     tasks = [Task.model_construct(**row) for row in rows]
     return CategorizedRows(tasks, [row["category_ids"] for row in rows], rest)

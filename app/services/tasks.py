@@ -46,7 +46,7 @@ WITH written AS (
     RETURNING {COLUMNS}
 ), {recorded("task", "created")}
 SELECT {COLUMNS} FROM written
-"""  # noqa: S608
+"""
 
 
 async def insert_task(db: Connection, user_id: str, task: TaskFields) -> Task:
@@ -65,7 +65,7 @@ async def insert_task(db: Connection, user_id: str, task: TaskFields) -> Task:
     return Task.model_construct(**row)
 
 
-_FETCH = f"SELECT {COLUMNS} FROM tasks WHERE {_OWNED}"  # noqa: S608
+_FETCH = f"SELECT {COLUMNS} FROM tasks WHERE {_OWNED}"
 
 
 async def fetch_task(db: Connection, task_id: UUID, owner: str | None) -> Task:
@@ -90,7 +90,7 @@ WITH written AS (
     RETURNING {COLUMNS}
 ), {recorded("task", "updated", "$3::text[]")}
 SELECT {COLUMNS} FROM written
-"""  # noqa: S608
+"""
 
 
 _UPDATE = _update(
@@ -161,7 +161,7 @@ WITH written AS (
     RETURNING {COLUMNS}
 ), {recorded("task", "updated", "'{status}'::text[]")}
 SELECT {COLUMNS} FROM written
-"""  # noqa: S608
+"""
 
 
 async def toggle_task(db: Connection, task_id: UUID, owner: str | None) -> Task:
@@ -174,7 +174,7 @@ WITH written AS (
     DELETE FROM tasks WHERE {_OWNED} RETURNING id, user_id
 ), {recorded("task", "deleted")}
 SELECT id FROM written
-"""  # noqa: S608
+"""
 
 
 async def delete_task(db: Connection, task_id: UUID, owner: str | None) -> None:
@@ -190,7 +190,7 @@ WITH written AS (
     RETURNING id, user_id
 ), {recorded("task", "deleted")}
 SELECT id FROM written
-"""  # noqa: S608
+"""
 
 
 async def withdraw_task(db: Connection, task_id: UUID, owner: str | None) -> None:
@@ -206,7 +206,7 @@ WITH written AS (
     RETURNING {COLUMNS}
 ), {recorded("task", "restored")}
 SELECT {COLUMNS} FROM written
-"""  # noqa: S608
+"""
 
 
 async def restore_task(db: Connection, task_id: UUID, owner: str | None) -> Task:

@@ -21,7 +21,7 @@ __all__ = ["folder"]
 
 USE = """
 import asyncio, sys, pathlib
-from app import embedded
+from app.database import embedded
 server = embedded.start(pathlib.Path(sys.argv[1]))
 print(asyncio.run(embedded.create_database(server)), server.pid, flush=True)
 sys.stdin.read()

@@ -29,7 +29,8 @@ WHERE typnamespace = 'public'::regnamespace AND typname NOT LIKE '%alembic_versi
 """
 
 _SCHEMA = """
-SELECT format('column %s.%s %s %s', attrelid::regclass, attnum, attname, concat_ws(' ',
+SELECT format('column %s.%s %s %s', attrelid::regclass,
+    row_number() OVER (PARTITION BY attrelid ORDER BY attnum), attname, concat_ws(' ',
     format_type(atttypid, atttypmod), CASE WHEN attnotnull THEN 'NOT NULL' END,
     pg_get_expr(adbin, adrelid), attgenerated, attidentity, col_description(attrelid, attnum)))
 FROM pg_attribute

@@ -11,7 +11,7 @@ import pytest
 import yaml
 from httpx import AsyncClient
 
-from app.__main__ import cli
+from app.cli import cli
 from app.config import Settings, WorkerSettings
 from app.config.process import ProcessSettings
 from app.server.gunicorn import Server

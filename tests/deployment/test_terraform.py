@@ -13,7 +13,7 @@ import pytest
 from annotated_types import Le
 from fastapi import FastAPI
 
-from app.__main__ import cli
+from app.cli import cli
 from app.config import Settings, WorkerSettings
 from app.config.process import ProcessSettings
 from app.database.deadline import DEADLINE

@@ -61,7 +61,8 @@ def test_swagger_authorizes_and_creates_the_example_task(service: str, page: Pag
 def test_redoc_renders_from_this_host_alone(service: str, page: Page) -> None:
     foreign = _foreign_requests(page, service)
     page.goto(f"{service}/redoc")
-    expect(page.get_by_role("heading", name="Task Manager API").first).to_be_visible()
+    heading = page.get_by_role("heading", name="Task Manager API").first
+    expect(heading).to_be_visible(timeout=30_000)
     assert foreign == []
 
 

@@ -51,7 +51,7 @@ def logged(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
         processors=[capture],
         wrapper_class=structlog.make_filtering_bound_logger("DEBUG"),
     )
-    for module in ("app.middleware", "app.logs"):
+    for module in ("app.http.request_log", "app.logs"):
         monkeypatch.setattr(f"{module}.logger", logger)
     return capture.entries
 
@@ -187,7 +187,7 @@ async def _bytes(count: int, pause: float = 0.0) -> AsyncIterator[bytes]:
 
 
 async def test_slow_body_is_408(client: AsyncClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("app.middleware.BODY_SECONDS", 0.2)
+    monkeypatch.setattr("app.http.body.BODY_SECONDS", 0.2)
     for pause in (0.05, 5):
         answer = await client.post("/execute", content=_bytes(10, pause), headers=SERVICE_HEADERS)
         assert (answer.status_code, list(answer.json())) == (408, ["detail"])
@@ -284,6 +284,7 @@ async def test_unexpected_exception_is_a_plain_500(client: AsyncClient) -> None:
     assert body.pop("timestamp").endswith("Z")
     assert body == {
         "detail": "Internal server error",
+        "code": "internal_error",
         "success": False,
         "data": None,
         "error": "Internal server error",

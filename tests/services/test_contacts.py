@@ -109,6 +109,6 @@ async def test_only_partners_may_cancel_tasks(db: Connection, make_task: TaskFac
     payload = SetContactTaskStatus(task_id=task.id, status="cancelled")
     for kind in ("service", "user", "delegate", "admin"):
         with pytest.raises(Forbidden):
-            await set_contact_task_status.run(Context(db, "", Caller(kind, "x")), payload)
+            set_contact_task_status.authorize(Caller(kind, "x"))
     with pytest.raises(NotFound):
         await set_contact_task_status.run(Context(db, "", PARTNER), payload)

@@ -30,7 +30,7 @@ class Listener:
     ) -> Mapping[UUID, BaseException]:
         wanted = [one.entity_id for one in claimed]
         rows = await db.fetch("SELECT id, version FROM tasks WHERE id = ANY ($1)", wanted)
-        await asyncio.sleep(random.uniform(0, self.slowness))
+        await asyncio.sleep(random.uniform(self.slowness / 2, self.slowness))
         failed = wanted if self.is_away else self.refuses.intersection(wanted)
         versions = dict(map(tuple, rows))
         for one in claimed:

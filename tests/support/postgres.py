@@ -68,8 +68,9 @@ class Server:
             psutil.wait_procs(processes, 5)
 
     def start(self) -> None:
-        """Starts it again after it was killed."""
-        self.handle.launch()
+        """Starts it again where it was killed."""
+        if embedded.running_url(self._folder) is None:
+            self.handle.launch()
 
     def stop(self) -> None:
         """Ends it for good."""

@@ -26,10 +26,10 @@ from tests.support.service import running
 
 USER, LONGEST = "0199d1a8-7c1e-7b1f-9a53-2f6f0d6b7a22", "longest"
 TASKS, EMOJI, AT_ONCE = 250, 100_000, 20
-FEW = 40
-"""Enough to fill what is between the worker and a client many times over."""
+FEW, BRIEF = 20, 1000
+"""Tasks that fill what is between the worker and a client many times over."""
 MOST_MEMORY = 40_000_000
-STALL = 2.0
+STALL = 1.0
 _FILL = f"""
 WITH contact AS (
     INSERT INTO contacts (id, name, email, company, user_type)
@@ -39,6 +39,9 @@ INSERT INTO tasks (user_id, title, description, created_at)
 SELECT owner, 'Task ' || n, repeat(chr(%s), {EMOJI}), now() - n * interval '1 minute'
 FROM (VALUES ('{USER}', {FEW}), ('{LONGEST}', {TASKS})) AS owners (owner, count),
     generate_series(1, count) AS n
+UNION ALL
+SELECT 'brief', 'Task ' || n, repeat(chr(1), 650), now() - n * interval '1 minute'
+FROM generate_series(1, {BRIEF}) AS n
 """
 
 
@@ -68,14 +71,15 @@ def command(user_id: str = USER, entries: int = FEW, **payload: Any) -> Asked:
 ACCOUNT = {"Authorization": f"Bearer {tokens.issue(ACCOUNT_SECRET, USER, EMAIL)}"}
 LISTS = {
     "list-tasks": command(LONGEST, TASKS),
-    "a page by limit": command(LONGEST, 100, limit=100),
-    "a page by number": command(entries=30, limit=30, page=1),
+    "a page by limit": command(entries=FEW, limit=100),
+    "a page by number": command(entries=FEW - 5, limit=FEW - 5, page=1),
     "a search": command(search="task"),
     "sessions": Asked("GET", "/api/tasks", acting_for(USER)),
     "user tasks": Asked("GET", f"/api/{USER}/tasks", bearer(USER)),
     "accounts": Asked("GET", "/api/v1/tasks?limit=100", ACCOUNT),
     "contacts' tasks": Asked("GET", "/tasks", PARTNER),
 }
+MANY_BRIEF = Asked("GET", "/api/tasks", acting_for("brief"), entries=BRIEF)
 
 
 @contextmanager
@@ -96,7 +100,7 @@ def serving(server_url: str, template: str, character: str) -> Iterator[tuple[st
             yield url, psutil.Process(process.pid).children()[0]
 
 
-@pytest.fixture(params=["🐈", "\x01"], ids=["emoji", "control characters"])
+@pytest.fixture
 def served(
     request: pytest.FixtureRequest, server_url: str, template: str
 ) -> Iterator[tuple[str, psutil.Process]]:
@@ -149,7 +153,18 @@ async def warm_up(client: httpx.AsyncClient, asked: Asked) -> None:
     (await client.post("/execute", headers=SERVICE_HEADERS, json=nobodys)).raise_for_status()
 
 
-@pytest.mark.parametrize("asked", LISTS.values(), ids=LISTS.keys())
+# Control characters are six times as long in JSON.
+@pytest.mark.parametrize(
+    ("asked", "served"),
+    [
+        *(pytest.param(asked, "🐈", id=name) for name, asked in LISTS.items()),
+        pytest.param(command(), "\x01", id="list-tasks, control characters"),
+        pytest.param(LISTS["sessions"], "\x01", id="sessions, control characters"),
+        pytest.param(LISTS["contacts' tasks"], "\x01", id="contacts' tasks, control characters"),
+        pytest.param(MANY_BRIEF, "\x01", id="sessions, brief control characters"),
+    ],
+    indirect=["served"],
+)
 async def test_twenty_lists_at_once_take_forty_megabytes_at_most(
     served: tuple[str, psutil.Process], asked: Asked, figure: Figure
 ) -> None:

@@ -9,8 +9,8 @@ from uuid import uuid4
 
 import asyncpg
 import pytest
-from structlog.testing import capture_logs
 
+from app.database import connector
 from app.database.connector import Connector
 from app.database.pool import Pool
 from app.database.poolers import Pooler as Found
@@ -19,6 +19,7 @@ from app.errors import Unavailable
 from app.services import Connection
 from tests.conftest import Figure
 from tests.support.load import Client
+from tests.support.log_lines import lines_of
 from tests.support.pgbouncer import Pooler, pooler, pytestmark, tracking_pooler, way
 from tests.support.service import running
 from tests.system.test_pgbouncer import service, write_until
@@ -77,11 +78,13 @@ async def test_a_cache_of_none_is_obeyed_on_a_direct_connection_too(database_url
     await db.close()
 
 
-async def test_what_was_found_is_logged_once(pooler: Pooler, database_url: str) -> None:
-    connector = Connector(pooler.url(database_url), statement_cache_size=100, seconds=2)
-    with capture_logs() as lines:
-        for _ in range(3):
-            await (await connector()).close()
+async def test_what_was_found_is_logged_once(
+    pooler: Pooler, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines = lines_of(connector, monkeypatch)
+    connect = Connector(pooler.url(database_url), statement_cache_size=100, seconds=2)
+    for _ in range(3):
+        await (await connect()).close()
     assert lines == [
         {
             "event": "database_pooler",

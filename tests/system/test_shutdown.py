@@ -43,7 +43,7 @@ async def test_sigterm_under_load_loses_and_resets_nothing(
 _SHORT_LIVED = """
 import app.server.gunicorn
 app.server.MOST_REQUESTS = 500
-from app.__main__ import cli
+from app.cli import cli
 cli()
 """
 

@@ -82,6 +82,12 @@ async def test_a_change_does_not_wait_for_the_repetition(
     assert sink.versions[task_id] == [1, 2]
 
 
+_CLAIMING = """
+SELECT count(*) FROM pg_locks JOIN pg_stat_activity USING (pid)
+WHERE locktype = 'advisory' AND state LIKE 'idle in trans%'
+"""
+
+
 async def test_a_worker_whose_connection_breaks_loses_its_claims_at_once(
     db: Connection, database: Database
 ) -> None:
@@ -89,7 +95,8 @@ async def test_a_worker_whose_connection_breaks_loses_its_claims_at_once(
     broken, sound = Listener("same"), Listener("same")
     broken.slowness = 5
     worker = asyncio.create_task(Consumer(broken, database).work())
-    await asyncio.sleep(0.05)
+    while not await db.fetchval(_CLAIMING):
+        await asyncio.sleep(0.01)
     other = Consumer(sound, database)
     await rounds(other)
     assert sound.told == []

@@ -1,9 +1,9 @@
 """What can be done with tasks."""
 
 from functools import partial
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, NamedTuple
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
+from pydantic import BaseModel, Field, ValidationInfo, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from app.commands.action import Context, action
@@ -11,6 +11,7 @@ from app.commands.models import Json
 from app.errors import NotFound, VersionConflict
 from app.models.caller import PEOPLE, SERVICES
 from app.models.number import WHOLE
+from app.models.patch import Patch
 from app.models.task import (
     DeletedTask,
     Task,
@@ -19,7 +20,6 @@ from app.models.task import (
     TaskId,
     Version,
     WritableStatus,
-    without_defaults,
 )
 from app.models.task_list import NEWEST_FIRST, Position, Slice, TaskFilter, TaskList, TaskSort
 from app.services import Connection, task_lists, tasks
@@ -179,27 +179,17 @@ async def get_task(context: Context, payload: GetTask) -> Task:
     return await tasks.fetch_task(context.db, payload.task_id, context.owner)
 
 
-def _at_least_one_field(schema: dict[str, Any]) -> None:
-    without_defaults(schema)
-    schema["anyOf"] = [{"required": [name]} for name in TaskChanges.model_fields]
-
-
-class UpdateTask(TaskChanges):
+class UpdateTask(TaskChanges, Patch):
     """Names one task and the fields to overwrite; null clears all but title and status."""
 
-    model_config = ConfigDict(json_schema_extra=_at_least_one_field)
+    model_config = Patch.model_config
+    conditions = frozenset({"expected_version"})
 
     task_id: TaskId
     status: WritableStatus = "pending"
     expected_version: Annotated[
         Version | None, Field(description="Refuse with 409 unless the task has this version.")
     ] = None
-
-    @model_validator(mode="after")
-    def _some_field(self) -> "UpdateTask":
-        if not self.model_fields_set & TaskChanges.model_fields.keys():
-            raise PydanticCustomError("no_fields", "No fields provided for update")
-        return self
 
 
 @action(
