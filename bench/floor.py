@@ -10,8 +10,9 @@ import asyncpg
 import orjson
 from pydantic_core import from_json
 
+from app.models.task_list import PAGE_SIZE
 from app.services.stats import _COUNT
-from app.services.task_lists import PAGE_SIZE, page_statement
+from app.services.task_lists import page_statement
 from app.services.tasks import _FETCH, _INSERT, _UPDATE
 from bench.serve import DATABASE_URL, POOL_SIZE, serve
 
