@@ -30,8 +30,8 @@ async def perform(
     """What the action returns to the caller of the request, committed.
 
     The user is the caller's own unless one is named. Under an idempotency key a writing action
-    returns its Answer, the first one however often it is asked. A replica may answer once it has
-    what was written of the reader's tasks: the user's unless another, or nobody's, is named.
+    returns what is stored, the first answer however often it is asked. A replica may answer once
+    it has what was written of the reader's tasks: the user's unless another, or nobody's, is named.
     """
     caller = Exchange.of(request.scope).caller
     action.authorize(caller)

@@ -51,10 +51,10 @@ class Route(APIRoute):
     def _reader(self) -> Callable[[Request], Awaitable[dict[str, Any]]]:
         """What makes the endpoint's arguments of a request; RequestValidationError says no."""
         declared, embeds = self.dependant, self._embed_body_fields
-        path, query, header = (
-            declared.path_params,
-            declared.query_params,
-            declared.header_params,
+        parts = (
+            (declared.path_params, "path_params"),
+            (declared.query_params, "query_params"),
+            (declared.header_params, "headers"),
         )
         request_name, most = declared.request_param_name, self.most_body_bytes
 
@@ -63,11 +63,7 @@ class Route(APIRoute):
             errors: list[Any] = []
             if declared.body_params:
                 body = await _read(request, most)
-            for fields, given in (
-                (path, "path_params"),
-                (query, "query_params"),
-                (header, "headers"),
-            ):
+            for fields, given in parts:
                 if fields:
                     values, wrong = request_params_to_args(fields, getattr(request, given))
                     arguments |= values
