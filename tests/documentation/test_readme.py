@@ -1,7 +1,17 @@
 """The README says what is so."""
 
+import re
+from types import ModuleType
+
+import pytest
+from httpx import AsyncClient
+
+from app.commands.registry import ACTION_HANDLERS
 from app.doors import DOORS
+from tests.conftest import SERVICE_HEADERS, Execute
 from tests.support.pages import README
+
+DEFINITION, REGISTRATION = re.findall(r"^```python\n(.*?)^```", README, re.DOTALL | re.MULTILINE)
 
 
 def doors_table() -> str:
@@ -16,3 +26,26 @@ def doors_table() -> str:
 
 def test_the_table_of_doors_has_every_door_as_it_is() -> None:
     assert doors_table() in README
+
+
+@pytest.fixture
+def _registered(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The action that the README defines, registered by the line that it prints."""
+    module = ModuleType("open_tasks")
+    exec(DEFINITION, module.__dict__)  # noqa: S102 - what a reader would paste
+    (entry,) = eval(f"{{{REGISTRATION}}}", {"open_tasks": module}).items()  # noqa: S307
+    monkeypatch.setitem(ACTION_HANDLERS, *entry)
+
+
+@pytest.mark.usefixtures("_registered")
+async def test_the_action_that_it_defines_answers(client: AsyncClient, execute: Execute) -> None:
+    for status in ("pending", "in_progress", "completed"):
+        await execute("create-task", title="Buy cat food", status=status)
+    answer = await execute("count-open-tasks")
+    assert (answer.status_code, answer.json()["data"]) == (200, {"open_tasks": 2})
+    listed = await client.get("/actions/count-open-tasks", headers=SERVICE_HEADERS)
+    assert listed.json()["description"].startswith("Returns how many of the user's tasks")
+
+
+def test_the_action_that_it_defines_has_twelve_lines() -> None:
+    assert len([line for line in DEFINITION.splitlines() if line]) == 12
