@@ -127,7 +127,7 @@ def _drain() -> Iterator[subprocess.Popen[bytes]]:
 
 
 def _environment(database_url: str, port: int) -> dict[str, str]:
-    """Production, as the README tells to configure it."""
+    """Production, as docs/operations.md tells to configure it."""
     inherited = {
         name: value
         for name, value in os.environ.items()
