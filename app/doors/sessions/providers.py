@@ -1,6 +1,8 @@
 """The services whose API keys users keep here: does one accept a key?"""
 
 import asyncio
+import ssl
+from functools import cached_property
 
 import httpx
 from pydantic_core import from_json
@@ -17,7 +19,11 @@ class Gemini:
 
     def __init__(self, base_url: str) -> None:
         self._url = f"{base_url.rstrip('/')}/v1beta/models"
-        self._tls = httpx.create_ssl_context()
+
+    @cached_property
+    def _tls(self) -> ssl.SSLContext:
+        # 45 ms and the authorities of the whole world, which most workers never need.
+        return httpx.create_ssl_context()
 
     async def check(self, key: str) -> Verdict:
         """Whether it accepts the key, told within ten seconds."""
