@@ -33,6 +33,7 @@ def test_what_no_key_opens_is_none() -> None:
 @pytest.mark.parametrize(
     "value",
     ["your-fernet-encryption-key-change-this", "short", f"{NEW},", f"{NEW};{OLD}", "é" * 44],
+    ids=["placeholder", "short", "trailing comma", "semicolon", "not ASCII"],
 )
 def test_a_setting_that_is_no_list_of_keys_is_refused_in_one_line(value: str) -> None:
     with pytest.raises(ValidationError, match="URL-safe base64") as refused:
