@@ -44,7 +44,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     if not is_given:  # else whoever loaded them warns, once for all workers
         warn_of_doubts(settings)
     app = _documented_app(settings)
-    app.state.resources = _resources(settings)
+    app.state.resources = resources(settings)
     opened = [(door, tuple(door.routers())) for door in open_doors(settings)]
     for _, routers in opened:
         for router in routers:
@@ -83,7 +83,7 @@ def _routes(routers: Sequence[APIRouter]) -> list[Route]:
     return [route for router in routers for route in router.routes if isinstance(route, Route)]
 
 
-def _resources(settings: Settings) -> Resources:
+def resources(settings: Settings) -> Resources:
     database = Database(settings)
     resources = Resources(settings, database, ServiceKeys(database, settings), Searches())
     if settings.limits_requests:

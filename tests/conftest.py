@@ -3,6 +3,8 @@
 `db` and `client` share one connection whose transaction is rolled back after the test (0.4 ms).
 `database_url` is a clone of the migrated database (45 ms), for what needs several connections;
 `live_client` talks to an application on it.
+
+The application is made once for all tests with the same settings; what it holds is new in each.
 """
 
 import asyncio
@@ -17,6 +19,7 @@ from urllib.parse import urlsplit, urlunsplit
 from uuid import UUID, uuid4
 
 import asyncpg
+import hypothesis
 import pytest
 from fastapi import FastAPI
 from httpx import ASGITransport, AsyncClient, Response
@@ -27,7 +30,7 @@ from app.config.database_url import normalize_database_url
 from app.database import Database, embedded, migrations
 from app.database.deadline import DEADLINE
 from app.doors import development_values
-from app.main import create_app
+from app.main import create_app, resources
 from app.models.call import Call, CallFields
 from app.models.contact import Contact, ContactFields
 from app.models.task import Task, TaskFields
@@ -43,12 +46,22 @@ OPEN_DOORS: dict[str, Any] = {name.lower(): value for name, value in development
 Execute = Callable[..., Awaitable[Response]]
 
 
-@pytest.fixture(autouse=True)
-def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Tests see neither the developer's settings nor a `.env`."""
+# A few examples of each property for whoever waits; at night, many (HYPOTHESIS_PROFILE=full).
+hypothesis.settings.register_profile("few", max_examples=20, deadline=None)
+hypothesis.settings.register_profile("full", max_examples=150, deadline=None)
+hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "few"))
+
+
+def _clean(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in Settings.model_fields:
         monkeypatch.delenv(name.upper(), raising=False)
     monkeypatch.setitem(Settings.model_config, "env_file", None)
+
+
+@pytest.fixture(autouse=True)
+def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tests see neither the developer's settings nor a `.env`."""
+    _clean(monkeypatch)
 
 
 @pytest.fixture(scope="session")
@@ -164,10 +177,22 @@ class SharedConnection(Database):
         return True
 
 
+@pytest.fixture(scope="session")
+def shared_settings(shared_url: str) -> Settings:
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        _clean(monkeypatch)
+        return Settings(database_url=shared_url, log_level="ERROR", **OPEN_DOORS)
+
+
 @pytest.fixture
-def settings(shared_url: str) -> Settings:
+def settings(shared_settings: Settings) -> Settings:
     """Settings of a development service on the shared database, with every door open."""
-    return Settings(database_url=shared_url, log_level="ERROR", **OPEN_DOORS)
+    return shared_settings
+
+
+@pytest.fixture(scope="session")
+def shared_app(shared_settings: Settings) -> FastAPI:
+    return create_app(shared_settings)
 
 
 @contextmanager
@@ -182,13 +207,24 @@ def released(app: FastAPI) -> Iterator[FastAPI]:
 
 
 @pytest.fixture
-def app(settings: Settings, db: Connection) -> Iterator[FastAPI]:
+def app(
+    settings: Settings, db: Connection, request: pytest.FixtureRequest
+) -> Iterator[FastAPI]:
     """The application, on the connection that is rolled back."""
-    with released(create_app(settings)) as app:
-        database = SharedConnection(db)
-        app.state.resources.add(database)
-        app.state.resources.add(ServiceKeys(database, settings))
-        yield app
+    if settings is not request.getfixturevalue("shared_settings"):
+        with released(create_app(settings)) as app:
+            yield furnished(app, settings, db)
+    else:
+        yield furnished(request.getfixturevalue("shared_app"), settings, db)
+
+
+def furnished(app: FastAPI, settings: Settings, db: Connection) -> FastAPI:
+    """The application with new resources: this connection, nothing remembered, nothing counted."""
+    database = SharedConnection(db)
+    app.state.resources = resources(settings)
+    app.state.resources.add(database)
+    app.state.resources.add(ServiceKeys(database, settings))
+    return app
 
 
 @pytest.fixture

@@ -29,7 +29,7 @@ TOOLS = {tool.name: tool for tool in catalogue(Caller("service", "fuzz")).tools}
 Headers = list[tuple[bytes, bytes]]
 Ask = Callable[..., Awaitable[Response]]
 
-hostile = settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+hostile = settings(deadline=None, suppress_health_check=list(HealthCheck))
 each_action = pytest.mark.parametrize("tool", TOOLS.values(), ids=list(TOOLS))
 
 
