@@ -207,9 +207,7 @@ def released(app: FastAPI) -> Iterator[FastAPI]:
 
 
 @pytest.fixture
-def app(
-    settings: Settings, db: Connection, request: pytest.FixtureRequest
-) -> Iterator[FastAPI]:
+def app(settings: Settings, db: Connection, request: pytest.FixtureRequest) -> Iterator[FastAPI]:
     """The application, on the connection that is rolled back."""
     if settings is not request.getfixturevalue("shared_settings"):
         with released(create_app(settings)) as app:

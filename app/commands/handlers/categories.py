@@ -31,6 +31,7 @@ class CreateCategory(CategoryFields):
 @action(
     scope="categories:write",
     writes=True,
+    transaction=True,
     idempotent=False,
     allow=PEOPLE | SERVICES,
     raises=(Taken, Full),

@@ -1,0 +1,56 @@
+"""What an action writes is one transaction: one statement, or several with a transaction around."""
+
+import asyncio
+from contextlib import suppress
+
+import pytest
+from asyncpg.connection import LoggedQuery
+from httpx import AsyncClient
+
+from app.commands.action import Action
+from app.commands.registry import commands
+from app.errors import AppError
+from app.models.category import MOST_CATEGORIES
+from app.services import Connection
+from tests.conftest import SERVICE_HEADERS
+
+ALONE = [
+    action
+    for action in commands()
+    if action.writes and not action.transaction and not action.outside
+]
+
+
+@pytest.mark.parametrize("action", ALONE, ids=lambda action: action.name)
+async def test_an_action_without_a_transaction_writes_by_one_statement(
+    db: Connection, action: Action
+) -> None:
+    sent: list[str] = []
+
+    def note(query: LoggedQuery) -> None:
+        sent.append(query.query)
+
+    for example in action.examples:
+        with db.query_logger(note), suppress(AppError):
+            await action("user_123", example, db)
+        await asyncio.sleep(0)  # the loggers are called soon
+        assert len(sent) == 1, sent
+        sent.clear()
+
+
+async def test_side_by_side_nobody_gets_more_categories_than_there_is_room_for(
+    live_client: AsyncClient, crowd: list[Connection]
+) -> None:
+    await crowd[0].execute(
+        "INSERT INTO categories (user_id, name, color) "
+        "SELECT 'user_123', 'Litter ' || n, '#000000' FROM generate_series(5, $1) AS n",
+        MOST_CATEGORIES,
+    )
+
+    async def create(number: int) -> int:
+        command = {"action": "create-category", "user_id": "user_123"}
+        body = {**command, "payload": {"name": f"Vet {number}"}}
+        return (await live_client.post("/execute", json=body, headers=SERVICE_HEADERS)).status_code
+
+    statuses = await asyncio.gather(*map(create, range(20)))
+    assert sorted(statuses) == [200] * 4 + [409] * 16
