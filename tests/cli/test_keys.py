@@ -10,8 +10,8 @@ import httpx
 
 from app.config import Settings
 from app.main import create_app
-from tests.cli.test_commands import all_of, assert_one_clear_line, folder, result_of
 from tests.conftest import MISSING_ID
+from tests.system.test_cli import all_of, assert_one_clear_line, folder, result_of
 
 __all__ = ["folder"]
 

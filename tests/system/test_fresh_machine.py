@@ -13,7 +13,8 @@ import psutil
 import pytest
 
 from app.database import embedded
-from tests.cli.test_commands import (
+from tests.support.service import ROOT, await_answer, environment, free_port
+from tests.system.test_cli import (
     UNREACHABLE,
     _is_alive,
     assert_one_clear_line,
@@ -22,7 +23,6 @@ from tests.cli.test_commands import (
     folder,
     result_of,
 )
-from tests.support.service import ROOT, await_answer, environment, free_port
 
 __all__ = ["folder"]
 

@@ -17,14 +17,14 @@ import pytest
 
 from app.database.deadline import DEADLINE
 from tests.conftest import Figure, create_clone
-from tests.server.test_gunicorn import (
+from tests.support.load import Client
+from tests.support.service import running
+from tests.system.test_gunicorn import (
     ADMIN_HEADERS,
     COMMAND,
     hold_a_connection_to_each_worker,
     serving,
 )
-from tests.support.load import Client
-from tests.support.service import running
 
 CONNECTIONS = 1000
 WRITERS = 32

@@ -20,8 +20,8 @@ from app.main import create_app
 from app.worker.consumer import Consumer
 from app.worker.mirror import Mirror, open_bucket
 from tests.conftest import SERVICE_HEADERS
+from tests.support.bucket import Bucket
 from tests.support.contacts import CALL, HEADERS, KEY, USER
-from tests.worker.conftest import Bucket
 
 Mirrored = Callable[[], Awaitable[dict[str, Any]]]
 

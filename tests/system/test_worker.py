@@ -21,11 +21,11 @@ import pytest
 from app.services import Connection
 from app.services.deliveries import oldest_age
 from tests.conftest import MISSING_ID, SERVICE_HEADERS, Figure
+from tests.support.bucket import Bucket
 from tests.support.contacts import CALL, HEADERS, KEY, USER, fill
 from tests.support.fleet import fleet
 from tests.support.proxy import Proxy
 from tests.support.service import ROOT, environment, free_port, running
-from tests.worker.conftest import Bucket
 
 SECONDS_AWAY = float(os.environ.get("S3_SECONDS_AWAY", "5"))
 STATUSES = {"calls": ("completed", "cancelled"), "tasks": ("done", "in_progress", "todo")}
@@ -111,10 +111,12 @@ async def door(database_url: str) -> AsyncIterator[Door]:
             yield Door(client)
 
 
-async def settle(db: Connection, seconds: float = 15) -> float:
+async def settle(writer: Connection, seconds: float = 15) -> float:
     """Waits until no change is waiting; returns for how long."""
     started = time.monotonic()
-    while await oldest_age(db, "mirror") or not await db.fetchval("SELECT count(*) FROM consumers"):
+    while await oldest_age(writer, "mirror") or not await writer.fetchval(
+        "SELECT count(*) FROM consumers"
+    ):
         assert time.monotonic() - started < seconds
         await asyncio.sleep(0.05)
     return time.monotonic() - started
@@ -136,7 +138,7 @@ async def assert_mirrored(door: Door, bucket: Bucket) -> None:
 
 
 async def test_killed_workers_lose_nothing(
-    door: Door, db: Connection, database_url: str, bucket: Bucket, figure: Figure
+    door: Door, writer: Connection, database_url: str, bucket: Bucket, figure: Figure
 ) -> None:
     with fleet(bucket.settings(database_url), 2) as workers:
         writing = asyncio.create_task(door.write_for(20, rate=105))
@@ -144,21 +146,21 @@ async def test_killed_workers_lose_nothing(
             await asyncio.sleep(random.uniform(0.05, 0.65))
             await asyncio.to_thread(workers.kill_one)
         await writing
-        settled = await settle(db)
+        settled = await settle(writer)
         await assert_mirrored(door, bucket)
     assert door.writes > 2000
     figure(f"50 kills, {door.writes} writes, equal {settled:.2f} s after both")
 
 
 async def test_changes_are_mirrored_within_five_seconds_at_200_writes_a_second(
-    door: Door, db: Connection, database_url: str, bucket: Bucket, figure: Figure
+    door: Door, writer: Connection, database_url: str, bucket: Bucket, figure: Figure
 ) -> None:
     port = free_port()
     settings = bucket.environment(DATABASE_URL=database_url, METRICS_PORT=str(port))
     with start("worker", **settings) as worker:
         await asyncio.sleep(2)
         await door.write_for(8, rate=200)
-        settled = await settle(db)
+        settled = await settle(writer)
         text = httpx.get(f"http://127.0.0.1:{port}/metrics").text
         worker.terminate()
     await assert_mirrored(door, bucket)
@@ -174,7 +176,7 @@ async def test_changes_are_mirrored_within_five_seconds_at_200_writes_a_second(
 
 
 async def test_s3_being_away_costs_nothing_but_lag(
-    door: Door, db: Connection, database_url: str, bucket: Bucket, figure: Figure
+    door: Door, writer: Connection, database_url: str, bucket: Bucket, figure: Figure
 ) -> None:
     port = urlsplit(bucket.endpoint).port
     async with Proxy(port or 0) as proxy:
@@ -185,9 +187,9 @@ async def test_s3_being_away_costs_nothing_but_lag(
             proxy.go_away()
             await door.write_for(SECONDS_AWAY, rate=50)
             away_p50, away_p95 = door.take_latency()
-            assert await oldest_age(db, "mirror") > SECONDS_AWAY - 2
+            assert await oldest_age(writer, "mirror") > SECONDS_AWAY - 2
             await proxy.come_back()
-            settled = await settle(db)
+            settled = await settle(writer)
             await assert_mirrored(door, bucket)
     figure(
         f"p50 {p50:.1f} ms, p95 {p95:.1f} ms; away for {SECONDS_AWAY:.0f} s: p50 {away_p50:.1f}, "
@@ -198,9 +200,9 @@ async def test_s3_being_away_costs_nothing_but_lag(
 
 
 async def test_a_rebuild_during_writes_leaves_the_bucket_equal(
-    door: Door, db: Connection, database_url: str, bucket: Bucket
+    door: Door, writer: Connection, database_url: str, bucket: Bucket
 ) -> None:
-    await fill(db, 200)
+    await fill(writer, 200)
     store = bucket.store()
     stray, others = f"users/{MISSING_ID}.json", ("users/README.json", "elsewhere/a.json")
     for path in (stray, *others):
@@ -215,7 +217,7 @@ async def test_a_rebuild_during_writes_leaves_the_bucket_equal(
         )
         printed, _ = await process.communicate()
         await writing
-        await settle(db)
+        await settle(writer)
     assert process.returncode == 0
     assert "Rebuilt." in printed.decode()
     objects = await asyncio.to_thread(bucket.objects)

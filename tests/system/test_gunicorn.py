@@ -15,9 +15,9 @@ import httpx
 import psutil
 import pytest
 
-from tests.cli.test_commands import result_of
 from tests.conftest import _execute, _named
 from tests.support.service import ROOT, running
+from tests.system.test_cli import result_of
 
 ADMIN_KEY = "b7e1c0ffee5f4d6a9c2e"
 ADMIN_HEADERS = {"X-Admin-Key": ADMIN_KEY}

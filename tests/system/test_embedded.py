@@ -14,8 +14,8 @@ import psutil
 import pytest
 
 from app.database import embedded
-from tests.cli.test_commands import _is_alive, folder
 from tests.support.service import environment
+from tests.system.test_cli import _is_alive, folder
 
 __all__ = ["folder"]
 

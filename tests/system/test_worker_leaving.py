@@ -5,8 +5,8 @@ import socket
 
 import pytest
 
-from tests.worker.conftest import Bucket
-from tests.worker.test_worker import start
+from tests.support.bucket import Bucket
+from tests.system.test_worker import start
 
 
 @pytest.mark.parametrize("arguments", [("worker",), ("mirror", "rebuild")])

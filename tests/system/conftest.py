@@ -1,0 +1,33 @@
+"""What processes of their own need: a service to talk to, a bucket, a connection to write by."""
+
+import shutil
+from collections.abc import AsyncIterator, Iterator
+
+import asyncpg
+import pytest
+
+from app.services import Connection
+from tests.conftest import create_clone
+from tests.support.bucket import bucket, s3_url
+from tests.support.service import running
+
+__all__ = ["bucket", "s3_url"]
+
+
+@pytest.fixture(scope="module")
+def service(server_url: str, template: str) -> Iterator[str]:
+    if shutil.which("curl") is None:
+        pytest.skip("NO CURL FOUND: install it to run what the documents print")
+    with (
+        create_clone(server_url, template) as database_url,
+        running("dev", "--no-reload", DATABASE_URL=database_url) as (url, _),
+    ):
+        yield url
+
+
+@pytest.fixture
+async def writer(database_url: str) -> AsyncIterator[Connection]:
+    """A connection to the test's own database."""
+    connection: Connection = await asyncpg.connect(database_url)
+    yield connection
+    await connection.close()
