@@ -16,17 +16,35 @@ VENV_IN = "$(PYTHON)" -m venv $(1) || { rm -rf $(1); exit 1; }
 endif
 MANIFESTS := $(filter-out %/kustomization.yaml,$(wildcard deploy/k8s/*.yaml deploy/k8s/*/*.yaml))
 
-.PHONY: run test lint lint-infra bench bench-quick locks clean
+PYTEST = $(BIN)/python -m pytest
+# Tests wait more than they compute: two at a time on each core. Those that measure time run alone.
+WORKERS ?= $(shell echo $$((2 * $$(getconf _NPROCESSORS_ONLN))))
+SIDE_BY_SIDE = -n $(WORKERS) --dist worksteal -m "not alone"
+
+.PHONY: run test check coverage lint lint-python lint-infra bench bench-quick locks clean
 
 run: $(VENV)/.run
 	@exec env TASK_MANAGER_PARENT=$$PPID $(BIN)/python -m app dev
 
-test: lint
-	$(BIN)/python -m pytest --cov --cov-report=term-missing:skip-covered --cov-fail-under=90
+test: lint-python
+	$(PYTEST) $(SIDE_BY_SIDE)
+	$(PYTEST) -m alone
+
+# While one types: everything but what runs processes of its own.
+check: lint-python
+	$(PYTEST) $(SIDE_BY_SIDE) --ignore tests/system
+
+# Notes which lines and branches run, which takes as long again.
+coverage: $(VENV)/.test
+	$(PYTEST) $(SIDE_BY_SIDE) --cov --cov-report=
+	$(PYTEST) -m alone --cov --cov-append --cov-report=term-missing:skip-covered \
+		--cov-fail-under=90
 	@$(BIN)/coverage report --include='app/auth/*,app/commands/*' --fail-under=95 \
 		--precision=1 --skip-covered
 
-lint: lint-infra $(VENV)/.test
+lint: lint-infra lint-python
+
+lint-python: $(VENV)/.test
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy

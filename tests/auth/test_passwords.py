@@ -68,6 +68,7 @@ def test_weaker_argon2_is_outdated() -> None:
     assert is_outdated(weaker)
 
 
+@pytest.mark.alone
 async def test_nobodys_hash_costs_what_a_real_one_costs_and_matches_nothing(
     figure: Figure,
 ) -> None:
@@ -85,6 +86,7 @@ async def test_nobodys_hash_costs_what_a_real_one_costs_and_matches_nothing(
     assert 0.5 < unknown / known < 2
 
 
+@pytest.mark.alone
 async def test_the_event_loop_runs_while_passwords_are_hashed() -> None:
     one = Passwords()
     hashing = asyncio.gather(*(one.hash(PASSWORD) for _ in range(10)))

@@ -7,10 +7,13 @@ from statistics import median
 
 import httpx
 import psutil
+import pytest
 
 from tests.conftest import Figure
 from tests.support.accounts import EMAIL, NEW, PASSWORD, SECRET
 from tests.support.service import running
+
+pytestmark = pytest.mark.alone
 
 BURST = 50
 MEGABYTE = 1_000_000

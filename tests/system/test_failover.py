@@ -29,6 +29,8 @@ from tests.support.proxy import Proxy
 from tests.system.test_faults import LISTING, send
 from tests.system.test_faults import service as in_process
 
+pytestmark = pytest.mark.alone
+
 SYNCHRONOUS = "SELECT sync_state = 'sync' FROM pg_stat_replication"
 
 

@@ -15,7 +15,7 @@ from tests.support.contacts import HEADERS as PARTNER_HEADERS
 from tests.support.people import acting_for
 
 # It would take longer if every line were noted.
-pytestmark = pytest.mark.no_cover
+pytestmark = [pytest.mark.no_cover, pytest.mark.alone]
 
 MOST_MILLISECONDS = 50
 LARGEST_ANSWER = 10_000

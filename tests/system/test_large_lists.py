@@ -24,6 +24,8 @@ from tests.support.contacts import HEADERS as PARTNER
 from tests.support.people import acting_for
 from tests.support.service import running
 
+pytestmark = pytest.mark.alone
+
 USER, LONGEST = "0199d1a8-7c1e-7b1f-9a53-2f6f0d6b7a22", "longest"
 TASKS, EMOJI, AT_ONCE = 250, 100_000, 20
 FEW, BRIEF = 20, 1000

@@ -26,6 +26,8 @@ from tests.system.test_gunicorn import (
     serving,
 )
 
+pytestmark = pytest.mark.alone
+
 CONNECTIONS = 1000
 WRITERS = 32
 QUIET = {"LOG_LEVEL": "ERROR", "SHUTDOWN_DELAY": "0"}

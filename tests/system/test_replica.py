@@ -24,6 +24,8 @@ from tests.doors.test_user_tasks import bearer
 from tests.support.postgres import Server
 from tests.system.test_faults import send, service
 
+pytestmark = pytest.mark.alone
+
 CAUGHT_UP = "SELECT pg_last_wal_replay_lsn() >= $1"
 
 

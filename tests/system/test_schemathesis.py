@@ -11,6 +11,7 @@ from typing import Any
 from uuid import UUID
 
 import asyncpg
+import hypothesis
 import pytest
 import schemathesis
 from schemathesis.config import SchemathesisConfig
@@ -34,6 +35,7 @@ from tests.support.accounts import EMAIL, PASSWORD, SECRET
 from tests.support.people import token_hash
 
 SLOWEST_ANSWER = 2.0
+EXAMPLES = 40 if hypothesis.settings().max_examples > 100 else 10
 TOKEN = "t0ken"
 TASKS = [str(UUID(int=number)) for number in range(1, 1000)]
 CATEGORIES = [str(UUID(int=number)) for number in range(1001, 1100)]
@@ -58,7 +60,7 @@ CONFIGURATION: dict[str, Any] = {
         }
     },
     "checks": {"enabled": True, "max_response_time": SLOWEST_ANSWER},
-    "generation": {"database": "none", "max-examples": 40},
+    "generation": {"database": "none", "max-examples": EXAMPLES},
     "dictionaries": {
         "actions": {"values": [action.name for action in commands()]},
         "tasks": {"values": TASKS[:500]},

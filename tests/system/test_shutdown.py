@@ -12,6 +12,8 @@ from tests.conftest import Figure
 from tests.support.load import Tally, create_tasks
 from tests.support.service import running
 
+pytestmark = pytest.mark.alone
+
 CLIENTS = 32
 
 

@@ -137,6 +137,7 @@ async def assert_mirrored(door: Door, bucket: Bucket) -> None:
     assert await asyncio.to_thread(bucket.objects) == await door.shown()
 
 
+@pytest.mark.alone
 async def test_killed_workers_lose_nothing(
     door: Door, writer: Connection, database_url: str, bucket: Bucket, figure: Figure
 ) -> None:
@@ -152,6 +153,7 @@ async def test_killed_workers_lose_nothing(
     figure(f"50 kills, {door.writes} writes, equal {settled:.2f} s after both")
 
 
+@pytest.mark.alone
 async def test_changes_are_mirrored_within_five_seconds_at_200_writes_a_second(
     door: Door, writer: Connection, database_url: str, bucket: Bucket, figure: Figure
 ) -> None:
@@ -175,6 +177,7 @@ async def test_changes_are_mirrored_within_five_seconds_at_200_writes_a_second(
     assert settled < 5
 
 
+@pytest.mark.alone
 async def test_s3_being_away_costs_nothing_but_lag(
     door: Door, writer: Connection, database_url: str, bucket: Bucket, figure: Figure
 ) -> None:
@@ -227,6 +230,7 @@ async def test_a_rebuild_during_writes_leaves_the_bucket_equal(
     assert objects == await door.shown()
 
 
+@pytest.mark.alone
 def test_an_idle_worker_costs_next_to_nothing_and_stops_at_once(
     database_url: str, bucket: Bucket, figure: Figure
 ) -> None:

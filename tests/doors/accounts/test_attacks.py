@@ -30,6 +30,7 @@ async def test_wrong_password_and_unknown_address_are_the_same_401(client: Async
     assert_refused(await log_in(client, email="no address", password=""), 401, WRONG)
 
 
+@pytest.mark.alone
 async def test_time_does_not_tell_whether_an_address_is_known(
     client: AsyncClient, db: Connection, figure: Figure
 ) -> None:
@@ -72,6 +73,7 @@ async def test_success_starts_the_count_anew(client: AsyncClient) -> None:
         assert (await log_in(client)).status_code == 200
 
 
+@pytest.mark.alone
 async def test_of_guesses_side_by_side_five_are_told_whether_they_are_right(
     live_client: AsyncClient,
 ) -> None:

@@ -67,6 +67,7 @@ async def test_too_many_categories_are_409_in_the_words_of_each_door(
     ]
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("each", [MOST_OF_A_TASK, 500], ids=["allowed", "older"])
 async def test_four_lists_of_tasks_with_many_categories_keep_the_loop_for_50_ms_at_most(
     live_client: AsyncClient, database_url: str, figure: Figure, each: int

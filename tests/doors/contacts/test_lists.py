@@ -101,6 +101,7 @@ def young_heap() -> Iterator[None]:
     gc.unfreeze()
 
 
+@pytest.mark.alone
 @pytest.mark.usefixtures("young_heap")
 @pytest.mark.parametrize("path", ["/users", "/calls", "/tasks"])
 async def test_a_long_list_keeps_the_loop_for_no_more_than_20_ms(
@@ -138,6 +139,7 @@ async def test_a_long_list_keeps_the_loop_for_no_more_than_20_ms(
     figure(f"{path}: {COUNT} in {seconds:.2f} s, the loop kept for {longest * 1000:.1f} ms at most")
 
 
+@pytest.mark.alone
 def test_a_long_list_takes_little_memory(filled_url: str, figure: Figure) -> None:
     settings = {"DATABASE_URL": filled_url, "TASK_API_KEY": KEY, "LOG_LEVEL": "ERROR"}
     with running("serve", SHUTDOWN_DELAY="0", **settings) as (url, master):

@@ -17,6 +17,7 @@ async def send(client: AsyncClient, method: str, headers: Headers) -> int:
     return (await client.request(method, "/api/tasks", json=json, headers=headers)).status_code
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("store", ["memory", "redis"])
 async def test_of_200_parallel_requests_exactly_100_reads_and_30_writes_pass(
     database_url: str, store: str, request: pytest.FixtureRequest
