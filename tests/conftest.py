@@ -7,15 +7,12 @@
 The application is made once for all tests with the same settings; what it holds is new in each.
 """
 
-import asyncio
 import os
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
 from uuid import UUID, uuid4
 
 import asyncpg
@@ -24,19 +21,19 @@ import pytest
 from fastapi import FastAPI
 from httpx import ASGITransport, AsyncClient, Response
 
-from app.auth.service_keys import ServiceKeys
 from app.config import DEVELOPMENT_ADMIN_KEY, Settings
 from app.config.database_url import normalize_database_url
-from app.database import Database, embedded, migrations
-from app.database.deadline import DEADLINE
+from app.database import embedded, migrations
 from app.doors import development_values
-from app.main import create_app, resources
+from app.main import create_app
 from app.models.call import Call, CallFields
 from app.models.contact import Contact, ContactFields
 from app.models.task import Task, TaskFields
 from app.services import Connection, calls, contacts, tasks
 from app.services.keys import DEVELOPMENT_KEY
 from tests.support import redis_server as redis
+from tests.support.application import furnished, released, talking_to
+from tests.support.databases import create_clone, named, run_statements
 from tests.support.redis_server import RedisServer
 
 SERVICE_HEADERS = {"X-Service-Key": DEVELOPMENT_KEY}
@@ -74,34 +71,20 @@ def server_url() -> Iterator[str]:
     server = embedded.start(folder / "postgres")
     url = embedded.url(server, "postgres")
     # Nobody cares whether a test's data survives a power cut.
-    _execute(url, "ALTER SYSTEM SET fsync = off", "SELECT pg_reload_conf()")
+    run_statements(url, "ALTER SYSTEM SET fsync = off", "SELECT pg_reload_conf()")
     yield url
     server.stop()
     shutil.rmtree(folder, ignore_errors=True)
-
-
-def _execute(url: str, *statements: str) -> None:
-    async def run() -> None:
-        connection = await asyncpg.connect(url)
-        for statement in statements:
-            await connection.execute(statement)
-        await connection.close()
-
-    asyncio.run(run())
-
-
-def _named(url: str, database: str) -> str:
-    return urlunsplit(urlsplit(url)._replace(path=f"/{database}"))
 
 
 @pytest.fixture(scope="session")
 def template(server_url: str) -> Iterator[str]:
     """The name of a migrated database that nobody connects to, to be cloned."""
     name = f"template_{uuid4().hex}"
-    _execute(server_url, f"CREATE DATABASE {name}")
-    migrations.upgrade(_named(server_url, name))
+    run_statements(server_url, f"CREATE DATABASE {name}")
+    migrations.upgrade(named(server_url, name))
     yield name
-    _execute(server_url, f"DROP DATABASE {name} WITH (FORCE)")
+    run_statements(server_url, f"DROP DATABASE {name} WITH (FORCE)")
 
 
 @pytest.fixture(scope="session")
@@ -126,22 +109,13 @@ async def db(_kept_connection: Connection) -> AsyncIterator[Connection]:
     await transaction.rollback()
 
 
-@contextmanager
-def create_clone(server_url: str, template: str) -> Iterator[str]:
-    """A migrated database of one's own, dropped afterwards; for fixtures wider than a test."""
-    name = f"clone_{uuid4().hex}"
-    _execute(server_url, f"CREATE DATABASE {name} TEMPLATE {template}")
-    yield _named(server_url, name)
-    _execute(server_url, f"DROP DATABASE {name} WITH (FORCE)")
-
-
 @pytest.fixture
 async def database_url(server_url: str, template: str) -> AsyncIterator[str]:
     """A migrated database of the test's own."""
     name = f"clone_{uuid4().hex}"
     admin = await asyncpg.connect(server_url)
     await admin.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
-    yield _named(server_url, name)
+    yield named(server_url, name)
     await admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
     await admin.close()
 
@@ -153,28 +127,6 @@ async def crowd(database_url: str) -> AsyncIterator[list[Connection]]:
     yield connections
     for connection in connections:
         await connection.close()
-
-
-class SharedConnection(Database):
-    """Lends the test's connection, each time in a savepoint, so that all is rolled back."""
-
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
-        self._turn = asyncio.Lock()
-
-    async def open(self) -> None:
-        pass
-
-    async def close(self) -> None:
-        pass
-
-    @asynccontextmanager
-    async def connection(self, seconds: float = DEADLINE) -> AsyncIterator[Connection]:
-        async with self._turn, self._connection.transaction():
-            yield self._connection
-
-    async def is_ready(self) -> bool:
-        return True
 
 
 @pytest.fixture(scope="session")
@@ -195,17 +147,6 @@ def shared_app(shared_settings: Settings) -> FastAPI:
     return create_app(shared_settings)
 
 
-@contextmanager
-def released(app: FastAPI) -> Iterator[FastAPI]:
-    """The application, emptied afterwards.
-
-    FastAPI's caches hold on to the endpoints of the documentation, and these to their application:
-    two thousand of them are 2 GB, through which every full garbage collection takes seconds.
-    """
-    yield app
-    vars(app).clear()
-
-
 @pytest.fixture
 def app(settings: Settings, db: Connection, request: pytest.FixtureRequest) -> Iterator[FastAPI]:
     """The application, on the connection that is rolled back."""
@@ -214,15 +155,6 @@ def app(settings: Settings, db: Connection, request: pytest.FixtureRequest) -> I
             yield furnished(app, settings, db)
     else:
         yield furnished(request.getfixturevalue("shared_app"), settings, db)
-
-
-def furnished(app: FastAPI, settings: Settings, db: Connection) -> FastAPI:
-    """The application with new resources: this connection, nothing remembered, nothing counted."""
-    database = SharedConnection(db)
-    app.state.resources = resources(settings)
-    app.state.resources.add(database)
-    app.state.resources.add(ServiceKeys(database, settings))
-    return app
 
 
 @pytest.fixture
@@ -242,18 +174,6 @@ def execute(client: AsyncClient) -> Execute:
         return await client.post("/execute", json=command, headers=SERVICE_HEADERS)
 
     return execute
-
-
-@asynccontextmanager
-async def talking_to(database_url: str, **settings: Any) -> AsyncIterator[AsyncClient]:
-    """Talks to an application with a pool of its own and these settings, without credentials."""
-    wanted = Settings(database_url=database_url, **{"log_level": "ERROR", **settings})
-    with released(create_app(wanted)) as app:
-        async with (
-            app.router.lifespan_context(app),
-            AsyncClient(transport=ASGITransport(app), base_url="http://test") as client,
-        ):
-            yield client
 
 
 @pytest.fixture
@@ -313,19 +233,24 @@ def make_call(db: Connection) -> CallFactory:
 
 
 Figure = Callable[[str], None]
-_FIGURES: list[str] = []
 
 
 @pytest.fixture
 def figure(request: pytest.FixtureRequest) -> Figure:
     """Notes what a test measured, to be shown at the end of the run."""
-    return lambda text: _FIGURES.append(f"{request.node.name}: {text}")
+    return lambda text: request.node.user_properties.append(("figure", text))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    if _FIGURES:
+    figures = [
+        f"{report.nodeid.rpartition('::')[2]}: {text}"
+        for report in terminalreporter.getreports("passed")
+        for name, text in report.user_properties
+        if name == "figure"
+    ]
+    if figures:
         terminalreporter.section("figures")
-        for line in _FIGURES:
+        for line in figures:
             terminalreporter.write_line(line)
 
 

@@ -13,7 +13,7 @@ import pytest
 from cryptography.fernet import Fernet
 
 from app.services.keys import DEVELOPMENT_KEY, digest
-from tests.conftest import _execute, _named
+from tests.support.databases import named, run_statements
 from tests.support.service import environment
 
 KEY = "sk_prod_" + "4e" * 32
@@ -110,11 +110,13 @@ def lines_of(requests: list[dict[str, Any]], **settings: str) -> list[str]:
 @pytest.fixture(scope="module")
 def logged_database(server_url: str, template: str) -> Iterator[str]:
     name = f"logged_{uuid4().hex}"
-    url = _named(server_url, name)
-    _execute(server_url, f"CREATE DATABASE {name} TEMPLATE {template}")
-    _execute(url, f"INSERT INTO service_api_keys (key_name, api_key) VALUES ('cat-house', '{KEY}')")
+    url = named(server_url, name)
+    run_statements(server_url, f"CREATE DATABASE {name} TEMPLATE {template}")
+    run_statements(
+        url, f"INSERT INTO service_api_keys (key_name, api_key) VALUES ('cat-house', '{KEY}')"
+    )
     yield url
-    _execute(server_url, f"DROP DATABASE {name} WITH (FORCE)")
+    run_statements(server_url, f"DROP DATABASE {name} WITH (FORCE)")
 
 
 @pytest.fixture(scope="module")

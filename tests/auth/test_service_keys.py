@@ -19,7 +19,8 @@ from app.main import create_app
 from app.models.key import NewKey
 from app.services import Connection, keys
 from app.services.keys import DEVELOPMENT_KEY
-from tests.conftest import OPEN_DOORS, SERVICE_HEADERS, _named
+from tests.conftest import OPEN_DOORS, SERVICE_HEADERS
+from tests.support.databases import named
 
 REFUSED = {"detail": "Invalid or expired service key"}
 PUBLIC = {"/", "/health", "/health/ready", "/health/live"}
@@ -149,7 +150,7 @@ async def test_no_more_than_1024_keys_are_remembered(
 async def test_failed_look_up_is_not_remembered(server_url: str, template: str) -> None:
     name = f"late_{uuid4().hex}"
     admin = await asyncpg.connect(server_url)
-    async with opened(Settings(database_url=_named(server_url, name))) as (service_keys, _):
+    async with opened(Settings(database_url=named(server_url, name))) as (service_keys, _):
         failures = await asyncio.gather(
             *(service_keys.find(DEVELOPMENT_KEY) for _ in range(3)), return_exceptions=True
         )

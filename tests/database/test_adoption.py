@@ -10,9 +10,10 @@ import pytest
 from app.database.migrations import check, upgrade
 from app.database.schema import NEEDED
 from app.errors import Conflict
-from tests.conftest import create_clone, talking_to
 from tests.database.test_migrations import _SCHEMA, column
 from tests.support import original
+from tests.support.application import talking_to
+from tests.support.databases import create_clone
 
 _SCHEMAS = "SELECT nspname FROM pg_namespace WHERE nspname !~ '^pg_(toast_)?temp' ORDER BY 1"
 PLAIN_64 = "0123456789abcdef" * 4

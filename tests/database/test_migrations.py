@@ -11,7 +11,7 @@ from alembic.script import ScriptDirectory
 
 from alembic import command
 from app.database.migrations import alembic_config, upgrade
-from tests.conftest import create_clone
+from tests.support.databases import create_clone
 
 REVISIONS = [
     script.revision

@@ -22,9 +22,11 @@ from app.database.migrations import alembic_config, check, upgrade
 from app.database.schema import NEEDED, find_fault
 from app.errors import Conflict
 from app.services import Connection
-from tests.conftest import SERVICE_HEADERS, create_clone, talking_to
+from tests.conftest import SERVICE_HEADERS
 from tests.database.test_migrations import _SCHEMA, column
 from tests.support import original
+from tests.support.application import talking_to
+from tests.support.databases import create_clone
 from tests.support.service import ROOT, environment
 
 LISTING = {"action": "list-tasks", "user_id": "user_123"}

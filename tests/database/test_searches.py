@@ -20,7 +20,8 @@ from app.database import Database
 from app.database.searches import AT_ONCE, Searches
 from app.errors import SearchTooLong
 from app.services import Connection
-from tests.conftest import SERVICE_HEADERS, Execute, TaskFactory, talking_to
+from tests.conftest import SERVICE_HEADERS, Execute, TaskFactory
+from tests.support.application import talking_to
 from tests.system.test_replica import Pair
 
 TOO_LONG = "The search took longer than a second; narrow it, for example by a status or a due date"

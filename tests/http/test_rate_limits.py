@@ -17,7 +17,8 @@ from structlog.testing import LogCapture
 
 from app.config import Settings
 from app.http.rate_limiter import RateLimiter, execute_limit
-from tests.conftest import SERVICE_HEADERS, Figure, talking_to
+from tests.conftest import SERVICE_HEADERS, Figure
+from tests.support.application import talking_to
 from tests.support.redis_server import RedisServer
 from tests.support.service import ROOT, environment
 
@@ -78,11 +79,13 @@ async def test_nothing_is_limited_unless_asked_for(client: AsyncClient) -> None:
     assert "ratelimit" not in (await send(client)).headers
 
 
+@pytest.mark.alone
 async def test_exactly_100_of_200_parallel_commands_pass_in_memory(database_url: str) -> None:
     async with limited(database_url) as client:
         assert await send_many(client, 200) == {404: 100, 429: 100}
 
 
+@pytest.mark.alone
 async def test_exactly_100_of_200_parallel_commands_pass_with_redis(
     database_url: str, redis_server: RedisServer, figure: Figure
 ) -> None:
@@ -92,6 +95,7 @@ async def test_exactly_100_of_200_parallel_commands_pass_with_redis(
         figure(f"200 commands in {time.perf_counter() - started:.2f} s")
 
 
+@pytest.mark.alone
 async def test_two_workers_count_together_in_redis(
     database_url: str, redis_server: RedisServer
 ) -> None:
@@ -156,6 +160,7 @@ async def test_killed_redis_lets_everybody_pass_and_counts_again_when_it_is_back
         assert await send_in_turn(client, 110) == {404: 99, 429: 11}
 
 
+@pytest.mark.alone
 async def test_frozen_redis_delays_a_request_by_a_tenth_of_a_second_at_most(
     database_url: str, redis_server: RedisServer, figure: Figure
 ) -> None:

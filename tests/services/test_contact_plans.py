@@ -8,8 +8,8 @@ import asyncpg
 import pytest
 
 from app.services import Connection, calls, contact_tasks, contacts
-from tests.conftest import create_clone
 from tests.services.test_plans import nodes
+from tests.support.databases import create_clone
 
 LIMIT = 500
 _FILL = """

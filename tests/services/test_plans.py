@@ -12,7 +12,8 @@ import pytest
 from app.models.task_list import TaskSort
 from app.services import Connection, stats
 from app.services.task_lists import _count_statement, page_statement
-from tests.conftest import MISSING_ID, _named
+from tests.conftest import MISSING_ID
+from tests.support.databases import named
 
 _FILL = """
 INSERT INTO tasks (user_id, title, status, priority, created_at, due_date)
@@ -66,7 +67,7 @@ async def filled(server_url: str, template: str) -> AsyncIterator[Connection]:
     name = f"plans_{uuid4().hex}"
     admin = await asyncpg.connect(server_url)
     await admin.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
-    db: Connection = await asyncpg.connect(_named(server_url, name))
+    db: Connection = await asyncpg.connect(named(server_url, name))
     await db.execute(_FILL)
     await db.execute("VACUUM ANALYZE tasks")
     yield db

@@ -11,7 +11,8 @@ from httpx import AsyncClient, Response
 from app.auth import tokens
 from app.doors import development_values
 from app.services import Connection
-from tests.conftest import OPEN_DOORS, talking_to
+from tests.conftest import OPEN_DOORS
+from tests.support.application import talking_to
 
 SECRET = development_values()["JWT_SECRET"]
 EMAIL, PASSWORD = "whiskers@example.com", "Salmon-at-7"

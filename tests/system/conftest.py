@@ -7,8 +7,8 @@ import asyncpg
 import pytest
 
 from app.services import Connection
-from tests.conftest import create_clone
 from tests.support.bucket import bucket, s3_url
+from tests.support.databases import create_clone
 from tests.support.service import running
 
 __all__ = ["bucket", "s3_url"]

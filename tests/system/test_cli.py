@@ -21,7 +21,7 @@ import pytest
 
 from app.commands.registry import commands
 from app.services.keys import DEVELOPMENT_KEY
-from tests.conftest import _execute, _named
+from tests.support.databases import named, run_statements
 from tests.support.service import environment, free_port
 
 UNREACHABLE = "postgresql://postgres@127.0.0.1:1/x"
@@ -95,13 +95,13 @@ def test_migrate_makes_an_empty_database_usable_and_may_be_repeated(
     folder: Path, server_url: str
 ) -> None:
     name = f"empty_{uuid4().hex}"
-    url = _named(server_url, name)
-    _execute(server_url, f"CREATE DATABASE {name}")
+    url = named(server_url, name)
+    run_statements(server_url, f"CREATE DATABASE {name}")
     for said in ("no revision → ", "up to date"):
         assert said in result_of("migrate", folder=folder, DATABASE_URL=url)
     made = json.loads(result_of("keys", "create", "first", folder=folder, DATABASE_URL=url))
     assert made["key_name"] == "first"
-    _execute(server_url, f"DROP DATABASE {name} WITH (FORCE)")
+    run_statements(server_url, f"DROP DATABASE {name} WITH (FORCE)")
 
 
 def test_migrate_uses_the_direct_connection(folder: Path, database_url: str) -> None:
@@ -138,7 +138,7 @@ def test_missing_schema_is_one_clear_line(folder: Path, server_url: str) -> None
 
 @pytest.mark.parametrize("command", ["migrate", "keys list"])
 def test_missing_database_is_one_clear_line(folder: Path, server_url: str, command: str) -> None:
-    url = _named(server_url, "no_such_database")
+    url = named(server_url, "no_such_database")
     finished = call(*command.split(), folder=folder, DATABASE_URL=url)
     assert_one_clear_line(finished, 'database "no_such_database" does not exist')
 
@@ -220,7 +220,7 @@ def test_dev_runs_its_own_postgresql_and_keeps_its_data(folder: Path) -> None:
             assert f"http://localhost:{client.base_url.port}/docs" in printed
             assert DEVELOPMENT_KEY in printed
             [url] = re.findall(r"postgresql://\S+", printed)
-            _execute(url, "SELECT count(*) FROM tasks")
+            run_statements(url, "SELECT count(*) FROM tasks")
             titles.insert(0, f"Made with {option}")
             _execute_action(client, "create-task", title=titles[0])
             tasks = _execute_action(client, "list-tasks")["tasks"]

@@ -15,7 +15,7 @@ import httpx
 import psutil
 import pytest
 
-from tests.conftest import _execute, _named
+from tests.support.databases import named, run_statements
 from tests.support.service import ROOT, running
 from tests.system.test_cli import result_of
 
@@ -41,11 +41,11 @@ def serving(database_url: str, **settings: str) -> Iterator[tuple[str, Any]]:
 def service(server_url: str, template: str) -> Iterator[tuple[str, Any, str]]:
     """A running service, its process and its database."""
     name = f"served_{uuid4().hex}"
-    database_url = _named(server_url, name)
-    _execute(server_url, f"CREATE DATABASE {name} TEMPLATE {template}")
+    database_url = named(server_url, name)
+    run_statements(server_url, f"CREATE DATABASE {name} TEMPLATE {template}")
     with serving(database_url, DOCS_ENABLED="") as (url, process):
         yield url, process, database_url
-    _execute(server_url, f"DROP DATABASE {name} WITH (FORCE)")
+    run_statements(server_url, f"DROP DATABASE {name} WITH (FORCE)")
 
 
 def create_key(url: str) -> dict[str, str]:
@@ -117,17 +117,17 @@ def test_starts_without_its_database_and_serves_when_it_comes(
     server_url: str, template: str
 ) -> None:
     name = f"late_{uuid4().hex}"
-    with serving(_named(server_url, name)) as (url, _):
+    with serving(named(server_url, name)) as (url, _):
         assert httpx.get(f"{url}/health").status_code == 503
         answer = httpx.post(
             f"{url}/execute", json=COMMAND, headers={"X-Service-Key": "sk_prod_" + "0" * 64}
         )
         assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
-        _execute(server_url, f"CREATE DATABASE {name} TEMPLATE {template}")
+        run_statements(server_url, f"CREATE DATABASE {name} TEMPLATE {template}")
         assert status_with(url, create_key(url)["service_key"]) == 200
         time.sleep(1)
         assert httpx.get(f"{url}/health").status_code == 200
-    _execute(server_url, f"DROP DATABASE {name} WITH (FORCE)")
+    run_statements(server_url, f"DROP DATABASE {name} WITH (FORCE)")
 
 
 @pytest.mark.parametrize(

@@ -17,8 +17,9 @@ import pytest
 from cryptography.fernet import Fernet
 
 from app.doors import development_values
-from tests.conftest import Figure, _execute, _named
+from tests.conftest import Figure
 from tests.deployment.dockerfile import Build, exec_form, stages
+from tests.support.databases import named, run_statements
 from tests.support.service import ROOT, environment, running
 
 BASE, MOST = 125, 200
@@ -65,9 +66,9 @@ def inside(image: Build, sealed: list[str]) -> list[str]:
 def empty_url(server_url: str) -> Iterator[str]:
     """A database without tables."""
     name = f"image_{uuid4().hex}"
-    _execute(server_url, f"CREATE DATABASE {name}")
-    yield _named(server_url, name)
-    _execute(server_url, f"DROP DATABASE {name} WITH (FORCE)")
+    run_statements(server_url, f"CREATE DATABASE {name}")
+    yield named(server_url, name)
+    run_statements(server_url, f"DROP DATABASE {name} WITH (FORCE)")
 
 
 def test_it_is_lean(image: Build, figure: Figure) -> None:

@@ -15,12 +15,13 @@ import pytest
 
 from app.auth import tokens
 from app.doors import development_values
-from tests.conftest import SERVICE_HEADERS, Figure, create_clone
+from tests.conftest import SERVICE_HEADERS, Figure
 from tests.doors.test_user_tasks import bearer
 from tests.support.accounts import EMAIL
 from tests.support.accounts import SECRET as ACCOUNT_SECRET
 from tests.support.accounts import bearer as bearer_of
 from tests.support.contacts import HEADERS as PARTNER
+from tests.support.databases import create_clone
 from tests.support.people import acting_for
 from tests.support.service import running
 

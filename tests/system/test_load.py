@@ -16,7 +16,8 @@ import psutil
 import pytest
 
 from app.database.deadline import DEADLINE
-from tests.conftest import Figure, create_clone
+from tests.conftest import Figure
+from tests.support.databases import create_clone
 from tests.support.load import Client
 from tests.support.service import running
 from tests.system.test_gunicorn import (

@@ -20,8 +20,9 @@ from httpx import ASGITransport, AsyncClient
 from app.config import Settings
 from app.database import migrations
 from app.main import create_app
-from tests.conftest import ADMIN_HEADERS, SERVICE_HEADERS, Figure, _execute, _named
+from tests.conftest import ADMIN_HEADERS, SERVICE_HEADERS, Figure
 from tests.database.test_migrations import _SCHEMA, REVISIONS, column
+from tests.support.databases import named, run_statements
 from tests.support.pgbouncer import Pooler, pooler, pytestmark
 from tests.system.test_faults import assert_recovers, send, send_many
 
@@ -125,15 +126,15 @@ def test_migrations_run_through_it_from_empty_to_head(
     server_url: str, shared_url: str, pooler: Pooler
 ) -> None:
     name = f"pooled_{uuid4().hex}"
-    direct = _named(server_url, name)
-    _execute(server_url, f"CREATE DATABASE {name} TEMPLATE template0")
+    direct = named(server_url, name)
+    run_statements(server_url, f"CREATE DATABASE {name} TEMPLATE template0")
     for _ in range(2):
         migrations.upgrade(pooler.url(direct))
         revision = asyncio.run(column(direct, "SELECT version_num FROM alembic_version"))
         assert revision == [REVISIONS[0]]
         schema = asyncio.run(column(direct, _SCHEMA))
         assert schema == asyncio.run(column(shared_url, _SCHEMA))
-    _execute(server_url, f"DROP DATABASE {name} WITH (FORCE)")
+    run_statements(server_url, f"DROP DATABASE {name} WITH (FORCE)")
 
 
 async def write_until(done: asyncio.Event, client: AsyncClient, number: int) -> Counter[int]:

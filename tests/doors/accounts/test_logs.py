@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from app.auth import tokens
-from tests.conftest import MISSING_ID, _execute
+from tests.conftest import MISSING_ID
 from tests.support.accounts import EMAIL, NEW, PASSWORD
+from tests.support.databases import run_statements
 from tests.test_logs import PRODUCTION, lines_of
 
 SECRET = "8d969eef6ecad3c29a3a629280e686cf0c3f5d5a"
@@ -56,7 +57,7 @@ def test_no_line_contains_a_password_a_token_or_an_address(database_url: str, le
         "SMTP_USERNAME": "cat",
         "SMTP_PASSWORD": SMTP_PASSWORD,
     }
-    _execute(
+    run_statements(
         database_url,
         "INSERT INTO accounts (id, email, full_name, password_hash) "
         f"VALUES ('{MISSING_ID}', 'listed@example.com', '', '')",

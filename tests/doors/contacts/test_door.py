@@ -5,8 +5,9 @@ import json
 import pytest
 from httpx import AsyncClient
 
-from tests.conftest import MISSING_ID, talking_to
+from tests.conftest import MISSING_ID
 from tests.doors.contacts.conftest import Ask
+from tests.support.application import talking_to
 from tests.support.contacts import HEADERS, KEY, USER, assert_refused
 
 PATHS = [

@@ -17,9 +17,10 @@ from pydantic import SecretStr
 from app.config import Settings
 from app.main import create_app
 from app.services import Connection
-from tests.conftest import Figure, create_clone
+from tests.conftest import Figure
 from tests.doors.contacts.conftest import Ask
 from tests.support.contacts import CALL, HEADERS, KEY, USER, fill
+from tests.support.databases import create_clone
 from tests.support.service import running
 
 COUNT = 10_000

@@ -16,7 +16,7 @@ from app.config import Settings
 from app.database import Database
 from app.doors import DOORS
 from app.main import create_app
-from tests.conftest import _named
+from tests.support.databases import named
 
 UNHEALTHY = {"status": "unhealthy", "database": "disconnected"}
 SERVICE = {"status": "healthy", "service": "task-manager-api", "version": __version__}
@@ -107,7 +107,7 @@ async def test_becomes_healthy_within_a_second_of_the_database_coming(
 ) -> None:
     name = f"late_{uuid4().hex}"
     admin = await asyncpg.connect(server_url)
-    async with serving(_named(server_url, name)) as (_, client):
+    async with serving(named(server_url, name)) as (_, client):
         assert (await client.get("/health")).status_code == 503
         await admin.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
         await asyncio.sleep(1)

@@ -4,7 +4,8 @@ import pytest
 from httpx import AsyncClient
 
 from app.services import Connection
-from tests.conftest import OPEN_DOORS, SERVICE_HEADERS, talking_to
+from tests.conftest import OPEN_DOORS, SERVICE_HEADERS
+from tests.support.application import talking_to
 from tests.support.people import SERVICE_TOKEN, Headers, acting_for, start_session, token_hash
 
 ROUTES = [

@@ -8,7 +8,8 @@ import asyncpg
 import pytest
 from httpx import AsyncClient
 
-from tests.conftest import OPEN_DOORS, talking_to
+from tests.conftest import OPEN_DOORS
+from tests.support.application import talking_to
 from tests.support.people import Headers, acting_for, start_session
 
 

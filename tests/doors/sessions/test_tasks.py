@@ -8,8 +8,9 @@ import pytest
 from httpx import AsyncClient, Response
 
 from app.services import Connection, task_rows
-from tests.conftest import MISSING_ID, OPEN_DOORS, Execute, TaskFactory, talking_to
+from tests.conftest import MISSING_ID, OPEN_DOORS, Execute, TaskFactory
 from tests.services.test_task_lists import fill
+from tests.support.application import talking_to
 from tests.support.people import Headers, acting_for, start_session
 
 NEW = {

@@ -12,7 +12,8 @@ from httpx import AsyncClient
 from app.config import Settings
 from app.doors.sessions import providers
 from app.services import Connection
-from tests.conftest import OPEN_DOORS, Execute, talking_to
+from tests.conftest import OPEN_DOORS, Execute
+from tests.support.application import talking_to
 from tests.support.people import Headers, acting_for, start_session
 from tests.support.provider import HANG, Provider
 

@@ -1,0 +1,61 @@
+"""Databases made and dropped around a test, and a connection that many may borrow."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from urllib.parse import urlsplit, urlunsplit
+from uuid import uuid4
+
+import asyncpg
+
+from app.database import Database
+from app.database.deadline import DEADLINE
+from app.services import Connection
+
+
+def run_statements(url: str, *statements: str) -> None:
+    """Sends these one after the other."""
+
+    async def run() -> None:
+        connection = await asyncpg.connect(url)
+        for statement in statements:
+            await connection.execute(statement)
+        await connection.close()
+
+    asyncio.run(run())
+
+
+def named(url: str, database: str) -> str:
+    """The URL of another database on the same server."""
+    return urlunsplit(urlsplit(url)._replace(path=f"/{database}"))
+
+
+@contextmanager
+def create_clone(server_url: str, template: str) -> Iterator[str]:
+    """A migrated database of one's own, dropped afterwards; for fixtures wider than a test."""
+    name = f"clone_{uuid4().hex}"
+    run_statements(server_url, f"CREATE DATABASE {name} TEMPLATE {template}")
+    yield named(server_url, name)
+    run_statements(server_url, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+class SharedConnection(Database):
+    """Lends the test's connection, each time in a savepoint, so that all is rolled back."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._turn = asyncio.Lock()
+
+    async def open(self) -> None:
+        pass
+
+    async def close(self) -> None:
+        pass
+
+    @asynccontextmanager
+    async def connection(self, seconds: float = DEADLINE) -> AsyncIterator[Connection]:
+        async with self._turn, self._connection.transaction():
+            yield self._connection
+
+    async def is_ready(self) -> bool:
+        return True
