@@ -9,7 +9,7 @@ from time import monotonic
 import pytest
 from fastapi import FastAPI
 
-from app.server import protocol
+from app.server import flow, protocol
 from app.server.protocol import BoundedProtocol
 from app.services import Connection
 from tests.conftest import SERVICE_HEADERS
@@ -183,7 +183,7 @@ async def test_who_does_not_read_a_long_list_is_cut(
     ended: asyncio.Event,
     sent: bytes,
 ) -> None:
-    monkeypatch.setattr(protocol, "READ_SECONDS", 0.5)
+    monkeypatch.setattr(flow, "READ_SECONDS", 0.5)
     client = await connect_and_read_nothing(port, sent)
     await asyncio.wait_for(ended.wait(), 20)
     assert await read_until_cut(client) < long_list
@@ -192,7 +192,7 @@ async def test_who_does_not_read_a_long_list_is_cut(
 async def test_who_reads_slowly_is_not_cut(
     port: int, long_list: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(protocol, "READ_SECONDS", 0.3)
+    monkeypatch.setattr(flow, "READ_SECONDS", 0.3)
     sent = request("GET /api/tasks", {**acting_for("user_123"), "connection": "close"})
     client = await connect_and_read_nothing(port, sent, buffer=32_768)
     started = monotonic()
@@ -209,7 +209,7 @@ async def test_who_reads_no_answer_at_all_is_cut(
     connection: bytes,
 ) -> None:
     app.add_api_route("/much", lambda: "x" * 10_000_000)
-    monkeypatch.setattr(protocol, "READ_SECONDS", 0.5)
+    monkeypatch.setattr(flow, "READ_SECONDS", 0.5)
     client = await connect_and_read_nothing(port, get(b"/much", connection=connection) * 5)
     await asyncio.wait_for(ended.wait(), 20)
     assert await read_until_cut(client) < 10_000_000

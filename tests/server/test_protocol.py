@@ -1,14 +1,17 @@
 """Requests whose head is no decent HTTP, over a bare socket."""
 
 import asyncio
+import gc
+import socket
 from collections.abc import AsyncIterator
 from contextlib import suppress
+from struct import pack
 
 import pytest
 from fastapi import FastAPI
 
 from app.server import protocol
-from app.server.protocol import MAX_FIELDS, MAX_HEAD_BYTES
+from app.server.protocol import MAX_FIELDS, MAX_HEAD_BYTES, BoundedProtocol
 from tests.conftest import ADMIN_HEADERS, SERVICE_HEADERS, TaskFactory
 from tests.support.people import SERVICE_TOKEN
 from tests.support.wire import answer, listening
@@ -206,3 +209,46 @@ async def test_a_connection_without_a_request_ends(port: int, sent: bytes) -> No
         await asyncio.wait({ended}, timeout=0.2)
     writer.close()
     assert ended.done()
+
+
+async def test_a_connection_ends_when_it_was_idle_and_not_before(port: int, app: FastAPI) -> None:
+    async def answer_late() -> None:
+        await asyncio.sleep(1.5)
+
+    app.add_api_route("/late", answer_late)
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    async with asyncio.timeout(20):
+        for path in (b"/health/live", b"/late", b"/health/live"):
+            await asyncio.sleep(0.6)
+            writer.write(b"GET %b HTTP/1.1\r\nhost: test\r\n\r\n" % path)
+            head = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
+            assert head.startswith("http/1.1 200")
+            await reader.readexactly(int(head.split("content-length: ")[1].split("\r\n")[0]))
+        assert await reader.read() == b""
+    writer.close()
+
+
+@pytest.mark.parametrize(
+    "sent", [b"", b"GET / HTTP/1.1\r\nhost", b"GET /late HTTP/1.1\r\nhost: test\r\n\r\n"]
+)
+async def test_a_reset_connection_is_forgotten(port: int, app: FastAPI, sent: bytes) -> None:
+    async def answer_late() -> None:
+        await asyncio.sleep(0.3)
+
+    app.add_api_route("/late", answer_late)
+    client = socket.create_connection(("127.0.0.1", port))
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, pack("ii", 1, 0))  # resets on closing
+    client.sendall(sent)
+    async with asyncio.timeout(5):
+        while not connections():
+            await asyncio.sleep(0.05)
+        await asyncio.sleep(0.1)
+        client.close()
+        while connections():
+            await asyncio.sleep(0.1)
+
+
+def connections() -> list[BoundedProtocol]:
+    """What the process still holds of its connections."""
+    gc.collect()
+    return [each for each in gc.get_objects() if isinstance(each, BoundedProtocol)]

@@ -1,0 +1,60 @@
+"""When a client is read from, and how long it may leave its answer unread."""
+
+import asyncio
+import logging
+from fcntl import ioctl
+from sys import byteorder
+from termios import TIOCOUTQ
+
+from uvicorn.protocols.http.flow_control import FlowControl
+
+READ_SECONDS = 30.0
+_logger = logging.getLogger("uvicorn.error")
+
+
+class BoundedFlow(FlowControl):
+    """Reads nothing while a request waits; cuts a client that reads nothing for 30 s."""
+
+    def __init__(self, transport: asyncio.Transport) -> None:
+        super().__init__(transport)
+        transport.set_write_buffer_limits(0)  # so that it tells when anything is left unread
+        self.held = False
+        self._timer: asyncio.TimerHandle | None = None
+
+    def hold(self, held: bool) -> None:
+        """Stops reading until it is told to go on."""
+        if held != self.held:
+            self.held = held
+            self.pause_reading() if held else self.resume_reading()
+
+    def resume_reading(self) -> None:
+        """Goes on, unless a request waits."""
+        if not self.held:
+            super().resume_reading()
+
+    def pause_writing(self) -> None:
+        """The client has not read all it was sent."""
+        super().pause_writing()
+        self._watch_reader()
+
+    def resume_writing(self) -> None:
+        """The client has read all it was sent, or is gone."""
+        super().resume_writing()
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _watch_reader(self) -> None:
+        loop, unread = asyncio.get_running_loop(), self._unread_bytes()
+        self._timer = loop.call_later(READ_SECONDS, self._cut_idle_reader, unread)
+
+    def _cut_idle_reader(self, unread: int) -> None:
+        if self._unread_bytes() < unread:
+            self._watch_reader()
+        else:
+            _logger.warning("Client does not read its answer")
+            self._transport.abort()
+
+    def _unread_bytes(self) -> int:
+        """With those in the kernel, which asks for more only when a third of its own are gone."""
+        queued = ioctl(self._transport.get_extra_info("socket").fileno(), TIOCOUTQ, bytes(4))
+        return self._transport.get_write_buffer_size() + int.from_bytes(queued, byteorder)
