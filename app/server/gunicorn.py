@@ -5,7 +5,7 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from types import FrameType
 from typing import Any, ClassVar
@@ -46,7 +46,11 @@ class LameDuckServer(uvicorn.Server):
             return
         self._leaves_at = time.monotonic() + self.seconds
         self.config.encoded_headers.append(_CLOSE)
-        self.server_state.default_headers = [*self.server_state.default_headers, _CLOSE]
+        headers = self.server_state.default_headers = [*self.server_state.default_headers, _CLOSE]
+        connections: list[Any] = list(self.server_state.connections)
+        for connection in connections:
+            if connection.cycle:  # its request began before, and may end last of all
+                connection.cycle.default_headers = headers
 
     async def on_tick(self, counter: int) -> bool:
         """Ends the main loop when the time to leave has come; enough requests bring it on."""
@@ -78,14 +82,14 @@ class LameDuckServer(uvicorn.Server):
                 return
 
     async def _serve_queue(self, listeners: Sequence[socket.socket]) -> None:
-        """The kernel would reset the connections that nobody accepted before the door closed."""
+        """The kernel would reset the connections that nobody accepted before the door closed.
+
+        All are accepted before the first is served: who is answered connects again at once, and
+        the queue of a busy service would never be empty.
+        """
         loop = asyncio.get_running_loop()
-        for listener in listeners:
-            with listener, suppress(BlockingIOError):
-                listener.setblocking(False)
-                while True:
-                    connection, _ = listener.accept()
-                    await loop.connect_accepted_socket(self._protocol, connection)
+        for connection in [each for listener in listeners for each in _queue_of(listener)]:
+            await loop.connect_accepted_socket(self._protocol, connection)
 
     def _protocol(self) -> asyncio.Protocol:
         make: Any = self.config.http_protocol_class
@@ -93,6 +97,13 @@ class LameDuckServer(uvicorn.Server):
             config=self.config, server_state=self.server_state, app_state=self.lifespan.state
         )
         return protocol
+
+
+def _queue_of(listener: socket.socket) -> Iterator[socket.socket]:
+    with listener, suppress(OSError):
+        listener.setblocking(False)
+        while True:
+            yield listener.accept()[0]
 
 
 class Worker(UvicornWorker):
