@@ -2,7 +2,7 @@
 
 import re
 from typing import Annotated
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
 from pydantic import AfterValidator, SecretStr
 
@@ -24,7 +24,12 @@ def normalize_database_url(url: str) -> str:
     if "ssl" in options:
         options.setdefault("sslmode", options.pop("ssl"))
     # A URL whose netloc is empty (a socket directory in the query) keeps its two slashes.
-    return urlunsplit(("postgresql", netloc or "@", path, urlencode(options, safe="/"), ""))
+    return urlunsplit(("postgresql", netloc or "@", path, _query(options), ""))
+
+
+def _query(options: dict[str, str]) -> str:
+    """A blank as `%20`: libpq, unlike asyncpg, takes a `+` for a plus."""
+    return urlencode(options, safe="/", quote_via=quote)
 
 
 def _database_url(secret: SecretStr) -> SecretStr:
@@ -38,7 +43,7 @@ def _primary_url(secret: SecretStr) -> SecretStr:
     if "," not in parts.netloc or "target_session_attrs" in options:
         return secret
     options["target_session_attrs"] = "read-write"
-    return SecretStr(urlunsplit(parts._replace(query=urlencode(options, safe="/"))))
+    return SecretStr(urlunsplit(parts._replace(query=_query(options))))
 
 
 DatabaseUrl = Annotated[SecretStr, AfterValidator(_database_url)]
