@@ -4,12 +4,11 @@ import secrets
 from typing import NamedTuple
 from uuid import UUID
 
-from asyncpg import UniqueViolationError
-
 from app.errors import Locked, Taken
 from app.models.account import Account
 from app.services import Connection
 from app.services.keys import digest
+from app.services.violations import violating
 
 LOCK_SECONDS = 15 * 60
 _MOST_FAILURES = 5
@@ -33,10 +32,8 @@ INSERT INTO accounts (email, password_hash, full_name) VALUES ($1, $2, $3) RETUR
 
 async def insert_account(db: Connection, email: str, password_hash: str, full_name: str) -> Account:
     """Stores a new account; Taken when the address, in whatever case, has one."""
-    try:
+    with violating("accounts_email", Taken("Email already registered")):
         row = await db.fetchrow(_INSERT, email, password_hash, full_name)
-    except UniqueViolationError as error:
-        raise Taken("Email already registered") from error
     assert row is not None  # noqa: S101 - an insert without a condition returns its row
     return Account.model_construct(**row)
 

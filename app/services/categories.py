@@ -6,8 +6,6 @@ A task and its category always belong to the same user.
 from collections.abc import Collection, Sequence
 from uuid import UUID
 
-from asyncpg import UniqueViolationError
-
 from app.errors import AlreadyAssigned, AppError, Foreign, Full, NotFound, Taken
 from app.models.category import (
     DEFAULT_COLOR,
@@ -20,6 +18,7 @@ from app.models.category import (
 )
 from app.services import Connection, tasks
 from app.services.changes import recorded
+from app.services.violations import violating
 
 _COLUMNS = "id, name, color, created_at"
 
@@ -39,10 +38,8 @@ async def insert_category(db: Connection, user_id: str, category: CategoryFields
     """
     color = category.color or DEFAULT_COLOR
     await db.execute(_LOCK_USER, user_id)
-    try:
+    with violating("categories_name", Taken("Category name already exists")):
         row = await db.fetchrow(_INSERT, user_id, category.name, color)
-    except UniqueViolationError as error:
-        raise Taken("Category name already exists") from error
     if row is None:
         raise Full(f"There is room for {MOST_CATEGORIES} categories")
     return Category.model_construct(**row)
@@ -107,10 +104,8 @@ async def assign_category(
 
     In a transaction, which is to be rolled back when it is Full.
     """
-    try:
+    with violating("task_categories_pkey", AlreadyAssigned()):
         written = await db.fetchval(_ASSIGN, task_id, category_id, owner)
-    except UniqueViolationError as error:
-        raise AlreadyAssigned from error
     if written is None:
         raise await _explain(db, task_id, category_id, owner)
     # Counted once the task is locked, so that of two at once the second counts the first.

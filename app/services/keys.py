@@ -5,12 +5,11 @@ import secrets
 from hashlib import sha256
 from uuid import UUID
 
-from asyncpg import UniqueViolationError
-
 from app.errors import AlreadyExists, NotFound
 from app.models.caller import Caller
 from app.models.key import KeyEnvironment, KeyInfo, KeyRotation, MintedKey, NewKey, RotatedKey
 from app.services import Connection
+from app.services.violations import violating
 
 DEVELOPMENT_KEY_NAME = "cat-house-dev"
 DEVELOPMENT_KEY = "sk_dev_test_key_12345678901234567890123456789012"
@@ -89,7 +88,8 @@ async def insert_key(db: Connection, new: NewKey, value: str) -> MintedKey:
     if await db.fetchval(_IS_TAKEN, new.key_name):
         raise AlreadyExists("Key name already exists")
     await db.execute(_FREE_NAME, new.key_name)
-    try:
+    taken = AlreadyExists("Key name already exists")
+    with violating("service_api_keys_current_name", taken):  # by somebody who takes no lock
         row = await db.fetchrow(
             _INSERT,
             new.key_name,
@@ -100,8 +100,6 @@ async def insert_key(db: Connection, new: NewKey, value: str) -> MintedKey:
             new.scopes,
             new.expires_at,
         )
-    except UniqueViolationError as error:  # by somebody who takes no lock
-        raise AlreadyExists("Key name already exists") from error
     assert row is not None  # noqa: S101 - an insert without a condition returns its row
     return MintedKey(service_key=value, **row)
 
