@@ -16,7 +16,7 @@ from pydantic import (
 )
 from pydantic import ValidationError as InvalidUrl
 
-from app.models.account import Email
+from app.models.email import Mailbox
 
 _REDIS = TypeAdapter(RedisDsn)
 _FERNET_KEY = re.compile(r"[A-Za-z0-9_+/-]{43}=")
@@ -138,7 +138,7 @@ class AccountSettings(BaseModel):
         str | None, Field(description="Who logs in there; without it nobody does.")
     ] = None
     smtp_password: Annotated[SecretStr | None, Field(description="And with which password.")] = None
-    mail_from: Annotated[Email, Field(description="The sender of mail.")] = "no-reply@example.com"
+    mail_from: Annotated[Mailbox, Field(description="The sender of mail.")] = "no-reply@example.com"
 
     @model_validator(mode="after")
     def _can_log_in(self) -> Self:

@@ -13,7 +13,7 @@ from app.models.page import ALL
 from app.models.task import Priority, Status, Tag, Task
 from app.models.text import STORABLE, VISIBLE
 
-TaskSort = Literal[
+UntitledSort = Literal[
     "created_at",
     "-created_at",
     "updated_at",
@@ -22,9 +22,8 @@ TaskSort = Literal[
     "-due_date",
     "priority",
     "-priority",
-    "title",
-    "-title",
 ]
+TaskSort = Literal[UntitledSort, "title", "-title"]
 NEWEST_FIRST: TaskSort = "-created_at"
 
 

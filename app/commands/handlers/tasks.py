@@ -4,7 +4,7 @@ from functools import partial
 from typing import Annotated, NamedTuple
 
 from pydantic import BaseModel, Field, ValidationInfo, field_validator, model_validator
-from pydantic_core import PydanticCustomError
+from pydantic_core import PydanticCustomError, to_json
 
 from app.commands.action import Context, action
 from app.commands.models import Json
@@ -149,13 +149,12 @@ class _Listing(NamedTuple):
 
     def closing(self, last: Position | None) -> bytes:
         """What follows the tasks."""
-        members = f'],"count":{self.size}'
+        members: dict[str, int | str | None] = {"count": self.size}
         if self.total is not None:
-            members += f',"total":{self.total}'
+            members["total"] = self.total
         if self.payload.is_paged:
-            cursor = f'"{last.cursor(self.payload.sort)}"' if last else "null"
-            members += f',"next_cursor":{cursor}'
-        return f"{members}}}".encode()
+            members["next_cursor"] = last.cursor(self.payload.sort) if last else None
+        return b"]," + to_json(members)[1:]
 
 
 class GetTask(BaseModel):

@@ -26,7 +26,7 @@ from app.models.error import refusals
 from app.models.instant import FutureInstant, Instant
 from app.models.patch import Patch
 from app.models.task import Priority, Status, Task, Version, WritableStatus
-from app.models.task_list import CategorizedRows, Slice, TaskFilter, TaskSort
+from app.models.task_list import CategorizedRows, Slice, TaskFilter, TaskSort, UntitledSort
 from app.models.text import STORABLE, VISIBLE
 from app.state import Exchange
 
@@ -102,19 +102,7 @@ class TaskPageQuery(BaseModel):
     priority: _Priority | None = None
     due_from: Annotated[Instant | None, Field(description="Due then or later.")] = None
     due_to: Annotated[Instant | None, Field(description="Due then or earlier.")] = None
-    sort: Annotated[
-        Literal[
-            "created_at",
-            "-created_at",
-            "updated_at",
-            "-updated_at",
-            "due_date",
-            "-due_date",
-            "priority",
-            "-priority",
-        ],
-        Field(description="With `-` the greatest first."),
-    ] = "-created_at"
+    sort: Annotated[UntitledSort, Field(description="With `-` the greatest first.")] = "-created_at"
     order: Annotated[
         Literal["asc", "desc"] | None, Field(description="Decides instead of the `-`.")
     ] = None

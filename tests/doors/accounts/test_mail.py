@@ -22,7 +22,7 @@ from pydantic import TypeAdapter
 from app.config import Settings
 from app.doors.accounts import mail
 from app.doors.accounts.mail import Mailer
-from app.models.account import Email
+from app.models.email import Mailbox
 from tests.support.inbox import Inbox, serving, silent_server
 from tests.support.log_lines import Lines, lines_of
 from tests.support.service import free_port
@@ -242,7 +242,7 @@ def test_without_a_server_the_link_is_never_logged_elsewhere(
     assert not [secret for secret in (ADDRESS, TOKEN) if secret in str(line)]
 
 
-ADDRESSES = TypeAdapter(Email)
+ADDRESSES = TypeAdapter(Mailbox)
 atoms = st.text(f"{ascii_letters}{digits}!#$%&'*+/=?^_`{{|}}~-", min_size=1, max_size=20)
 labels = st.from_regex("[A-Za-z0-9]([A-Za-z0-9-]{0,20}[A-Za-z0-9])?", fullmatch=True)
 
