@@ -6,13 +6,13 @@ from fastapi import APIRouter, Query, Request
 from limits import parse
 from pydantic import StringConstraints
 
-from app.auth import tokens
+from app.auth import logins, tokens
 from app.auth.passwords import Passwords
 from app.config import Settings
 from app.database.deadline import on_the_clock
 from app.database.requests import get_db
 from app.doors.accounts.mail import Mailer
-from app.errors import BearerUnauthorized, InvalidPayload, Locked
+from app.errors import BearerUnauthorized, InvalidPayload
 from app.http.guard import guarded
 from app.http.rate_limits import Limit, address, count, standard_headers
 from app.models.account import (
@@ -69,7 +69,7 @@ router = APIRouter(
 async def register(request: Request, new: NewAccount) -> Registered:
     """Creates an account, logs in, and mails a link that verifies the address."""
     with on_the_clock(Exchange.of(request.scope)):
-        password_hash = await _passwords(request).hash(new.password)
+        password_hash = await resources_of(request.scope)[Passwords].hash(new.password)
     async with get_db(request, transaction=True) as db:
         account = await accounts.insert_account(db, new.email, password_hash, new.full_name)
         verification = await accounts.insert_verification(db, account.id)
@@ -95,15 +95,7 @@ async def log_in(request: Request, given: Credentials) -> LoggedIn:
 
     An account that is not verified yet gets another mail, once an hour at most.
     """
-    account, stored = await _authenticate(request, given)
-    verification = None
-    with on_the_clock(Exchange.of(request.scope)):
-        upgraded = await _passwords(request).renew(given.password, stored)
-    async with get_db(request, transaction=True) as db:
-        await accounts.admit(db, account.id, upgraded)
-        refresh_token = await refresh_tokens.insert_family(db, account.id)
-        if not account.is_active:
-            verification = await accounts.insert_verification(db, account.id)
+    account, refresh_token, verification = await logins.log_in(request, given)
     _send_verification(request, account, verification)
     return _logged_in(request, account, refresh_token)
 
@@ -153,24 +145,6 @@ async def verify(
     return account
 
 
-async def _authenticate(request: Request, given: Credentials) -> tuple[Account, str]:
-    """The account whose password it is, and its hash; counts a failure before it is told."""
-    async with get_db(request) as db:
-        login = await accounts.find_login(db, given.email)
-    if login is not None and login.locked_for:
-        raise Locked(login.locked_for)
-    stored = None if login is None else login.password_hash
-    with on_the_clock(Exchange.of(request.scope)):
-        matches = await _passwords(request).verify(given.password, stored)
-    if login is not None and matches:
-        return login.account, login.password_hash
-    async with get_db(request) as db:
-        counted = await accounts.count_failure(db, given.email)
-    if login is not None and not counted:
-        raise Locked(accounts.LOCK_SECONDS)
-    raise BearerUnauthorized("Invalid email or password")
-
-
 def _logged_in(request: Request, account: Account, refresh_token: str) -> LoggedIn:
     return LoggedIn(
         access_token=_access_token(request, account),
@@ -189,7 +163,3 @@ def _send_verification(request: Request, account: Account, token: str | None) ->
     mailer = resources_of(request.scope)[Mailer]
     if token is not None:
         mailer.send_verification(account.email, token)
-
-
-def _passwords(request: Request) -> Passwords:
-    return resources_of(request.scope)[Passwords]
