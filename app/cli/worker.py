@@ -75,7 +75,17 @@ def _ending_the_process() -> Iterator[None]:
         os._exit(status)
 
 
+def drop_empty_variables() -> None:
+    """Makes an empty `AWS_…` of the environment an absent one, as which the settings take it.
+
+    obstore looks there for what is not configured, and would take the empty text.
+    """
+    for name in [name for name, value in os.environ.items() if name[:4] == "AWS_" and not value]:
+        del os.environ[name]
+
+
 def _settings_with_bucket() -> WorkerSettings:
+    drop_empty_variables()
     settings = load(WorkerSettings)
     if settings.aws_s3_bucket is None:
         raise click.ClickException("AWS_S3_BUCKET is not set: there is nothing to mirror in.")

@@ -1,7 +1,6 @@
 """The mirror: a bucket with the present state of what the door of contacts shows."""
 
 import asyncio
-import os
 from collections import defaultdict
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import suppress
@@ -29,9 +28,6 @@ _LISTED_AT_ONCE = 500
 
 def open_bucket(settings: WorkerSettings) -> S3Store:
     """The configured bucket. The role of the machine or ECS task opens it where no keys are set."""
-    # obstore reads the environment as well, where an empty variable is none to us.
-    for name in [name for name, value in os.environ.items() if name[:4] == "AWS_" and not value]:
-        del os.environ[name]
     config: S3Config = {"region": settings.aws_region, "disable_bulk_delete": True}
     if settings.aws_endpoint_url:
         config["endpoint"] = settings.aws_endpoint_url.rstrip("/")

@@ -14,6 +14,7 @@ import pytest
 from httpx import ASGITransport, AsyncClient
 from pydantic import SecretStr
 
+from app.cli.worker import drop_empty_variables
 from app.config import Settings
 from app.database import Database
 from app.main import create_app
@@ -175,6 +176,7 @@ async def test_without_keys_the_bucket_is_opened_by_the_role_of_the_task(
         settings = Settings(
             database_url="postgresql://unused", aws_s3_bucket="bucket", aws_endpoint_url=url
         )
+        drop_empty_variables()
         await obstore.put_async(open_bucket(settings), "users/1.json", b"{}", use_multipart=False)
         server.shutdown()
     assert "Credential=ROLE/" in Role.asked[-1]
