@@ -2,13 +2,14 @@
 
 import click
 
+from bench import doors as costs_of_doors
 from bench import growth as growth_of_costs
 from bench import long_lists as long
 from bench import replica as replicas
 from bench.compare import Plan, compare
 from bench.goals import goals, regressions
 from bench.load import require_wrk
-from bench.report import ratio_table, write, write_growth
+from bench.report import ratio_table, write, write_part
 from bench.scenarios import SCENARIOS
 
 _NAMES = click.Choice([scenario.name for scenario in SCENARIOS])
@@ -59,7 +60,18 @@ def growth(rounds: int, seconds: int) -> None:
     """Show how costs grow with a user's tasks and with the store."""
     results = growth_of_costs.grow(growth_of_costs.Plan(rounds, seconds))
     text = growth_of_costs.markdown(results)
-    write_growth(results, text)
+    write_part("growth", results, text)
+    click.echo(f"\n{text}")
+
+
+@cli.command()
+@click.option("--rounds", type=click.IntRange(1), default=3, show_default=True)
+@click.option("--seconds", type=click.IntRange(1), default=2, show_default=True)
+def doors(rounds: int, seconds: int) -> None:
+    """Show what each door costs beside the command that it performs."""
+    figures = costs_of_doors.measure(rounds, seconds)
+    text = costs_of_doors.markdown(figures)
+    write_part("doors", costs_of_doors.results(figures), text)
     click.echo(f"\n{text}")
 
 

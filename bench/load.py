@@ -74,7 +74,7 @@ class Load:
         worker, postgres = _process_seconds(server.worker), _tree_seconds(self._postmaster)
         deadline, sent = time.monotonic() + self._seconds, 0
         with closing(HTTPConnection("127.0.0.1", server.port)) as connection:
-            for method, path, body in cycle(requests):
+            for method, path, body, *_ in cycle(requests):
                 connection.request(method, path, body or None, headers)
                 answer = connection.getresponse()
                 answer.read()

@@ -26,9 +26,12 @@ def write(results: Results, name: str) -> list[Path]:
     return [_write(f"{name}{suffix}", text) for suffix, text in texts.items()]
 
 
-def write_growth(results: Results, text: str) -> list[Path]:
-    """Writes the figures of growth and their table."""
-    return [_write("growth.json", json.dumps(results, indent=1) + "\n"), _write("growth.md", text)]
+def write_part(name: str, results: object, text: str) -> list[Path]:
+    """Writes the figures of one question and their table."""
+    return [
+        _write(f"{name}.json", json.dumps(results, indent=1) + "\n"),
+        _write(f"{name}.md", text),
+    ]
 
 
 def _write(name: str, text: str) -> Path:

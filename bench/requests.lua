@@ -1,16 +1,24 @@
 -- wrk -s requests.lua URL -- FILE KEY START
--- Sends the requests of FILE (method, path and body, separated by tabs) one after another,
--- beginning at line START, and prints the figures of the round as one line of JSON.
+-- Sends the requests of FILE (method, path, body and perhaps a header, separated by tabs) one after
+-- another, beginning at line START, and prints the figures of the round as one line of JSON.
 
 local requests, position = {}, 0
+
+local function with(header)
+  local name, value = header:match("^([^:]+): (.*)$")
+  local headers = {}
+  for known, its in pairs(wrk.headers) do headers[known] = its end
+  if name then headers[name] = value end
+  return headers
+end
 
 function init(arguments)
   wrk.headers["X-Service-Key"] = arguments[2]
   wrk.headers["Content-Type"] = "application/json"
   for line in io.lines(arguments[1]) do
-    local method, path, body = line:match("^(%S+)\t(%S+)\t(.*)$")
+    local method, path, body, header = line:match("^(%S+)\t(%S+)\t([^\t]*)\t?(.*)$")
     if body == "" then body = nil end
-    requests[#requests + 1] = wrk.format(method, path, nil, body)
+    requests[#requests + 1] = wrk.format(method, path, with(header), body)
   end
   position = tonumber(arguments[3]) % #requests
 end

@@ -12,8 +12,8 @@ from bench.data import Owners, population
 from bench.store import WRITER, Sample
 
 Dialect = Literal["execute", "rest"]
-Request = tuple[str, str, str]
-"""Method, path and body."""
+Request = tuple[str, str, str] | tuple[str, str, str, str]
+"""Method, path and body; where a request has a header of its own, also this."""
 
 REQUESTS = 20_000
 _WRITERS = 10_000

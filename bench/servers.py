@@ -19,7 +19,7 @@ import psutil
 from bench.scenarios import Dialect, Request
 from bench.store import ROOT
 
-_PATIENCE = 30.0
+_TIMEOUT = 30.0
 _LOGS = ROOT / ".data" / "bench-logs"
 _BYTECODE = ROOT / ".data" / "bench-pycache"
 
@@ -155,7 +155,7 @@ def _wait_for_answer(
     key: str,
     probe: Request,
 ) -> None:
-    deadline = time.monotonic() + _PATIENCE
+    deadline = time.monotonic() + _TIMEOUT
     while (status := _status(port, key, probe)) != 200:
         if status is not None or process.poll() is not None or time.monotonic() > deadline:
             log = _LOGS / f"{implementation.name}.log"
@@ -170,8 +170,8 @@ def _short(path: Path) -> str:
 
 
 def _status(port: int, key: str, probe: Request) -> int | None:
-    method, path, body = probe
-    connection = HTTPConnection("127.0.0.1", port, timeout=_PATIENCE)
+    method, path, body = probe[:3]
+    connection = HTTPConnection("127.0.0.1", port, timeout=_TIMEOUT)
     headers = {"X-Service-Key": key, "Content-Type": "application/json"}
     try:
         connection.request(method, path, body or None, headers)

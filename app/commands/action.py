@@ -65,7 +65,7 @@ def _never(_: object) -> bool:
     return False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Action:
     """Something a caller may do.
 
@@ -111,7 +111,7 @@ class Action:
     def authorize(self, caller: Caller) -> None:
         """Forbidden unless the caller is of an allowed kind and holds the scope."""
         if caller.kind not in self.allow:
-            raise Forbidden("Not for this kind of credential")
+            raise Forbidden("This kind of credential may not perform the action")
         if not self.permits(caller):
             raise Forbidden(f"Missing scope: {self.scope}")
 

@@ -1,6 +1,6 @@
 """The living catalogue of actions, in the field names of MCP's tools/list."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
 from typing import Annotated, Any, Literal
 
@@ -71,7 +71,17 @@ class Catalogue(BaseModel):
 
 def catalogue(caller: Caller) -> Catalogue:
     """What this caller may perform, in the order of the registry."""
-    return Catalogue(tools=[_tool(action) for action in actions() if action.permits(caller)])
+    return catalogue_of(permitted(caller))
+
+
+def permitted(caller: Caller) -> tuple[Action, ...]:
+    """The actions that this caller may perform."""
+    return tuple(action for action in actions() if action.permits(caller))
+
+
+def catalogue_of(permitted: Iterable[Action]) -> Catalogue:
+    """The catalogue of these actions."""
+    return Catalogue(tools=[_tool(action) for action in permitted])
 
 
 def catalogue_entry(caller: Caller, name: str) -> Tool:

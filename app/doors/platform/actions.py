@@ -1,13 +1,15 @@
 """GET /actions: the catalogue of what the asking key may do."""
 
+from functools import lru_cache
 from hashlib import sha256
-from typing import Any
+from typing import Any, NamedTuple, Self
 
 from fastapi import APIRouter, Request, Response, Security
 from pydantic import BaseModel
 
 from app.auth.service_keys import SERVICE_KEY, service_key
-from app.commands.catalogue import Catalogue, Tool, catalogue, catalogue_entry
+from app.commands.action import Action
+from app.commands.catalogue import Catalogue, Tool, catalogue_entry, catalogue_of, permitted
 from app.http.guard import guarded
 from app.models.error import documented
 from app.state import Exchange
@@ -29,7 +31,7 @@ _NOT_MODIFIED: dict[int | str, dict[str, Any]] = {
 )
 async def list_actions(request: Request) -> Response:
     """The actions this key may perform, in the form of MCP's tools/list."""
-    return _cacheable(request, catalogue(Exchange.of(request.scope).caller))
+    return _cacheable(request, _catalogue(permitted(Exchange.of(request.scope).caller)))
 
 
 @router.get(
@@ -40,12 +42,29 @@ async def list_actions(request: Request) -> Response:
 )
 async def read_action(request: Request, name: str) -> Response:
     """One action with its schemas; 404 also where this key may not perform it."""
-    return _cacheable(request, catalogue_entry(Exchange.of(request.scope).caller, name))
+    entry = catalogue_entry(Exchange.of(request.scope).caller, name)
+    return _cacheable(request, _Published.of(entry))
 
 
-def _cacheable(request: Request, content: BaseModel) -> Response:
-    body = content.model_dump_json().encode()
-    etag = f'"{sha256(body).hexdigest()[:32]}"'
+class _Published(NamedTuple):
+    """What is sent, and the tag that changes with it."""
+
+    body: bytes
+    etag: str
+
+    @classmethod
+    def of(cls, content: BaseModel) -> Self:
+        body = content.model_dump_json().encode()
+        return cls(body, f'"{sha256(body).hexdigest()[:32]}"')
+
+
+@lru_cache  # to make it takes three times as long as a command, and few callers differ
+def _catalogue(permitted: tuple[Action, ...]) -> _Published:
+    return _Published.of(catalogue_of(permitted))
+
+
+def _cacheable(request: Request, content: _Published) -> Response:
+    body, etag = content
     Exchange.of(request.scope).headers[b"cache-control"] = b"private, no-cache"
     headers = {"ETag": etag, "Vary": "X-Service-Key, Origin"}
     known = {tag.strip().removeprefix("W/") for tag in _if_none_match(request).split(",")}
