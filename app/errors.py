@@ -99,7 +99,7 @@ class Foreign(NotFound):
 
 
 class Conflict(AppError):
-    """In conflict with the present state"""
+    """The request conflicts with the present state"""
 
     status = 409
     code = "conflict"
@@ -197,6 +197,6 @@ class SearchTooLong(Fault):
 
 
 class Full(Conflict):
-    """There is no room for more"""
+    """The limit is reached"""
 
     code = "full"

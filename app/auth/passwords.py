@@ -18,7 +18,7 @@ Result = TypeVar("Result")
 _HASHER = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
 # More at once would be no faster on the fraction of a core a task has, and cost 19 MiB each.
 _AT_ONCE = 1
-_PATIENCE = 2.0
+_TIMEOUT = 2.0
 _BCRYPT_BYTES = 72
 # Of a password nobody knows: an unknown address takes as long as a known one.
 _NOBODYS_HASH = (
@@ -57,7 +57,7 @@ class Passwords:
 
     async def _in_turn(self, work: Callable[[], Result]) -> Result:
         try:
-            async with asyncio.timeout(_PATIENCE):
+            async with asyncio.timeout(_TIMEOUT):
                 await self._turns.acquire()
         except TimeoutError:
             raise Busy from None

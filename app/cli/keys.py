@@ -31,7 +31,7 @@ def keys_group() -> None:
 @click.option("--enforce-ownership", is_flag=True, help="Hide other users' tasks from the key.")
 @click.option("--expires-at", help=f"{_EXPIRES_AT} Without it the key never expires.")
 def create_key(**options: object) -> None:
-    """Mint a key and print it with what limits it; its value for the only time."""
+    """Create a key and print it with its limits. Its value is shown once."""
     from app.commands.scopes import NewServiceKey  # noqa: PLC0415 - only this command needs it
 
     new = _validated(NewServiceKey, options)
@@ -67,7 +67,7 @@ def list_keys(*, as_json: bool) -> None:
     help="For how long the old key goes on working.",
 )
 def rotate_key(**options: object) -> None:
-    """Print a successor of the key, for the only time; the old one works through its grace."""
+    """Replace a key and print the new one, once; the old one works through its grace period."""
     rotation = _validated(KeyRotation, options)
     secret = load_settings().generator_secret
     _print(on_database(lambda db: keys.rotate_key(db, rotation, secret)))
@@ -76,7 +76,7 @@ def rotate_key(**options: object) -> None:
 @keys_group.command(name="revoke")
 @click.argument("key_id", type=click.UUID)
 def revoke_key(key_id: UUID) -> None:
-    """End the key with this id at once."""
+    """Revoke the key with this id at once."""
     name = on_database(lambda db: keys.revoke_key(db, key_id))
     click.echo(f"Revoked {name}.")
 

@@ -76,7 +76,7 @@ def _as_stored(user_id: str | None) -> str | None:
     responses=_refusals(*BODY_ERRORS),
 )
 async def create_user(request: Request, user: contacts.CreateContact) -> Any:
-    """Stores a user: somebody to call, and to do tasks for."""
+    """Stores a new user."""
     return await perform(request, contacts.create_contact, user)
 
 
@@ -113,7 +113,7 @@ class NewCall(CallFields):
     responses=_refusals(404, *BODY_ERRORS),
 )
 async def schedule_call(request: Request, call: NewCall) -> Any:
-    """Stores a call with a user who exists."""
+    """Schedules a call with a user."""
     user_id = _id("User", call.user_id)
     payload = calls.ScheduleCall(**{**dict(call), "user_id": user_id})
     return await perform(request, calls.schedule_call, payload)
@@ -144,13 +144,13 @@ async def read_call(request: Request, call_id: EntityId) -> Any:
     responses=_refusals(404, 422),
 )
 async def set_call_status(request: Request, call_id: EntityId, new_status: CallStatus) -> Any:
-    """The whole call, with its new status."""
+    """Sets the status of a call and returns the whole call."""
     payload = calls.SetCallStatus(call_id=_id("Call", call_id), status=new_status)
     return await perform(request, calls.set_call_status, payload)
 
 
 class NewTask(ContactTaskFields):
-    """A task to do for a user, or for nobody in particular."""
+    """A new task, for a user or for nobody in particular."""
 
     user_id: ContactId | None = None
 
@@ -163,7 +163,7 @@ class NewTask(ContactTaskFields):
     responses=_refusals(404, *BODY_ERRORS),
 )
 async def create_task(request: Request, task: NewTask) -> Any:
-    """Stores a task to do."""
+    """Stores a new task."""
     user_id = None if task.user_id is None else _id("User", task.user_id)
     payload = contact_tasks.CreateContactTask(**{**dict(task), "user_id": user_id})
     return await perform(request, contact_tasks.create_contact_task, payload)
@@ -200,6 +200,6 @@ async def read_task(request: Request, task_id: EntityId) -> Any:
 async def set_task_status(
     request: Request, task_id: EntityId, new_status: ContactTaskStatus
 ) -> Any:
-    """The whole task, with its new status."""
+    """Sets the status of a task and returns the whole task."""
     payload = contact_tasks.SetContactTaskStatus(task_id=_id("Task", task_id), status=new_status)
     return await perform(request, contact_tasks.set_contact_task_status, payload)

@@ -56,7 +56,7 @@ _Description = Annotated[str, StringConstraints(max_length=1000), STORABLE]
 
 
 class NewTask(BaseModel):
-    """A task to create."""
+    """A new task."""
 
     title: _Title
     description: _Description | None = None
@@ -83,7 +83,7 @@ class UserTask(BaseModel):
 
 
 class UserTaskList(BaseModel):
-    """All tasks that were asked for, and how many they are."""
+    """Tasks, and their count."""
 
     tasks: list[UserTask]
     count: Annotated[int, Field(ge=0)]
@@ -120,7 +120,7 @@ async def list_tasks(
 
 @router.get("/{task_id}", summary="One task", responses=_answers(404))
 async def get_task(request: Request, task_id: UUID) -> UserTask:
-    """The task."""
+    """One task of the user."""
     return _show(await perform(request, actions.get_task, actions.GetTask(task_id=task_id)))
 
 

@@ -19,7 +19,7 @@ from app.logs import logger
 if TYPE_CHECKING:
     from redis.asyncio import ConnectionPool
 
-_PATIENCE = 0.1
+_TIMEOUT = 0.1
 """Seconds a request waits for Redis."""
 _SLICES = 10
 _PAUSE = 1.0
@@ -129,7 +129,7 @@ def _storage(url: str, pool: "ConnectionPool") -> RedisStorage:
 async def _is_done_in_time(attempt: "asyncio.Task[object]") -> bool:
     """Waits in slices, so that a worker that is busy itself does not take Redis for absent."""
     for _ in range(_SLICES):
-        done, _pending = await asyncio.wait({attempt}, timeout=_PATIENCE / _SLICES)
+        done, _pending = await asyncio.wait({attempt}, timeout=_TIMEOUT / _SLICES)
         if done:
             return True
     return False

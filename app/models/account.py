@@ -45,7 +45,7 @@ NewPassword = Annotated[
 
 
 class NewAccount(BaseModel):
-    """Who registers."""
+    """A new account."""
 
     email: Mailbox
     password: NewPassword
@@ -55,7 +55,7 @@ class NewAccount(BaseModel):
 
 
 class Credentials(BaseModel):
-    """Who logs in. What is no address or no password ever registered is merely wrong."""
+    """An address and a password. Malformed ones are answered as wrong ones are."""
 
     email: Annotated[
         str, StringConstraints(max_length=254), STORABLE, Field(examples=["whiskers@example.com"])
@@ -86,7 +86,7 @@ class Account(BaseModel):
 
 
 class Tokens(BaseModel):
-    """What the bearer shows to be let in, for an hour, and what gets the next one, for 7 days."""
+    """An access token, valid for an hour, and a refresh token, valid for 7 days."""
 
     access_token: str
     refresh_token: Annotated[str, Field(description="Good for one exchange.")]
@@ -100,6 +100,6 @@ class Registered(Tokens):
 
 
 class LoggedIn(Tokens):
-    """Fresh tokens."""
+    """New tokens of an account."""
 
     expires_in: Annotated[int, Field(description="Seconds for which the access token works.")]

@@ -16,7 +16,7 @@ CallStatus = Literal["scheduled", "completed", "cancelled", "rescheduled"]
 
 
 class CallFields(BaseModel):
-    """The fields of a new call, beside whom it is with."""
+    """The fields of a new call, except its contact."""
 
     title: CallTitle
     scheduled_for: Instant

@@ -25,7 +25,7 @@ _SPELLING = {canonical: spelling for spelling, canonical in CANONICAL.items()}
 
 
 class ContactTaskFields(BaseModel):
-    """The fields of a new task, beside whose it is."""
+    """The fields of a new task, except its contact."""
 
     title: Annotated[str, StringConstraints(max_length=200), VISIBLE]
     description: Annotated[str, StringConstraints(max_length=1000), STORABLE] | None = None

@@ -43,7 +43,7 @@ class RequestError(BaseModel):
 
 
 class FaultError(BaseModel):
-    """The service's own fault: nothing about it but the request id, in X-Request-ID, is told."""
+    """A fault of the service. X-Request-ID identifies it; the answer has no details."""
 
     detail: str
     code: str

@@ -25,7 +25,7 @@ LONGEST_GRACE = 7 * 24 * 60 * 60
 
 
 class Grant(BaseModel):
-    """What grants, limits or ends access. A misspelt limit is refused: it must never be none."""
+    """A change of access. Unknown fields are refused, so that a misspelt limit is noticed."""
 
     model_config = ConfigDict(extra="forbid", json_schema_extra={"maxProperties": _MOST_MEMBERS})
 
@@ -65,7 +65,7 @@ class KeyRotation(Grant):
 
 
 class MintedKey(BaseModel):
-    """A new key and what it is limited to. `service_key` is shown here and never again."""
+    """A new key and its limits. `service_key` is shown here and never again."""
 
     id: UUID
     key_name: str
@@ -84,7 +84,7 @@ class RotatedKey(BaseModel):
 
 
 class KeyInfo(BaseModel):
-    """What may be known of a key later on: never its value."""
+    """A key without its value."""
 
     id: UUID
     key_name: str

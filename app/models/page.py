@@ -24,7 +24,7 @@ class Place(BaseModel):
 
 
 class Page(BaseModel):
-    """Which part of a list to return."""
+    """Which page of a list to return."""
 
     limit: Annotated[int, Field(ge=1, le=MAX_LIMIT), WHOLE] = 100
     after: Annotated[

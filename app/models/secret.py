@@ -48,13 +48,13 @@ class UserSecret(BaseModel):
 
 
 class RevealedSecret(UserSecret):
-    """A secret for a service that uses it; null where no encryption key of ours opens it."""
+    """A secret for a service that uses it; null where it cannot be decrypted."""
 
     plaintext_key: str | None
 
 
 class Verdict(NamedTuple):
-    """Whether a provider took a secret for a good one, in a word and in a sentence."""
+    """Whether a provider accepted a secret, as a word and as a sentence."""
 
     status: ValidationStatus
     message: str
@@ -67,7 +67,7 @@ class Providers:
         self._checks = checks
 
     async def check(self, provider: Provider, secret: str) -> Verdict:
-        """What this one says of the secret."""
+        """The verdict of this provider on the secret."""
         return await self._checks[provider](secret)
 
 

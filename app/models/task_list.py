@@ -28,7 +28,7 @@ NEWEST_FIRST: TaskSort = "-created_at"
 
 
 class TaskFilter(BaseModel):
-    """Which tasks a list has; what is absent or null lets everything through."""
+    """Filters of a list of tasks; one that is absent or null does not restrict it."""
 
     status: Annotated[Status | None, Field(description="Only tasks with this status.")] = None
     priority: Annotated[Priority | None, Field(description="Only tasks of this priority.")] = None
@@ -47,7 +47,7 @@ class TaskFilter(BaseModel):
 
 
 class CompletionFilter(TaskFilter):
-    """The same for who knows no status but completed or not."""
+    """The same filter for clients that only tell completed tasks from the others."""
 
     completed: bool | None = None
 
@@ -65,14 +65,14 @@ class Position(NamedTuple):
 
     @classmethod
     def of_cursor(cls, cursor: str, sort: TaskSort) -> Self:
-        """ValueError when it is none of ours, or belongs to another order."""
+        """The position; ValueError for a cursor that was not issued, or issued for another sort."""
         try:
             given_sort, key, task_id = json.loads(urlsafe_b64decode(cursor))
             position = cls(*_POSITIONS[sort.removeprefix("-")].validate_python((key, task_id)))
         except (ValidationError, ValueError, TypeError, RecursionError):
-            raise ValueError("is none that a list has given") from None
+            raise ValueError("was not issued by list-tasks") from None
         if given_sort != sort:
-            raise ValueError("belongs to another sort")
+            raise ValueError("was issued for another sort")
         return position
 
 

@@ -163,7 +163,7 @@ class BoundedProtocol(HttpToolsProtocol):
         """A new parser gets the head without its offer."""
         method = self.parser.get_method()
         if method == b"CONNECT":
-            self._refuse(400, "This is no proxy")
+            self._refuse(400, "This server is not a proxy")
             return
         request = (method, self.url, self.parser.get_http_version().encode())
         headers = [header for header in self.headers if header[0] != b"upgrade"]
@@ -221,7 +221,9 @@ class BoundedProtocol(HttpToolsProtocol):
     def _require_once(self) -> None:
         names = [name for name, _ in self.headers]
         if any(names.count(name) > 1 for name in _ONCE):
-            raise HTTPException(400, "The request says its host or length more than once")
+            raise HTTPException(
+                400, "The request has more than one host, content-length or transfer-encoding"
+            )
 
     def on_body(self, body: bytes) -> None:
         """A piece of the body, which the parser does not keep."""

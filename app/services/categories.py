@@ -41,7 +41,7 @@ async def insert_category(db: Connection, user_id: str, category: CategoryFields
     with violating("categories_name", Taken("Category name already exists")):
         row = await db.fetchrow(_INSERT, user_id, category.name, color)
     if row is None:
-        raise Full(f"There is room for {MOST_CATEGORIES} categories")
+        raise Full(f"A user may have at most {MOST_CATEGORIES} categories")
     return Category.model_construct(**row)
 
 
@@ -110,7 +110,7 @@ async def assign_category(
         raise await _explain(db, task_id, category_id, owner)
     # Counted once the task is locked, so that of two at once the second counts the first.
     if await db.fetchval(_COUNT_OF_TASK, task_id) > MOST_OF_A_TASK:
-        raise Full(f"A task has room for {MOST_OF_A_TASK} categories")
+        raise Full(f"A task may have at most {MOST_OF_A_TASK} categories")
     return await fetch_categorized(db, task_id, owner)
 
 

@@ -35,10 +35,10 @@ _WORKS = "active AND (expires_at IS NULL OR expires_at > now())"
 # The use is noted at most once a minute, and never waits: not for whoever holds the row, and not
 # for a synchronous replica, without which nobody could so much as read.
 _FIND = f"""
-WITH hurry AS MATERIALIZED (SELECT set_config('synchronous_commit', 'off', true)),
+WITH asynchronous_commit AS MATERIALIZED (SELECT set_config('synchronous_commit', 'off', true)),
 used AS (
     UPDATE service_api_keys SET last_used_at = now()
-    FROM hurry
+    FROM asynchronous_commit
     WHERE id = (
         SELECT id FROM service_api_keys
         WHERE api_key = $1 AND {_WORKS}
@@ -52,7 +52,7 @@ WHERE api_key = $1 AND {_WORKS}
 
 
 async def find_caller(db: Connection, key_digest: str) -> Caller | None:
-    """Who holds the key with this digest, if it is active and not expired."""
+    """The holder of the key with this digest, if it is active and not expired."""
     row = await db.fetchrow(_FIND, key_digest)
     if row is None:
         return None

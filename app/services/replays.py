@@ -37,10 +37,10 @@ def fingerprint(*content: object) -> bytes:
 # A second caller waits on the primary key until the first has committed or failed, but not for
 # long. A claim older than a week is taken over.
 _CLAIM = """
-WITH patience AS MATERIALIZED (SELECT set_config('lock_timeout', '2s', true))
+WITH lock_timeout AS MATERIALIZED (SELECT set_config('lock_timeout', '2s', true))
 INSERT INTO replays AS stored
     (user_id, key_name, idempotency_key, fingerprint, across_owners)
-SELECT $1, $2, $3, $4, $5 FROM patience
+SELECT $1, $2, $3, $4, $5 FROM lock_timeout
 ON CONFLICT (user_id, key_name, idempotency_key) DO UPDATE
     SET fingerprint = excluded.fingerprint, across_owners = excluded.across_owners,
         status = NULL, body = NULL, claimed_at = now()
@@ -73,7 +73,7 @@ async def claim(
     if stored["fingerprint"] != fingerprint:
         raise IdempotencyKeyReused
     if stored["across_owners"] and not across_owners:
-        raise Forbidden("The first answer may show what this key must not see")
+        raise Forbidden("The stored answer may show tasks that this key may not see")
     return StoredAnswer(stored["status"], stored["body"])
 
 

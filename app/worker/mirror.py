@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from obstore.store import S3Config
 
 FOLDERS = {"contact": "users", "call": "calls", "task": "tasks"}
-_PATIENCE = 3.0
+_TIMEOUT = 3.0
 _LISTED_AT_ONCE = 500
 
 
@@ -39,7 +39,7 @@ def open_bucket(settings: WorkerSettings) -> S3Store:
         config=config,
         client_options={
             "allow_http": True,
-            "timeout": timedelta(seconds=_PATIENCE),
+            "timeout": timedelta(seconds=_TIMEOUT),
             "default_content_type": "application/json",
         },
         # The consumer tries again, with what is true by then.
@@ -75,7 +75,7 @@ class Mirror:
     async def _write(self, one: Delivery, document: Document | None) -> None:
         path = f"{FOLDERS[one.kind]}/{one.entity_id}.json"
         # Twice: the credentials of a role may have to be fetched before.
-        async with asyncio.timeout(2 * _PATIENCE):
+        async with asyncio.timeout(2 * _TIMEOUT):
             if document is None:
                 await obstore.delete_async(self._bucket, path)
             else:

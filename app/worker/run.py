@@ -1,4 +1,4 @@
-"""The worker's two errands: to follow the changes, and to write the whole bucket anew."""
+"""The worker's two tasks: to follow the changes, and to write the whole bucket anew."""
 
 import asyncio
 import signal

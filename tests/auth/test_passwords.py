@@ -100,7 +100,7 @@ async def test_the_event_loop_runs_while_passwords_are_hashed() -> None:
 async def test_who_would_wait_too_long_is_told_busy_and_the_others_are_served(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(passwords, "_PATIENCE", 0.1)
+    monkeypatch.setattr(passwords, "_TIMEOUT", 0.1)
     one = Passwords()
     results = await asyncio.gather(*(one.hash(PASSWORD) for _ in range(40)), return_exceptions=True)
     kinds = {type(result) for result in results}

@@ -14,7 +14,7 @@ from tests.conftest import ADMIN_HEADERS, MISSING_ID, TaskFactory
 
 SECRET_TITLE = "Somebody else's business"
 REFUSED = {
-    "detail": "The first answer may show what this key must not see",
+    "detail": "The stored answer may show tasks that this key may not see",
     "code": "forbidden",
 }
 

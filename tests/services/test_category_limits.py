@@ -48,7 +48,7 @@ async def test_the_201st_category_is_refused_until_one_is_deleted(db: Connection
     first, *_ = await fill(db, MOST_CATEGORIES)
     refusal = await create(db, "One more")
     assert isinstance(refusal, Full)
-    assert (refusal.status, refusal.message) == (409, "There is room for 200 categories")
+    assert (refusal.status, refusal.message) == (409, "A user may have at most 200 categories")
     assert await create(db, "Another's", "another") is None
     await categories.delete_category(db, first, USER)
     assert await create(db, "One more") is None
@@ -76,7 +76,7 @@ async def test_the_51st_category_of_a_task_is_refused_and_writes_nothing(
     await db.execute(_ASSIGN_ALL, task.id, assigned)
     refusal = await assign(db, task, last)
     assert isinstance(refusal, Full)
-    assert (refusal.status, refusal.message) == (409, "A task has room for 50 categories")
+    assert (refusal.status, refusal.message) == (409, "A task may have at most 50 categories")
     assert isinstance(await assign(db, task, assigned[0]), AlreadyAssigned)
     assert (await tasks.fetch_task(db, task.id, USER)).version == 1
     await categories.unassign_category(db, task.id, assigned[0], USER)

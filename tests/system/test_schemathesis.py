@@ -104,9 +104,9 @@ UNDESCRIBABLE = {
     ("POST /admin/service-keys", 400, "Key name already exists"),
     ("POST /execute", 422, "The idempotency key was used for another command"),
     ("POST /execute", 400, "idempotency_key: the header and the option differ"),
-    ("POST /execute", 400, "cursor: is none that a list has given"),
-    ("POST /execute", 400, "cursor: belongs to another sort"),
-    ("POST /execute", 400, "page and cursor exclude each other"),
+    ("POST /execute", 400, "cursor: was not issued by list-tasks"),
+    ("POST /execute", 400, "cursor: was issued for another sort"),
+    ("POST /execute", 400, "page and cursor cannot be combined"),
     ("POST /execute", 400, "The task has this category already"),
     (
         "POST /api/v1/auth/register",
@@ -116,7 +116,7 @@ UNDESCRIBABLE = {
     ("POST /api/v1/auth/register", 400, "password: must have at least 8 characters"),
     ("POST /api/v1/auth/login", 423, "The account is locked after too many failed logins"),
     ("GET /api/v1/auth/verify", 400, "Invalid or expired verification token"),
-    ("POST /execute", 400, "cursor: is none that a list has given"),
+    ("POST /execute", 400, "cursor: was not issued by list-tasks"),
     ("POST /api/v1/tasks", 400, "due_date: must lie in the future"),
     ("PATCH /api/v1/tasks/{task_id}", 400, "due_date: must lie in the future"),
     (

@@ -21,7 +21,7 @@ CallId = Annotated[UUID, Field(description="The call's id.")]
 
 
 class ScheduleCall(CallFields):
-    """The fields of a new call and the contact it is with."""
+    """The fields of a new call, and its contact."""
 
     user_id: Annotated[UUID, Field(description="The contact's id.")]
 
@@ -48,7 +48,7 @@ async def schedule_call(context: Context, payload: ScheduleCall) -> Call:
 
 
 class ListCalls(Page):
-    """Which part of the list to return; a filter that is absent or null lets all through."""
+    """Filters and page; a filter that is absent or null does not restrict the list."""
 
     user_id: Annotated[UserId | None, Field(description="Only calls with this contact.")] = None
     status: Annotated[CallStatus | None, Field(description="Only calls with this status.")] = None

@@ -28,7 +28,7 @@ _ALLOW: frozenset[CallerKind] = frozenset({"partner"})
 
 
 class CreateContactTask(ContactTaskFields):
-    """The fields of a new task and the contact whose it is."""
+    """The fields of a new task, and its contact."""
 
     user_id: Annotated[UUID | None, Field(description="The contact's id; null: nobody's.")] = None
 
@@ -52,7 +52,7 @@ async def create_contact_task(context: Context, payload: CreateContactTask) -> C
 
 
 class ListContactTasks(Page):
-    """Which part of the list to return; a filter that is absent or null lets all through."""
+    """Filters and page; a filter that is absent or null does not restrict the list."""
 
     user_id: str | None = None
     status: ContactTaskStatus | None = None

@@ -45,7 +45,7 @@ async def create_contact(context: Context, payload: CreateContact) -> Contact:
 
 
 class ListContacts(Page):
-    """Which part of the list to return."""
+    """Which page of the contacts to return."""
 
 
 @action(scope="contacts:read", allow=_ALLOW, examples=({}, {"limit": 20}))

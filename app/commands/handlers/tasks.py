@@ -57,7 +57,7 @@ _PAGE_SIZE = 20
 
 
 class ListTasks(TaskFilter):
-    """Filters, which let everything through where absent or null; order; and which page."""
+    """Filters, sort order and page; a filter that is absent or null does not restrict the list."""
 
     sort: Annotated[TaskSort, Field(description="With `-` the greatest first.")] = NEWEST_FIRST
     limit: Annotated[
@@ -80,7 +80,7 @@ class ListTasks(TaskFilter):
     @model_validator(mode="after")
     def _one_way_to_page(self) -> "ListTasks":
         if self.page is not None and self.cursor is not None:
-            raise PydanticCustomError("pages", "page and cursor exclude each other")
+            raise PydanticCustomError("pages", "page and cursor cannot be combined")
         return self
 
     @field_validator("cursor")

@@ -72,7 +72,7 @@ _Priority = Literal["low", "medium", "high"]
 
 
 class NewTask(BaseModel):
-    """A task to create. When it is due lies in the future."""
+    """A new task. Its due date must lie in the future."""
 
     title: _Title
     description: _Description | None = None
@@ -92,7 +92,7 @@ class TaskPatch(Patch):
 
 
 class TaskPageQuery(BaseModel):
-    """Which tasks, in which order, and which page of them."""
+    """Filters, sort order and page."""
 
     model_config = ConfigDict(extra="forbid")
 

@@ -36,7 +36,7 @@ _UNAUTHORIZED = "X-Admin-Key is missing or wrong."
     responses=documented(401, *BODY_ERRORS, status_401=_UNAUTHORIZED) | _NAME_TAKEN,
 )
 async def create_key(request: Request, new: NewServiceKey) -> MintedKey:
-    """Returns the key's value, for the only time."""
+    """Creates a key. Its value is returned once."""
     secret = _secret(request)
     async with get_db(request, transaction=True) as db:
         minted = await keys.insert_key(db, new, keys.generate(new.environment, secret))
@@ -54,7 +54,7 @@ async def create_key(request: Request, new: NewServiceKey) -> MintedKey:
     ),
 )
 async def rotate_key(request: Request, rotation: KeyRotation) -> RotatedKey:
-    """Returns the successor's value, for the only time. The old key works through its grace."""
+    """Replaces a key. The new value is returned once; the old one works for its grace period."""
     async with get_db(request, transaction=True) as db:
         rotated = await keys.rotate_key(db, rotation, _secret(request))
     logger.info("service_key_rotated", key_name=rotation.key_name)
@@ -79,7 +79,7 @@ async def list_keys(request: Request) -> KeyList:
     responses=documented(401, 404, 422, status_401=_UNAUTHORIZED),
 )
 async def revoke_key(request: Request, key_id: UUID) -> None:
-    """Ends the key at once; within a second every worker refuses it."""
+    """Revokes the key; within a second every worker refuses it."""
     async with get_db(request) as db:
         key_name = await keys.revoke_key(db, key_id)
     logger.info("service_key_revoked", key_name=key_name, key_id=str(key_id))

@@ -19,7 +19,7 @@ router = APIRouter(route_class=Route, tags=["health"])
 
 
 class Index(BaseModel):
-    """Where to find what."""
+    """The parts of the API."""
 
     name: str
     version: str
@@ -91,5 +91,5 @@ async def read_readiness(request: Request) -> Response | Healthy:
 
 @router.get("/health/live", summary="Liveness")
 async def read_liveness() -> Healthy:
-    """That the process answers; the orchestrator's probe. The database is not asked."""
+    """Answers as long as the process runs: the orchestrator's probe. The database is not asked."""
     return Healthy()

@@ -9,7 +9,7 @@ from pydantic_core import from_json
 
 from app.models.secret import Verdict
 
-_PATIENCE = 10.0
+_TIMEOUT = 10.0
 _LONGEST_ANSWER = 64 * 1024
 _REFUSALS = frozenset({400, 401, 403})
 
@@ -28,7 +28,7 @@ class Gemini:
     async def check(self, key: str) -> Verdict:
         """Whether it accepts the key, told within ten seconds."""
         try:
-            async with asyncio.timeout(_PATIENCE):
+            async with asyncio.timeout(_TIMEOUT):
                 return _judge(*await self._list_models(key))
         except TimeoutError:
             return Verdict("failure", "The provider did not answer in time")

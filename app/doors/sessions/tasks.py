@@ -109,7 +109,7 @@ ShownPriority = Annotated[
 
 
 class NewTask(BaseModel):
-    """A task to create."""
+    """A new task."""
 
     model_config = ConfigDict(alias_generator=to_camel)
 

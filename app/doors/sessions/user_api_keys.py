@@ -22,14 +22,14 @@ router = person_router("/api/user-api-keys", "user API keys")
 
 
 class NewApiKey(BaseModel):
-    """An API key to keep."""
+    """A new API key."""
 
     api_key: SecretValue
     provider: Provider = "gemini"
 
 
 class SavedApiKey(BaseModel):
-    """Confirms that a key is kept."""
+    """Confirms that a key was stored."""
 
     success: Literal[True] = True
     message: str = "API key saved"
@@ -37,7 +37,7 @@ class SavedApiKey(BaseModel):
 
 
 class CurrentApiKey(BaseModel):
-    """What a user may know of the key; null where none is configured, or none was tested."""
+    """The masked key and its last test; null where no key is stored, or none was tested."""
 
     configured: bool
     provider: Provider | None = None
@@ -49,13 +49,13 @@ class CurrentApiKey(BaseModel):
 
 
 class RevealedApiKey(CurrentApiKey):
-    """What a service gets to know."""
+    """The key itself, for services."""
 
     plaintext_key: str | None = None
 
 
 class CheckedApiKey(BaseModel):
-    """How the test ended."""
+    """The outcome of a test."""
 
     success: bool
     message: str
@@ -63,7 +63,7 @@ class CheckedApiKey(BaseModel):
 
 
 class RemovedApiKey(BaseModel):
-    """Confirms that the key is gone."""
+    """Confirms that the key was deleted."""
 
     success: Literal[True] = True
     message: str = "API key removed"
@@ -71,7 +71,7 @@ class RemovedApiKey(BaseModel):
 
 @router.post("", status_code=201, summary="Keep an API key", responses=answers(201, *BODY_ERRORS))
 async def save_key(request: Request, key: NewApiKey) -> SavedApiKey:
-    """Encrypts and keeps it in place of the one before; the provider is not asked."""
+    """Encrypts and stores the key in place of an earlier one; the provider is not asked."""
     payload = actions.SetUserSecret(provider=key.provider, value=key.api_key)
     saved = await perform(request, actions.set_user_secret, payload)
     return SavedApiKey(masked_key=saved.masked_key)
@@ -79,7 +79,7 @@ async def save_key(request: Request, key: NewApiKey) -> SavedApiKey:
 
 @router.get("/current", summary="The API key", responses=answers(200))
 async def read_key(request: Request) -> RevealedApiKey | CurrentApiKey:
-    """What is known of the user's key; services also get the key itself."""
+    """The user's key, masked; services get the key itself too."""
     caller = Exchange.of(request.scope).caller
     shown = RevealedApiKey if caller.kind == "delegate" else CurrentApiKey
     try:

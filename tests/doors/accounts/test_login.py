@@ -139,7 +139,7 @@ async def test_account_carried_over_with_a_bcrypt_hash_is_upgraded_at_its_first_
 async def test_too_many_passwords_at_once_is_503_with_retry_after(
     client: AsyncClient, app: FastAPI, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(passwords, "_PATIENCE", 0.05)
+    monkeypatch.setattr(passwords, "_TIMEOUT", 0.05)
     answers = await asyncio.gather(
         *(log_in(client, email=f"cat{number}@example.com") for number in range(20))
     )

@@ -54,7 +54,7 @@ async def test_too_many_categories_are_409_in_the_words_of_each_door(
     made = await fill(db, MOST_CATEGORIES, HOLDER)
     task = await make_task(user_id=HOLDER)
     await db.execute(_ASSIGN_ALL, task.id, made[:MOST_OF_A_TASK])
-    many, full = ("There is room for 200 categories", "A task has room for 50 categories")
+    many, full = ("A user may have at most 200 categories", "A task may have at most 50 categories")
     both = {"task_id": str(task.id), "category_id": str(made[-1])}
     answers = [
         await client.post("/api/v1/categories", json={"name": "New"}, headers=headers),

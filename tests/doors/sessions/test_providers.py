@@ -46,8 +46,8 @@ async def test_anything_else_is_a_failure(provider: Provider, behaviour: str, me
 async def test_a_provider_that_hangs_is_given_up(
     provider: Provider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert providers._PATIENCE == 10
-    monkeypatch.setattr(providers, "_PATIENCE", 0.3)
+    assert providers._TIMEOUT == 10
+    monkeypatch.setattr(providers, "_TIMEOUT", 0.3)
     provider.behaviour = HANG
     started = time.perf_counter()
     verdict = await Gemini(provider.url).check(KEY)

@@ -158,7 +158,7 @@ async def test_how_a_test_ended_is_told_and_noted(
     behaviour: str,
     outcome: tuple[bool, str],
 ) -> None:
-    monkeypatch.setattr(providers, "_PATIENCE", 0.3)
+    monkeypatch.setattr(providers, "_TIMEOUT", 0.3)
     await save(client, ann)
     provider.behaviour = behaviour
     assert await try_out(client, ann) == outcome
@@ -206,7 +206,7 @@ async def test_no_connection_is_held_while_the_provider_is_asked(
 async def test_a_key_stored_during_a_test_of_another_stays_untested(
     database_url: str, provider: Provider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(providers, "_PATIENCE", 0.5)
+    monkeypatch.setattr(providers, "_TIMEOUT", 0.5)
     async with talking_to(database_url, **OPEN_DOORS, gemini_base_url=provider.url) as client:
         ann = acting_for("ann")
         await save(client, ann)
@@ -265,7 +265,7 @@ async def test_a_service_key_cannot_reach_users_keys(
     answer = await execute(action, user_id="ann", value=KEY)
     assert (answer.status_code, answer.json()) == (
         403,
-        {"detail": "Not for this kind of credential", "code": "forbidden"},
+        {"detail": "This kind of credential may not perform the action", "code": "forbidden"},
     )
     assert action not in (await client.get("/openapi.json")).text
 
