@@ -220,10 +220,9 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def _require_once(self) -> None:
         names = [name for name, _ in self.headers]
-        if any(names.count(name) > 1 for name in _ONCE):
-            raise HTTPException(
-                400, "The request has more than one host, content-length or transfer-encoding"
-            )
+        for name in _ONCE:
+            if names.count(name) > 1:
+                raise HTTPException(400, f"The request has more than one {name.decode()}")
 
     def on_body(self, body: bytes) -> None:
         """A piece of the body, which the parser does not keep."""
