@@ -175,6 +175,22 @@ class SchemaUnusable(Unavailable):
     code = "schema_unusable"
 
 
+class SessionTableUnusable(Unavailable):
+    """Sessions cannot be looked up at present, try again shortly"""
+
+    code = "session_table_unusable"
+
+    def __init__(self, reason: str) -> None:
+        super().__init__()
+        self.reason = reason
+
+
+class TokenKeysUnavailable(Unavailable):
+    """The keys that verify tokens cannot be fetched, try again shortly"""
+
+    code = "token_keys_unavailable"
+
+
 class Busy(Unavailable):
     """Too many passwords to check, try again shortly"""
 

@@ -166,6 +166,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     if "contacts" in resources.doors and settings.aws_s3_bucket is None:
         logger.info("mirror_is_off", remedy="AWS_S3_BUCKET")
     await database.open()
+    await resources.open()
     purging = asyncio.create_task(purge_regularly(database, settings.purge_after_days))
     yield
     purging.cancel()

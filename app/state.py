@@ -17,14 +17,23 @@ class Resources:
 
     def __init__(self, *things: object) -> None:
         self._things: dict[type, Any] = {}
+        self._opening: list[Callable[[], Awaitable[None]]] = []
         self._closing: list[Callable[[], Awaitable[None]]] = []
         for thing in things:
             self.add(thing)
 
-    def add(self, thing: object, close: Callable[[], Awaitable[None]] | None = None) -> None:
+    def add(
+        self,
+        thing: object,
+        *,
+        open: Callable[[], Awaitable[None]] | None = None,  # noqa: A002 - as close
+        close: Callable[[], Awaitable[None]] | None = None,
+    ) -> None:
         """Keeps a thing under its class and the classes that it extends, in place of another."""
         for kind in type(thing).__mro__[:-1]:
             self._things[kind] = thing
+        if open is not None:
+            self._opening.append(open)
         if close is not None:
             self._closing.append(close)
 
@@ -35,6 +44,11 @@ class Resources:
     def get(self, kind: type[Thing]) -> Thing | None:
         """The thing of this kind, if there is one."""
         return self._things.get(kind)
+
+    async def open(self) -> None:
+        """Begins what has to be begun, once the database is open."""
+        for begin in self._opening:
+            await begin()
 
     async def close(self) -> None:
         """Ends what has to be ended."""

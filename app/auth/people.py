@@ -5,17 +5,18 @@ from uuid import UUID
 
 from fastapi import Request
 from fastapi.security import APIKeyHeader, HTTPBearer
-from pydantic import TypeAdapter, ValidationError
+from pydantic import SecretStr, TypeAdapter, ValidationError
 
 from app.auth import tokens
 from app.auth.lookups import Lookups
+from app.auth.sessions import Sessions
 from app.config import Settings
 from app.database import Database
 from app.errors import BearerUnauthorized, Forbidden, InvalidSession
 from app.metrics import ACCOUNT_HITS, ACCOUNT_MISSES
 from app.models.caller import Caller
 from app.models.text import UserId
-from app.services import accounts, sessions
+from app.services import accounts
 from app.state import Resources, resources_of
 
 SESSION = HTTPBearer(scheme_name="Session", auto_error=False)
@@ -26,44 +27,33 @@ SERVICE_AUTH = APIKeyHeader(
     auto_error=False,
 )
 ACCOUNT_TOKEN = HTTPBearer(scheme_name="AccountToken", bearerFormat="JWT", auto_error=False)
-USER_TOKEN = HTTPBearer(scheme_name="UserToken", bearerFormat="JWT", auto_error=False)
 _USER_ID = TypeAdapter(UserId)
 
 
-def _bearer_token(request: Request) -> str | None:
+def bearer_token(request: Request) -> str | None:
     """What follows `Authorization: Bearer`; None where another scheme or none is named."""
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     return token.strip() if scheme.lower() == "bearer" else None
 
 
 async def person(request: Request) -> Caller:
-    """Whoever holds the session of a bearer token, else a service in a user's name."""
-    token = _bearer_token(request)
-    if token is not None:
-        return Caller("user", "session", user_id=await _session_user(request, token))
-    return Caller("delegate", "service-auth", user_id=_represented_user(request))
+    """A service in a user's name, or whoever holds the session of a bearer token."""
+    token = bearer_token(request)
+    given = request.headers.get("x-service-auth", "") if token is None else token
+    if _is_services(resources_of(request.scope)[Settings].service_auth_token, given):
+        return Caller("delegate", "service-auth", user_id=_represented_user(request))
+    if token is None:
+        raise InvalidSession("Not authenticated")
+    user_id = await resources_of(request.scope)[Sessions].find_user(token)
+    return Caller("user", "session", user_id=_usable(user_id))
 
 
-async def _session_user(request: Request, token: str) -> str:
-    """Behind the first dot stands a signature, which is the auth server's concern."""
-    settings = resources_of(request.scope)[Settings]
-    database = resources_of(request.scope)[Database]
-    token = token.partition(".")[0]
-    if settings.session_hash_secret is None or not token:
-        raise InvalidSession
-    secret = settings.session_hash_secret.get_secret_value().encode()
-    digest = hmac.digest(secret, token.encode("latin-1"), "sha256").hex()
-    async with database.connection() as db:
-        user_id = await sessions.find_user(db, digest)
-    return _usable(user_id)
+def _is_services(token: SecretStr | None, given: str) -> bool:
+    expected = b"" if token is None else token.get_secret_value().encode()
+    return bool(expected) and hmac.compare_digest(given.encode("latin-1"), expected)
 
 
 def _represented_user(request: Request) -> str:
-    settings = resources_of(request.scope)[Settings]
-    token, given = settings.service_auth_token, request.headers.get("x-service-auth", "")
-    expected = b"" if token is None else token.get_secret_value().encode()
-    if not expected or not hmac.compare_digest(given.encode("latin-1"), expected):
-        raise InvalidSession("Not authenticated")
     try:
         user_id = request.headers.get("x-user-id", "").encode("latin-1").decode()
     except UnicodeDecodeError:
@@ -83,7 +73,7 @@ async def account_token(request: Request) -> Caller:
     settings = resources_of(request.scope)[Settings]
     assert settings.jwt_secret is not None, "the door is closed"  # noqa: S101
     secret = settings.jwt_secret.get_secret_value()
-    subject = tokens.verify(secret, _bearer_token(request) or "", tokens.ISSUED_CLAIMS)
+    subject = tokens.verify(secret, bearer_token(request) or "", tokens.ISSUED_CLAIMS)
     try:
         account_id = UUID(subject)
     except ValueError:
@@ -109,14 +99,3 @@ class AccountHolders(Lookups[Caller]):
         if self._resources[Settings].require_verified_email and not is_active:
             raise Forbidden("Email address not verified")
         return Caller("user", "account", user_id=account_id)
-
-
-async def user_token(request: Request) -> Caller:
-    """The user whom both an external token and the path name."""
-    settings = resources_of(request.scope)[Settings]
-    assert settings.better_auth_secret is not None, "the door is closed"  # noqa: S101
-    secret = settings.better_auth_secret.get_secret_value()
-    user_id = tokens.verify(secret, _bearer_token(request) or "")
-    if user_id != request.path_params["user_id"]:
-        raise Forbidden("The token is another user's")
-    return Caller("user", "user-token", user_id=user_id)

@@ -1,7 +1,8 @@
 """JSON Web Tokens of HS256: what our own doors issue, and what a door accepts."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from time import time
 from typing import Any
 from uuid import uuid4
 
@@ -12,9 +13,12 @@ from app.models.text import UserId
 
 LIFETIME = timedelta(hours=1)
 ISSUED_CLAIMS = ("sub", "email", "iat", "exp", "jti")
-_ALGORITHM = "HS256"
+LEEWAY = 5.0
+"""Seconds by which the clocks of two machines may differ."""
+SHARED = "HS256"
+"""The algorithm whose key both sides know."""
 _SUBJECT = TypeAdapter(UserId)
-# Clocks of two machines differ: a token is not refused for being from the next second.
+# A token is not refused for being from the next second.
 _UNCHECKED = {"verify_iat": False, "verify_aud": False}
 
 
@@ -30,7 +34,7 @@ def issue(secret: str, subject: str, email: str) -> str:
         "exp": now + LIFETIME,
         "jti": uuid4().hex,
     }
-    return jwt.encode(claims, secret, _ALGORITHM)
+    return jwt.encode(claims, secret, SHARED)
 
 
 def verify(secret: str, token: str, required: Sequence[str] = ("sub", "exp")) -> str:
@@ -39,7 +43,14 @@ def verify(secret: str, token: str, required: Sequence[str] = ("sub", "exp")) ->
 
     options: Any = {"require": [*required], **_UNCHECKED}
     try:
-        claims = jwt.decode(token, secret, [_ALGORITHM], options)
-        return _SUBJECT.validate_python(claims["sub"])
+        claims = jwt.decode(token, secret, [SHARED], options, leeway=LEEWAY)
+        if int(claims["exp"]) <= time():
+            raise BearerUnauthorized  # it may begin early, but ends in time
+        return subject(claims)
     except (jwt.PyJWTError, ValidationError):
         raise BearerUnauthorized from None
+
+
+def subject(claims: Mapping[str, Any]) -> str:
+    """Whom the claims name; ValidationError where that is no user."""
+    return _SUBJECT.validate_python(claims["sub"])

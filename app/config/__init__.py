@@ -120,6 +120,14 @@ class Settings(
             raise ValueError("REQUIRE_VERIFIED_EMAIL needs a PUBLIC_URL that its mail can lead to")
         return self
 
+    @model_validator(mode="after")
+    def _keys_that_nobody_changes(self) -> Self:
+        if self.environment != "development":
+            for name in ("better_auth_url", "better_auth_jwks_url"):
+                if (getattr(self, name) or "https:").startswith("http:"):
+                    raise ValueError(f"{name.upper()} must be https outside development")
+        return self
+
     @property
     def links_lead_home(self) -> bool:
         """Whether the links in mail lead to the reader's own machine."""

@@ -21,6 +21,8 @@ from app.models.email import Mailbox
 _REDIS = TypeAdapter(RedisDsn)
 _FERNET_KEY = re.compile(r"[A-Za-z0-9_+/-]{43}=")
 _MINIMUM_KEY_LENGTH = 32
+_TABLE = r"^[^\W\d][\w$]{0,62}(\.[^\W\d][\w$]{0,62})?$"
+_URL = r"^https?://[^\s?#@]+$"
 
 
 def _redis_url(secret: SecretStr) -> SecretStr:
@@ -69,6 +71,13 @@ class SessionSettings(BaseModel):
         SecretStr | None,
         Field(description="Keys the hashes of session tokens, as in the auth server."),
     ] = None
+    session_table: Annotated[
+        Annotated[str, StringConstraints(pattern=_TABLE)] | None,
+        Field(
+            description="The auth server's table of sessions, as `session` or `auth.session`; "
+            "default: `user_sessions`."
+        ),
+    ] = None
     service_auth_token: Annotated[
         SecretStr | None,
         Field(description="The `X-Service-Auth` of services that act in a user's name."),
@@ -82,9 +91,14 @@ class SessionSettings(BaseModel):
     ] = HttpUrl("https://generativelanguage.googleapis.com")
 
     @property
+    def accepts_sessions(self) -> bool:
+        """Whether there are sessions to look up: hashed ones, or those of a table that is named."""
+        return self.session_hash_secret is not None or self.session_table is not None
+
+    @property
     def opens_sessions(self) -> bool:
         """Whether people have a way in."""
-        return self.session_hash_secret is not None or self.service_auth_token is not None
+        return self.accepts_sessions or self.service_auth_token is not None
 
     @property
     def opens_user_api_keys(self) -> bool:
@@ -98,6 +112,8 @@ def _long_enough(secret: SecretStr) -> SecretStr:
     return secret
 
 
+Url = Annotated[str, StringConstraints(pattern=_URL)]
+
 SigningKey = Annotated[SecretStr, AfterValidator(_long_enough)]
 """A key of HS256, which is to be no shorter than the hash."""
 
@@ -107,8 +123,40 @@ class UserTaskSettings(BaseModel):
 
     better_auth_secret: Annotated[
         SigningKey | None,
-        Field(description="Opens the user tasks door: verifies its tokens; 32 characters or more."),
+        Field(
+            description="Opens the user tasks door for HS256 tokens, and verifies the signatures "
+            "of Better Auth's session tokens; 32 characters or more."
+        ),
     ] = None
+    better_auth_url: Annotated[
+        Url | None,
+        Field(
+            description="Better Auth's `baseURL`: opens the user tasks door for tokens that its "
+            "public keys verify; https outside development."
+        ),
+    ] = None
+    better_auth_jwks_url: Annotated[
+        Url | None,
+        Field(description="Where those keys are; default: `/api/auth/jwks` below the URL."),
+    ] = None
+    better_auth_issuer: Annotated[
+        str | None, Field(description="The `iss` of those tokens; default: the URL.")
+    ] = None
+    better_auth_audience: Annotated[
+        str | None, Field(description="What their `aud` has to be or contain; default: the URL.")
+    ] = None
+
+    @property
+    def opens_user_tasks(self) -> bool:
+        """Whether anything can verify a token."""
+        return self.better_auth_secret is not None or self.better_auth_url is not None
+
+    @property
+    def token_keys_url(self) -> str | None:
+        """Where the public keys are that verify tokens."""
+        if self.better_auth_url is None:
+            return None
+        return self.better_auth_jwks_url or f"{self.better_auth_url.rstrip('/')}/api/auth/jwks"
 
 
 class AccountSettings(BaseModel):

@@ -13,7 +13,10 @@ from app.logs import logger
 
 # What does nothing unless one of these is set too.
 _USELESS_WITHOUT = {
-    "encryption_key": ("session_hash_secret", "service_auth_token"),
+    "encryption_key": ("session_hash_secret", "session_table", "service_auth_token"),
+    "better_auth_jwks_url": ("better_auth_url",),
+    "better_auth_issuer": ("better_auth_url",),
+    "better_auth_audience": ("better_auth_url",),
     "gemini_base_url": ("encryption_key",),
     "stats_may_lag": ("database_replica_url",),
     "require_verified_email": ("jwt_secret",),

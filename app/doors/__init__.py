@@ -67,6 +67,13 @@ def _sessions() -> Iterable[APIRouter]:
     return (tasks.router,)
 
 
+def _equip_sessions(resources: Resources, settings: Settings) -> None:
+    from app.auth.sessions import Sessions  # noqa: PLC0415
+
+    sessions = Sessions(resources, settings)
+    resources.add(sessions, open=sessions.open)
+
+
 def _user_api_keys() -> Iterable[APIRouter]:
     from app.doors.sessions import user_api_keys  # noqa: PLC0415
 
@@ -104,6 +111,13 @@ def _user_tasks() -> Iterable[APIRouter]:
     from app.doors import user_tasks  # noqa: PLC0415
 
     return (user_tasks.router,)
+
+
+def _equip_user_tasks(resources: Resources, settings: Settings) -> None:
+    from app.auth.user_tokens import UserTokens  # noqa: PLC0415
+
+    tokens = UserTokens(settings)
+    resources.add(tokens, close=tokens.close)
 
 
 def _contacts() -> Iterable[APIRouter]:
@@ -151,9 +165,10 @@ DOORS = (
         paths=("/api/tasks",),
         routers=_sessions,
         credential=_SESSION,
-        opened_by="`SESSION_HASH_SECRET` or `SERVICE_AUTH_TOKEN`",
+        opened_by="`SESSION_HASH_SECRET`, `SESSION_TABLE` or `SERVICE_AUTH_TOKEN`",
         is_open=lambda settings: settings.opens_sessions,
         shape=ErrorShape(_session_task),
+        equip=_equip_sessions,
         cors=CrossOrigin.WEB_CLIENTS,
         development={
             "SESSION_HASH_SECRET": "your-secret-key-change-this-in-production",
@@ -189,9 +204,10 @@ DOORS = (
         paths=("/api",),
         routers=_user_tasks,
         credential="`Authorization: Bearer`, a JWT of Better Auth",
-        opened_by="`BETTER_AUTH_SECRET`",
-        is_open=lambda settings: settings.better_auth_secret is not None,
+        opened_by="`BETTER_AUTH_URL` or `BETTER_AUTH_SECRET`",
+        is_open=lambda settings: settings.opens_user_tasks,
         shape=ErrorShape(_user_task, 400, "The task is another user's"),
+        equip=_equip_user_tasks,
         cors=CrossOrigin.WEB_CLIENTS,
         development={
             "BETTER_AUTH_SECRET": "your-secret-key-minimum-32-characters-long-random-string"

@@ -7,7 +7,7 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Path, Query, Request, Security
 from pydantic import BaseModel, Field, StringConstraints
 
-from app.auth.people import USER_TOKEN, user_token
+from app.auth.user_tokens import USER_TOKEN, user_token
 from app.commands.handlers import tasks as actions
 from app.commands.handlers.task_rows import TaskQuery
 from app.commands.perform import perform

@@ -1,0 +1,79 @@
+"""The table of sessions that migration 0004 made, in a shape that Better Auth can write too."""
+
+from alembic import op
+
+revision = "0014"
+down_revision = "0010"
+branch_labels = None
+depends_on = None
+
+_OURS = "Written by the auth server, read by the task service; made by its migration 0004"
+
+
+def _if_ours(statements: str) -> str:
+    """The auth server may have made the table: then it stays as it is, both ways."""
+    return f"""
+        DO $do$
+        BEGIN
+            IF obj_description(to_regclass('user_sessions'), 'pg_class') = '{_OURS}' THEN
+                {statements}
+            END IF;
+        END
+        $do$
+    """
+
+
+def upgrade() -> None:
+    # Better Auth names its columns so, sets none of ours, and its ids are no UUIDs. It would add
+    # what it misses, but before it makes the table of users that this refers to.
+    op.execute(
+        _if_ours("""
+                ALTER TABLE user_sessions
+                    ALTER COLUMN id DROP DEFAULT,
+                    ALTER COLUMN id TYPE TEXT USING id::text,
+                    ALTER COLUMN id SET DEFAULT gen_random_uuid()::text,
+                    ALTER COLUMN user_id DROP NOT NULL,
+                    ALTER COLUMN token_hash DROP NOT NULL,
+                    ALTER COLUMN expires_at DROP NOT NULL,
+                    ADD COLUMN "userId" TEXT,
+                    ADD COLUMN token TEXT,
+                    ADD COLUMN "expiresAt" TIMESTAMPTZ,
+                    ADD COLUMN "ipAddress" TEXT,
+                    ADD COLUMN "userAgent" TEXT,
+                    ADD COLUMN "createdAt" TIMESTAMPTZ,
+                    ADD COLUMN "updatedAt" TIMESTAMPTZ,
+                    ADD CONSTRAINT user_sessions_complete CHECK (
+                        coalesce(token_hash, token) IS NOT NULL
+                        AND coalesce(user_id, "userId") IS NOT NULL
+                        AND coalesce(expires_at, "expiresAt") IS NOT NULL
+                    );
+                CREATE UNIQUE INDEX user_sessions_token_uidx ON user_sessions (token);
+                CREATE INDEX "user_sessions_userId_idx" ON user_sessions ("userId");
+        """)
+    )
+
+
+def downgrade() -> None:
+    # What only Better Auth could have written goes with its columns.
+    op.execute(
+        _if_ours("""
+                DELETE FROM user_sessions WHERE num_nonnulls(user_id, token_hash, expires_at) < 3;
+                ALTER TABLE user_sessions
+                    DROP CONSTRAINT user_sessions_complete,
+                    DROP COLUMN "userId",
+                    DROP COLUMN token,
+                    DROP COLUMN "expiresAt",
+                    DROP COLUMN "ipAddress",
+                    DROP COLUMN "userAgent",
+                    DROP COLUMN "createdAt",
+                    DROP COLUMN "updatedAt",
+                    ALTER COLUMN user_id SET NOT NULL,
+                    ALTER COLUMN token_hash SET NOT NULL,
+                    ALTER COLUMN expires_at SET NOT NULL,
+                    ALTER COLUMN id DROP DEFAULT,
+                    ALTER COLUMN id TYPE UUID USING CASE
+                        WHEN pg_input_is_valid(id, 'uuid') THEN id::uuid ELSE gen_random_uuid()
+                    END,
+                    ALTER COLUMN id SET DEFAULT gen_random_uuid();
+        """)
+    )
