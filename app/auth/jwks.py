@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
+from ssl import SSLContext
 from time import monotonic
 from typing import Any
 
@@ -45,6 +47,11 @@ class PublicKey:
     source: Mapping[str, Any]
 
 
+@cache
+def _trust() -> SSLContext:
+    return httpx.create_ssl_context()
+
+
 class KeySet:
     """The public keys at a URL, by their ids.
 
@@ -53,7 +60,7 @@ class KeySet:
 
     def __init__(self, url: str) -> None:
         self._url = url
-        self._tls = httpx.create_ssl_context()
+        self._tls = _trust()
         self._keys: dict[str, PublicKey] | None = None
         self._unknown: set[str] = set()
         self._tried_at = self._asked_at = -_ASKING_INTERVAL

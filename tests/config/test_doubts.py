@@ -53,7 +53,7 @@ def doubts(monkeypatch: pytest.MonkeyPatch) -> Doubts:
         (
             {"encryption_key": "dev-encryption-key-replace-in-production-00="},
             "ENCRYPTION_KEY",
-            "SESSION_HASH_SECRET or SERVICE_AUTH_TOKEN",
+            "SESSION_HASH_SECRET or SESSION_TABLE or SERVICE_AUTH_TOKEN",
         ),
         ({"gemini_base_url": "https://gemini.example"}, "GEMINI_BASE_URL", "ENCRYPTION_KEY"),
         ({"stats_may_lag": True}, "STATS_MAY_LAG", "DATABASE_REPLICA_URL"),

@@ -55,8 +55,12 @@ class Provider:
         if self.behaviour == HANG:
             await self._released.wait()
         else:
-            writer.write(ANSWERS[self.behaviour])
+            writer.write(self.answer())
         writer.close()
+
+    def answer(self) -> bytes:
+        """What is sent for a request."""
+        return ANSWERS[self.behaviour]
 
     async def asked(self) -> None:
         """Waits until somebody has asked."""
