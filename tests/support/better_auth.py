@@ -31,10 +31,10 @@ class Person:
 class BetterAuth:
     """Signs people up, in and out."""
 
-    def __init__(self, url: str, secret: str, table: str, database_url: str) -> None:
-        self.url, self.secret = url, secret
+    def __init__(self, client: httpx.Client, secret: str, table: str, database_url: str) -> None:
+        self.url, self.secret = client.headers["Origin"], secret
         self.table, self.database_url = table, database_url
-        self._client = httpx.Client(base_url=f"{url}/api/auth", headers={"Origin": url})
+        self._client = client
 
     def sign_up_and_in(self) -> Person:
         """A new person with a new session."""
@@ -75,7 +75,8 @@ def running_better_auth(database_url: str, table: str) -> Iterator[BetterAuth]:
     )
     try:
         await_answer(f"{url}/api/auth/ok", process)
-        yield BetterAuth(url, secret, table, database_url)
+        with httpx.Client(base_url=f"{url}/api/auth", headers={"Origin": url}) as client:
+            yield BetterAuth(client, secret, table, database_url)
     finally:
         process.terminate()
         process.wait(30)
