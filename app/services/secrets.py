@@ -17,7 +17,7 @@ class StoredSecret(NamedTuple):
 
 
 _UPSERT = f"""
-INSERT INTO user_secrets (user_id, provider, encrypted_value, masked_key)
+INSERT INTO user_api_keys (user_id, provider, encrypted_value, masked_key)
 VALUES ($1, $2, $3, $4)
 ON CONFLICT (user_id, provider) DO UPDATE SET
     encrypted_value = excluded.encrypted_value,
@@ -39,7 +39,7 @@ async def upsert_secret(
 
 
 _FETCH = f"""
-SELECT encrypted_value, {_COLUMNS} FROM user_secrets WHERE user_id = $1 AND provider = $2
+SELECT encrypted_value, {_COLUMNS} FROM user_api_keys WHERE user_id = $1 AND provider = $2
 """
 
 
@@ -53,7 +53,7 @@ async def fetch_secret(db: Connection, user_id: str, provider: Provider) -> Stor
 
 # Unless another secret was stored while the provider was asked about this one.
 _RECORD = """
-UPDATE user_secrets SET
+UPDATE user_api_keys SET
     encrypted_value = $4,
     validation_status = $5,
     last_validated_at = now()
@@ -74,7 +74,7 @@ async def record_test(
     await db.fetchrow(_RECORD, user_id, provider, tested, encrypted_anew, status)
 
 
-_DELETE = "DELETE FROM user_secrets WHERE user_id = $1 AND provider = $2 RETURNING provider"
+_DELETE = "DELETE FROM user_api_keys WHERE user_id = $1 AND provider = $2 RETURNING provider"
 
 
 async def delete_secret(db: Connection, user_id: str, provider: Provider) -> None:

@@ -121,6 +121,14 @@ def test_token_of_a_machine_whose_clock_is_ahead_is_accepted() -> None:
     assert tokens.verify(SECRET, jwt.encode(ahead, SECRET, "HS256")) == "user_123"
 
 
+def test_token_may_begin_a_few_seconds_from_now_and_no_later() -> None:
+    begins = int(NOW.timestamp())
+    soon = {**CLAIMS, "nbf": begins + 3}
+    assert tokens.verify(SECRET, jwt.encode(soon, SECRET, "HS256")) == "user_123"
+    refuse(jwt.encode({**CLAIMS, "nbf": begins + 600}, SECRET, "HS256"))
+    refuse(signed({"sub": "user_123", "exp": 2**40, "nbf": "soon"}))
+
+
 @pytest.mark.parametrize("token", ["", ".", "..", "a.b.c", "é.é.é", "e30.e30.e30", "a" * 60_000])
 def test_what_is_no_token_is_refused(token: str) -> None:
     refuse(token)

@@ -3,6 +3,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from uuid import uuid4
 
 import asyncpg
 import pytest
@@ -118,6 +119,59 @@ async def test_sessions_table_of_an_auth_server_stays_as_it_is(empty_url: str) -
     assert set(schema) <= set(await column(empty_url, _SCHEMA))
     await migrate(empty_url, "base")
     assert [line for line in await column(empty_url, _SCHEMA) if "user_sessions" in line] == schema
+
+
+_SESSIONS = """
+INSERT INTO user_sessions (user_id, token_hash, expires_at) VALUES ('ann', repeat('a', 64), now());
+INSERT INTO user_sessions (id, "userId", token, "expiresAt", "createdAt", "updatedAt")
+VALUES ('GGmw3gvHh5t6g7t1', 'bob', 'token', now(), now(), now())
+"""
+
+
+async def test_our_table_of_sessions_takes_those_of_both_kinds_and_no_half_ones(
+    empty_url: str,
+) -> None:
+    await migrate(empty_url, "head")
+    db = await asyncpg.connect(empty_url)
+    await db.execute(_SESSIONS)
+    for half in ("user_id", "token_hash", "token"):
+        with pytest.raises(asyncpg.CheckViolationError):
+            await db.execute(f"INSERT INTO user_sessions ({half}) VALUES ('x')")
+    await asyncio.to_thread(command.downgrade, alembic_config(empty_url), "0010")
+    kept = await db.fetch("SELECT user_id, pg_typeof(id)::text AS type FROM user_sessions")
+    assert [tuple(row) for row in kept] == [("ann", "uuid")]
+    await db.close()
+
+
+_OLD_UPSERT = """
+INSERT INTO user_secrets (user_id, provider, encrypted_value, masked_key)
+VALUES ('ann', 'gemini', $1, 'mask')
+ON CONFLICT (user_id, provider) DO UPDATE SET
+    encrypted_value = excluded.encrypted_value, updated_at = now()
+RETURNING provider, masked_key, created_at
+"""
+
+
+async def test_users_keys_are_reached_under_their_old_name_by_the_version_before(
+    empty_url: str,
+) -> None:
+    db = await asyncpg.connect(empty_url)
+    role = f"service_{uuid4().hex}"
+    await migrate(empty_url, "0010")
+    await db.execute(f"CREATE ROLE {role}; GRANT ALL ON user_secrets TO {role}")
+    await migrate(empty_url, "head")
+    await db.execute(f"SET ROLE {role}")
+    for value in (b"first", b"second"):
+        row = await db.fetchrow(_OLD_UPSERT, value)
+        assert row is not None
+        assert row["created_at"] is not None
+    await db.execute("UPDATE user_secrets SET masked_key = 'other' WHERE user_id = 'ann'")
+    found = await db.fetch("SELECT encrypted_value, masked_key FROM user_api_keys")
+    assert [tuple(row) for row in found] == [(b"second", "other")]
+    await db.execute("DELETE FROM user_secrets WHERE user_id = 'ann'")
+    assert await db.fetchval("SELECT count(*) FROM user_api_keys") == 0
+    await db.execute(f"RESET ROLE; DROP OWNED BY {role}; DROP ROLE {role}")
+    await db.close()
 
 
 async def test_migrating_again_changes_nothing(empty_url: str) -> None:

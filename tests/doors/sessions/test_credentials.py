@@ -113,6 +113,17 @@ async def test_a_wrong_service_token_is_refused(client: AsyncClient, token: str)
     assert (await client.get("/api/tasks", headers=headers)).status_code == 401
 
 
+@pytest.mark.parametrize("scheme", ["Bearer", "bearer"])
+async def test_a_service_token_may_be_a_bearer_token(client: AsyncClient, scheme: str) -> None:
+    service = {"Authorization": f"{scheme} {SERVICE_TOKEN}"}
+    assert await who_is(client, {**service, "X-User-ID": "bob"}) == "bob"
+    assert await who_is(client, {**service, "X-Service-Auth": "wrong", "X-User-ID": "bob"}) == "bob"
+    answer = await client.get("/api/tasks", headers=service)
+    assert (answer.status_code, answer.json()) == (401, {"detail": "X-User-ID must name a user"})
+    shown = await client.get("/api/user-api-keys/current", headers={**service, "X-User-ID": "bob"})
+    assert shown.json()["configured"] is False
+
+
 async def test_the_credentials_of_other_doors_are_refused(client: AsyncClient) -> None:
     assert await who_is(client, SERVICE_HEADERS) is None
 

@@ -101,7 +101,7 @@ async def test_the_database_holds_no_plain_key(
     client: AsyncClient, ann: Headers, db: Connection
 ) -> None:
     await save(client, ann)
-    row = await db.fetchrow("SELECT * FROM user_secrets")
+    row = await db.fetchrow("SELECT * FROM user_api_keys")
     assert row is not None
     assert (row["user_id"], row["provider"], row["masked_key"]) == ("ann", "gemini", MASKED)
     assert KEY.encode() not in row["encrypted_value"]
@@ -116,7 +116,7 @@ async def test_another_key_takes_the_place_of_the_first_and_is_untested(
     await save(client, ann, "another-key-of-this-user")
     shown = await current(client, ann)
     assert (shown["masked_key"], shown["validation_status"]) == ("anot...ser", None)
-    assert await db.fetchval("SELECT count(*) FROM user_secrets") == 1
+    assert await db.fetchval("SELECT count(*) FROM user_api_keys") == 1
 
 
 async def test_storing_asks_nobody(client: AsyncClient, ann: Headers, provider: Provider) -> None:
@@ -221,7 +221,7 @@ async def test_a_key_stored_during_a_test_of_another_stays_untested(
 
 async def stored(database_url: str) -> bytes:
     db = await asyncpg.connect(database_url)
-    value: bytes = await db.fetchval("SELECT encrypted_value FROM user_secrets")
+    value: bytes = await db.fetchval("SELECT encrypted_value FROM user_api_keys")
     await db.close()
     return value
 

@@ -1,4 +1,4 @@
-"""The table of sessions that migration 0004 made, in a shape that Better Auth can write too."""
+"""A table of sessions that Better Auth can write too, and users' API keys under their own name."""
 
 from alembic import op
 
@@ -51,9 +51,37 @@ def upgrade() -> None:
                 CREATE INDEX "user_sessions_userId_idx" ON user_sessions ("userId");
         """)
     )
+    op.execute("ALTER TABLE user_secrets RENAME TO user_api_keys")
+    op.execute("ALTER INDEX user_secrets_pkey RENAME TO user_api_keys_pkey")
+    # For the versions that know the old name; PostgreSQL writes through such a view.
+    op.execute("""
+        CREATE VIEW user_secrets AS
+        SELECT user_id, provider, encrypted_value, masked_key, validation_status,
+            last_validated_at, created_at, updated_at
+        FROM user_api_keys
+    """)
+    op.execute("""
+        DO $do$
+        DECLARE given record;
+        BEGIN
+            FOR given IN
+                SELECT privilege_type AS kind,
+                    CASE grantee WHEN 0 THEN 'PUBLIC' ELSE grantee::regrole::text END AS role
+                FROM pg_class, aclexplode(relacl)
+                WHERE oid = 'user_api_keys'::regclass
+                    AND privilege_type IN ('SELECT', 'INSERT', 'UPDATE', 'DELETE')
+            LOOP
+                EXECUTE format('GRANT %s ON user_secrets TO %s', given.kind, given.role);
+            END LOOP;
+        END
+        $do$
+    """)
 
 
 def downgrade() -> None:
+    op.execute("DROP VIEW user_secrets")
+    op.execute("ALTER INDEX user_api_keys_pkey RENAME TO user_secrets_pkey")
+    op.execute("ALTER TABLE user_api_keys RENAME TO user_secrets")
     # What only Better Auth could have written goes with its columns.
     op.execute(
         _if_ours("""
