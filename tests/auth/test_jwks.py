@@ -10,6 +10,7 @@ from app.auth import jwks
 from app.auth.jwks import KeySet
 from app.errors import TokenKeysUnavailable
 from tests.support.key_server import ALGORITHMS, KEYS, KeyServer, public_jwk
+from tests.support.log_lines import lines_of
 from tests.support.provider import ANSWERS, HANG
 
 FAULTS = [name for name in ANSWERS if name != "accept"]
@@ -171,8 +172,7 @@ async def test_a_server_that_hangs_is_given_up(
 
 async def test_a_server_that_is_not_there_is_told_of_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(jwks, "_TRYING_INTERVAL", 0)
-    told: list[str] = []
-    monkeypatch.setattr(jwks.logger, "error", lambda event, **_: told.append(event))
+    lines = lines_of(jwks, monkeypatch)
     async with KeyServer() as server:
         url = f"{server.url}/jwks"
     keys = KeySet(url)
@@ -180,4 +180,4 @@ async def test_a_server_that_is_not_there_is_told_of_once(monkeypatch: pytest.Mo
         with pytest.raises(TokenKeysUnavailable):
             await keys.find("EdDSA")
     await keys.close()
-    assert told == ["token_keys_away"]
+    assert [line["event"] for line in lines] == ["token_keys_away"]

@@ -122,7 +122,8 @@ async def test_without_the_secret_a_shared_one_opens_nothing(
 async def test_a_token_without_a_required_claim_is_refused(
     server: KeyServer, refuse: Refuse, claim: str
 ) -> None:
-    await refuse(server.sign(**{claim: None}))
+    changed: dict[str, Any] = {claim: None}
+    await refuse(server.sign(**changed))
 
 
 @pytest.mark.parametrize(
@@ -163,12 +164,14 @@ async def test_issuer_audience_and_place_of_the_keys_can_be_told(server: KeyServ
 async def test_clocks_may_differ_by_a_few_seconds(
     server: KeyServer, tokens: UserTokens, claim: str, seconds: int
 ) -> None:
-    assert await tokens.find_subject(server.sign(**{claim: int(time()) + seconds})) == "ann"
+    changed: dict[str, Any] = {claim: int(time()) + seconds}
+    assert await tokens.find_subject(server.sign(**changed)) == "ann"
 
 
 @pytest.mark.parametrize(("claim", "seconds"), [("exp", -6), ("nbf", 7)])
 async def test_but_not_by_more(server: KeyServer, refuse: Refuse, claim: str, seconds: int) -> None:
-    await refuse(server.sign(**{claim: int(time()) + seconds}))
+    changed: dict[str, Any] = {claim: int(time()) + seconds}
+    await refuse(server.sign(**changed))
 
 
 @pytest.mark.parametrize("token", ["", ".", "a.b.c", "é.é.é", "e30.e30.e30", "a" * 60_000])
@@ -196,32 +199,56 @@ async def test_a_changed_token_is_refused_also_after_the_right_one(
     await refuse(f"{header}.{content.rstrip('=')}.{signature}")
 
 
-async def test_a_remembered_token_ends_in_time(
-    server: KeyServer, tokens: UserTokens, refuse: Refuse, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    token = server.sign(exp=int(time()) - 2)
-    assert await tokens.find_subject(token) == "ann"
-    later = server.sign(exp=int(time()) - 6 + 60)
-    assert await tokens.find_subject(later) == "ann"
-    monkeypatch.setattr(user_tokens, "time", lambda: time() + 60)
-    decoded: list[object] = []
+@pytest.fixture
+def verified(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The tokens whose signatures are verified from here on."""
+    verified: list[str] = []
     decode = jwt.decode
-    monkeypatch.setattr(jwt, "decode", lambda *a, **k: decoded.append(1) or decode(*a, **k))
-    assert await tokens.find_subject(later) == "ann"
-    assert decoded  # by the clock of this test it is over, so it is verified anew
+
+    def decode_and_note(token: str, *arguments: Any, **options: Any) -> Any:
+        verified.append(token)
+        return decode(token, *arguments, **options)
+
+    monkeypatch.setattr(jwt, "decode", decode_and_note)
+    return verified
+
+
+async def test_a_remembered_token_ends_in_time(
+    server: KeyServer,
+    tokens: UserTokens,
+    verified: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    token = server.sign(exp=int(time()) + 60)
+    for _ in range(2):
+        assert await tokens.find_subject(token) == "ann"
+    assert verified == [token]
+    monkeypatch.setattr(user_tokens, "time", lambda: time() + 60)
+    await tokens.find_subject(token)
+    assert verified == [token, token]  # which refuses it once it is over
 
 
 async def test_a_token_is_verified_once_and_no_memory_grows(
-    server: KeyServer, tokens: UserTokens, monkeypatch: pytest.MonkeyPatch
+    server: KeyServer,
+    tokens: UserTokens,
+    verified: list[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    decoded: list[object] = []
-    decode = jwt.decode
-    monkeypatch.setattr(jwt, "decode", lambda *a, **k: decoded.append(1) or decode(*a, **k))
     monkeypatch.setattr(user_tokens, "_MOST_REMEMBERED", 3)
     token = server.sign()
     for _ in range(5):
         assert await tokens.find_subject(token) == "ann"
-    assert len(decoded) == 1
+    assert verified == [token]
     for number in range(5):
         await tokens.find_subject(server.sign(nonce=number))
         assert len(tokens._verified) <= 3
+
+
+async def test_a_remembered_token_ends_with_its_key(
+    server: KeyServer, tokens: UserTokens, refuse: Refuse
+) -> None:
+    token = server.sign()
+    assert await tokens.find_subject(token) == "ann"
+    server.keys = [public_jwk("ES256")]
+    await refuse(server.sign(key_id="made up"))  # has the keys fetched anew
+    await refuse(token)

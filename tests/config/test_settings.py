@@ -329,7 +329,10 @@ def test_what_opens_a_door_to_people_of_better_auth(
 
 @pytest.mark.parametrize("name", ["better_auth_url", "better_auth_jwks_url"])
 def test_keys_of_tokens_come_encrypted_outside_development(name: str) -> None:
-    given = {"better_auth_url": "https://auth.example.com", name: "http://auth.example.com"}
+    given: dict[str, Any] = {
+        "better_auth_url": "https://auth.example.com",
+        name: "http://auth.example.com",
+    }
     assert getattr(Settings(database_url=URL, **given), name) == "http://auth.example.com"
     with pytest.raises(ValidationError, match=f"{name.upper()} must be https"):
         production(**given)
