@@ -125,7 +125,7 @@ class KeySet:
     async def _download_and_take(self) -> bool:
         try:
             self._keys = _read(await self._download(), self._keys or {})
-        except (httpx.HTTPError, httpx.InvalidURL, TimeoutError, ValueError) as error:
+        except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as error:
             if not self._is_away:
                 reason = f"{type(error).__name__}: {error}".rstrip(": ")
                 logger.error("token_keys_away", url=self._url, reason=reason)

@@ -50,7 +50,7 @@ async def _count(request: Request) -> None:
 def _named_user(
     _: Annotated[
         str | None,
-        Header(alias="X-User-ID", description="With X-Service-Auth: in whose name it acts."),
+        Header(alias="X-User-ID", description="With a service's token: in whose name it acts."),
     ] = None,
 ) -> None:
     """Documents the header, which the credential reads."""
