@@ -311,39 +311,6 @@ def test_accounts_door_is_open_exactly_when_its_secret_is_set() -> None:
     assert "accounts" not in [door.name for door in open_doors(Settings(database_url=URL))]
 
 
-@pytest.mark.parametrize(
-    ("given", "door"),
-    [
-        ({"session_table": "session"}, "sessions"),
-        ({"better_auth_url": "https://auth.example.com"}, "user-tasks"),
-        ({"better_auth_secret": SECRET}, "user-tasks"),
-        ({"better_auth_jwks_url": "https://auth.example.com/jwks"}, None),
-    ],
-)
-def test_what_opens_a_door_to_people_of_better_auth(
-    given: dict[str, Any], door: str | None
-) -> None:
-    opened = [each.name for each in open_doors(Settings(database_url=URL, **given))]
-    assert opened == ["commands", "admin", *([door] if door else [])]
-
-
-@pytest.mark.parametrize("name", ["better_auth_url", "better_auth_jwks_url"])
-def test_keys_of_tokens_come_encrypted_outside_development(name: str) -> None:
-    given: dict[str, Any] = {
-        "better_auth_url": "https://auth.example.com",
-        name: "http://auth.example.com",
-    }
-    assert getattr(Settings(database_url=URL, **given), name) == "http://auth.example.com"
-    with pytest.raises(ValidationError, match=f"{name.upper()} must be https"):
-        production(**given)
-
-
-def test_keys_of_tokens_are_where_better_auth_serves_them() -> None:
-    for url in ("https://auth.example.com", "https://auth.example.com/"):
-        settings = Settings(database_url=URL, better_auth_url=url)
-        assert settings.token_keys_url == "https://auth.example.com/api/auth/jwks"
-
-
 def test_placeholder_of_a_door_is_refused_outside_development() -> None:
     with pytest.raises(ValidationError, match="JWT_SECRET"):
         production(jwt_secret=development_values()["JWT_SECRET"])

@@ -15,8 +15,6 @@ from app.services import Connection
 from tests.conftest import MISSING_ID, Execute, TaskFactory
 from tests.services.test_task_lists import fill
 from tests.support.accounts import serving
-from tests.support.key_server import KeyServer
-from tests.support.provider import HANG
 
 SECRET = development_values()["BETTER_AUTH_SECRET"]
 MEMBERS = ["id", "user_id", "title", "description", "completed", "created_at", "updated_at"]
@@ -265,46 +263,6 @@ async def test_the_door_is_closed_without_its_secret(database_url: str) -> None:
         assert (await client.get("/api/user_123/tasks", headers=bearer())).status_code == 404
         paths = (await client.get("/openapi.json")).json()["paths"]
         assert not [path for path in paths if path.startswith("/api/{user_id}")]
-
-
-async def test_public_keys_open_the_door_without_a_secret(database_url: str) -> None:
-    async with KeyServer() as server:
-        given = {"better_auth_secret": None, "better_auth_url": server.url}
-        async with serving(database_url, **given) as client:
-            headers = {"Authorization": f"Bearer {server.sign()}"}
-            assert (await client.get("/api/ann/tasks", headers=headers)).status_code == 200
-            foreign = await client.get("/api/bob/tasks", headers=headers)
-            assert_refused(foreign, 403, "FORBIDDEN")
-            shared = await client.get("/api/user_123/tasks", headers=bearer())
-            assert_refused(shared, 401, "UNAUTHORIZED")
-
-
-async def test_while_no_keys_can_be_fetched_nobody_is_told_to_sign_in_again(
-    database_url: str,
-) -> None:
-    async with KeyServer() as server:
-        server.behaviour = "break"
-        async with serving(database_url, better_auth_url=server.url) as client:
-            headers = {"Authorization": f"Bearer {server.sign()}"}
-            answer = await client.get("/api/ann/tasks", headers=headers)
-            assert_refused(answer, 503, "SERVER_ERROR")
-            assert answer.headers["Retry-After"]
-            shared = await client.get("/api/user_123/tasks", headers=bearer())
-            assert shared.status_code == 200
-
-
-async def test_no_connection_is_held_while_keys_are_fetched(database_url: str) -> None:
-    async with KeyServer() as server:
-        server.behaviour = HANG
-        given = {"better_auth_url": server.url, "database_pool_size": 1}
-        async with serving(database_url, **given) as client:
-            headers = {"Authorization": f"Bearer {server.sign()}"}
-            waiting = asyncio.create_task(client.get("/api/ann/tasks", headers=headers))
-            await server.asked()
-            async with asyncio.timeout(1.5):
-                shared = await client.get("/api/user_123/tasks", headers=bearer())
-            assert shared.status_code == 200
-            assert_refused(await waiting, 503, "SERVER_ERROR")
 
 
 async def test_an_unreachable_database_is_a_server_error() -> None:
