@@ -101,10 +101,14 @@ class KeySet:
         if monotonic() - self._asked_at >= _ASKING_INTERVAL:
             self._asked_at = monotonic()
             # Whoever only waits beside may have asked for a key that came just after the answer.
-            if await self._fetch() and len(self._unknown) < _MOST_UNKNOWN:
-                self._unknown.add(key_id)
+            if await self._fetch():
+                self._note_if_unknown(key_id)
         elif self._is_fetching:
             await self._fetch()
+
+    def _note_if_unknown(self, key_id: str) -> None:
+        if key_id not in (self._keys or {}) and len(self._unknown) < _MOST_UNKNOWN:
+            self._unknown.add(key_id)
 
     async def _refresh_regularly(self) -> None:
         while True:
