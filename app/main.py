@@ -3,11 +3,11 @@
 import asyncio
 import os
 import re
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
-from fastapi import APIRouter, FastAPI, Request
+from fastapi import FastAPI, Request
 from fastapi.telemetry import TelemetryConfig
 from fastapi_offline import FastAPIOffline
 from starlette.exceptions import HTTPException
@@ -20,20 +20,20 @@ from app.config.doubts import warn_of_doubts
 from app.database import Database
 from app.database.purge import purge_regularly
 from app.database.searches import Searches
-from app.doors import DOORS, Door, open_doors
+from app.doors import DOORS, open_doors
+from app.doors.openapi import Opened, completed, operation_ids, routes_of
 from app.http.answers import Answer, error_answer
 from app.http.cors import CORS
 from app.http.dispatch import Branch, Dispatch
-from app.http.guard import Route
+from app.http.pages import SWAGGER_UI, add_swagger_ui
 from app.http.request_log import RequestLog
 from app.logs import configure_logs, logger
 from app.state import Exchange, Resources
 
 _DESCRIPTION = """The command service behind **Whiskers**, the task manager cat of Cat House.
 
-Press *Authorize*, enter a service key, and try `POST /execute` with one of its examples."""
-
-_Open = Sequence[tuple[Door, Sequence[APIRouter]]]
+Press *Authorize*, enter a service key, and try `POST /execute` with one of its examples.
+To read rather than to try, there is the same in [ReDoc](redoc)."""
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
@@ -46,23 +46,23 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app = _documented_app(settings)
     app.state.resources = resources(settings)
     opened = [(door, tuple(door.routers())) for door in open_doors(settings)]
-    for _, routers in opened:
+    for door, routers in opened:
         for router in routers:
-            app.include_router(router)
-    app.openapi = _openapi(app, opened)  # type: ignore[method-assign]
+            app.include_router(router, generate_unique_id_function=operation_ids(door))
+    app.openapi = completed(app, opened, settings)  # type: ignore[method-assign]
     app.add_exception_handler(HTTPException, _refuse)  # type: ignore[arg-type] # as good
     app.build_middleware_stack = _layers(app, opened, settings)  # type: ignore[method-assign]
     return app
 
 
-def _layers(app: FastAPI, opened: _Open, settings: Settings) -> Callable[[], ASGIApp]:
+def _layers(app: FastAPI, opened: Opened, settings: Settings) -> Callable[[], ASGIApp]:
     """What makes the layers that a request passes.
 
     FastAPI's own answer only for what is no door's, without the outermost, which would tell faults
     in a way of its own.
     """
     build = app.build_middleware_stack
-    routes = {door.name: _routes(routers) for door, routers in opened}
+    routes = {door.name: routes_of(routers) for door, routers in opened}
     branches = [
         Branch(door.paths, routes[door.name], door.shape)
         if door.name in routes
@@ -77,10 +77,6 @@ def _layers(app: FastAPI, opened: _Open, settings: Settings) -> Callable[[], ASG
         return RequestLog(cors, secure=settings.environment == "production")
 
     return build_ours
-
-
-def _routes(routers: Sequence[APIRouter]) -> list[Route]:
-    return [route for router in routers for route in router.routes if isinstance(route, Route)]
 
 
 def resources(settings: Settings) -> Resources:
@@ -115,36 +111,19 @@ def _documented_app(settings: Settings) -> FastAPI:
         "lifespan": _lifespan,
         "redirect_slashes": False,
         "telemetry": _telemetry(),
-        "swagger_ui_parameters": {"validatorUrl": None, "persistAuthorization": True},
+        "docs_url": None,
+        "swagger_ui_parameters": SWAGGER_UI,
     }
     if settings.serves_docs:
-        return FastAPIOffline(**options)
-    return FastAPI(**options, openapi_url=None, docs_url=None, redoc_url=None)
+        app = FastAPIOffline(**options)
+        add_swagger_ui(app)
+        return app
+    return FastAPI(**options, openapi_url=None, redoc_url=None)
 
 
 def _traced() -> bool:
     wanted = re.compile("OTEL_.*(ENDPOINT|EXPORTER)")
     return any(map(wanted.fullmatch, os.environ)) and os.getenv("OTEL_SDK_DISABLED") != "true"
-
-
-def _openapi(app: FastAPI, opened: _Open) -> Callable[[], dict[str, Any]]:
-    """FastAPI documents 422 wherever it validates; some doors answer another status instead."""
-    generate = app.openapi
-    elsewhere = [
-        (route.path_format, method.lower())
-        for door, routers in opened
-        if door.shape is not None and door.shape.invalid not in {None, 422}
-        for route in _routes(routers)
-        for method in route.methods or ()
-    ]
-
-    def openapi() -> dict[str, Any]:
-        document = generate()
-        for path, method in elsewhere:
-            document["paths"][path][method]["responses"].pop("422", None)
-        return document
-
-    return openapi
 
 
 def _telemetry() -> TelemetryConfig:

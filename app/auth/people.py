@@ -19,14 +19,23 @@ from app.models.text import UserId
 from app.services import accounts
 from app.state import Resources, resources_of
 
-SESSION = HTTPBearer(scheme_name="Session", auto_error=False)
+SESSION = HTTPBearer(
+    scheme_name="Session",
+    description="The token of a session that the auth server keeps; without one, use ServiceAuth.",
+    auto_error=False,
+)
 SERVICE_AUTH = APIKeyHeader(
     name="X-Service-Auth",
     scheme_name="ServiceAuth",
     description="A service that acts for the user whom X-User-ID names.",
     auto_error=False,
 )
-ACCOUNT_TOKEN = HTTPBearer(scheme_name="AccountToken", bearerFormat="JWT", auto_error=False)
+ACCOUNT_TOKEN = HTTPBearer(
+    scheme_name="AccountToken",
+    bearerFormat="JWT",
+    description="The `access_token` of `POST /api/v1/auth/register` or `…/login`.",
+    auto_error=False,
+)
 _USER_ID = TypeAdapter(UserId)
 
 

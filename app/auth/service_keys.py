@@ -13,8 +13,15 @@ from app.services import keys
 from app.state import resources_of
 
 _LONGEST_KEY = 255
+DEVELOPMENT_VALUE = keys.DEVELOPMENT_KEY
+"""What works in development, and nowhere else."""
 
-SERVICE_KEY = APIKeyHeader(name="X-Service-Key", scheme_name="ServiceKey", auto_error=False)
+SERVICE_KEY = APIKeyHeader(
+    name="X-Service-Key",
+    scheme_name="ServiceKey",
+    description="A service key, minted by `POST /admin/service-keys`.",
+    auto_error=False,
+)
 
 
 class ServiceKeys:

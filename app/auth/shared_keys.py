@@ -11,8 +11,18 @@ from app.errors import Forbidden, Unauthorized
 from app.models.caller import Caller
 from app.state import resources_of
 
-ADMIN_KEY = APIKeyHeader(name="X-Admin-Key", scheme_name="AdminKey", auto_error=False)
-PARTNER_KEY = APIKeyHeader(name="X-API-Key", scheme_name="PartnerKey", auto_error=False)
+ADMIN_KEY = APIKeyHeader(
+    name="X-Admin-Key",
+    scheme_name="AdminKey",
+    description="The administrator's key, the setting `ADMIN_API_KEY`.",
+    auto_error=False,
+)
+PARTNER_KEY = APIKeyHeader(
+    name="X-API-Key",
+    scheme_name="PartnerKey",
+    description="The partner's key, the setting `TASK_API_KEY`.",
+    auto_error=False,
+)
 
 
 async def admin_key(request: Request) -> Caller:

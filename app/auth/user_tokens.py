@@ -19,7 +19,12 @@ from app.errors import BearerUnauthorized, Forbidden
 from app.models.caller import Caller
 from app.state import resources_of
 
-USER_TOKEN = HTTPBearer(scheme_name="UserToken", bearerFormat="JWT", auto_error=False)
+USER_TOKEN = HTTPBearer(
+    scheme_name="UserToken",
+    bearerFormat="JWT",
+    description="The token with which Better Auth signs a user in; the path names that user.",
+    auto_error=False,
+)
 
 _MOST_REMEMBERED = 1024
 

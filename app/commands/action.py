@@ -61,6 +61,14 @@ Perform = Callable[[Any, Any], Awaitable[Any]]  # a context of either kind, and 
 BareHandler = Callable[[str, dict[str, Any], Any], Awaitable[Any]]
 
 
+class Example(dict[str, Any]):
+    """A payload that shows one use of an action, and in a few words which."""
+
+    def __init__(self, use: str, **payload: Any) -> None:
+        super().__init__(payload)
+        self.use = use
+
+
 def _never(_: object) -> bool:
     return False
 
@@ -103,6 +111,12 @@ class Action:
         """Complete envelopes that perform it."""
         for payload in self.examples:
             yield {"action": self.name, "user_id": "user_123", "payload": payload}
+
+    def example_summaries(self) -> Iterator[str]:
+        """What tells these apart, in the same order."""
+        for payload in self.examples:
+            use = payload.use if isinstance(payload, Example) else ""
+            yield f"{self.title}: {use}" if use else self.title
 
     def permits(self, caller: Caller) -> bool:
         """Whether this caller may perform it."""

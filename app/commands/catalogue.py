@@ -1,6 +1,6 @@
 """The living catalogue of actions, in the field names of MCP's tools/list."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from typing import Annotated, Any, Literal
 
@@ -97,8 +97,8 @@ def _tool(action: Action) -> Tool:
         name=action.name,
         title=action.title,
         description=action.description,
-        inputSchema=_schema(action.payload, "validation"),
-        outputSchema=_schema(action.result, "serialization"),
+        inputSchema=input_schema(action),
+        outputSchema=output_schema(action),
         optionsSchema=_schema(CommandOptions, "validation"),
         annotations=Annotations(
             title=action.title,
@@ -112,9 +112,34 @@ def _tool(action: Action) -> Tool:
     )
 
 
+def input_schema(action: Action) -> dict[str, Any]:
+    """JSON Schema of the payload, as providers of language models accept it for a tool."""
+    return _schema(action.payload, "validation")
+
+
+def output_schema(action: Action) -> dict[str, Any]:
+    """JSON Schema of the result, likewise without references."""
+    return _schema(action.result, "serialization")
+
+
 @cache  # to make it takes longer than a command
 def _schema(shape: Any, mode: Literal["validation", "serialization"]) -> dict[str, Any]:
-    return TypeAdapter(shape).json_schema(mode=mode)
+    schema = TypeAdapter(shape).json_schema(mode=mode)
+    definitions = schema.pop("$defs", {})
+    inlined: dict[str, Any] = _inline(schema, definitions)
+    return inlined
+
+
+def _inline(schema: Any, definitions: Mapping[str, Any]) -> Any:
+    """The schema with each definition in the place of the references to it."""
+    if isinstance(schema, list):
+        return [_inline(member, definitions) for member in schema]
+    if not isinstance(schema, dict):
+        return schema
+    beside = {name: member for name, member in schema.items() if name != "$ref"}
+    if "$ref" in schema:
+        beside = definitions[schema["$ref"].rpartition("/")[2]] | beside
+    return {name: _inline(member, definitions) for name, member in beside.items()}
 
 
 def _errors(action: Action) -> Iterator[type[AppError]]:

@@ -4,11 +4,12 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from typing import Annotated, Any, Generic, Literal, TypeVar
+from typing import Annotated, Any, Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from pydantic_core import to_json
 
+from app.models.constant import AlwaysTrue, NoText
 from app.models.instant import timestamp
 from app.models.page import Page, Part
 from app.models.text import STORABLE, UserId
@@ -45,12 +46,12 @@ class CommandOptions(BaseModel):
     idempotency_key: IdempotencyKey | None = None
 
 
-class CommandResponse(BaseModel, Generic[Data]):
-    """The answer to a command that succeeded."""
+class CommandResponse(BaseModel):
+    """The answer to a command that succeeded; `data` is what its action returns."""
 
-    success: Literal[True]
-    data: Data
-    error: None
+    success: AlwaysTrue
+    data: dict[str, Any]
+    error: NoText
     timestamp: datetime
 
 

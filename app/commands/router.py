@@ -16,6 +16,7 @@ from app.commands.models import (
     ENVELOPE_START,
     CommandOptions,
     CommandRequest,
+    CommandResponse,
     Json,
     Stored,
     envelope,
@@ -23,9 +24,10 @@ from app.commands.models import (
 )
 from app.commands.perform import ask, perform
 from app.commands.registry import ACTION_HANDLERS, find_action
-from app.errors import InvalidPayload
+from app.errors import InvalidPayload, NotFound
 from app.http.answers import Answer, ListResponse, Piece
-from app.http.body import LimitedBody
+from app.http.body import MAX_BODY_BYTES, LimitedBody
+from app.http.examples import refuses
 from app.http.guard import Handle, Route, admit
 from app.http.rate_limits import Limit, count
 from app.http.strict_json import parse_json, require_json
@@ -38,6 +40,16 @@ __all__ = ["ACTION_HANDLERS", "router"]
 
 class ExecuteRoute(Route):
     """Reads the envelope by itself, for its statuses differ; the signature feeds OpenAPI."""
+
+    most_body_bytes = MAX_BODY_BYTES
+
+    def complaint(self) -> RequestValidationError | None:
+        """What is told who leaves the user out."""
+        try:
+            parse_command("application/json", b'{"action": "create-task"}')
+        except RequestValidationError as error:
+            return error
+        return None
 
     def compile(self) -> Handle:
         """What answers a command."""
@@ -121,7 +133,8 @@ router = APIRouter(route_class=ExecuteRoute, tags=["commands"])
 
 
 Command = openapi.command_body()
-Response = openapi.command_response()
+_EXAMPLE_ID = "550e8400-e29b-41d4-a716-446655440000"
+_TITLE_MISSING = "Missing required field: title"
 
 
 @router.post(
@@ -131,9 +144,13 @@ Response = openapi.command_response()
     responses=openapi.RESPONSES,
     dependencies=[Security(SERVICE_KEY)],
 )
+@refuses(
+    on_400=InvalidPayload(_TITLE_MISSING, [{"field": "title", "message": _TITLE_MISSING}]),
+    on_404=NotFound(f"Task not found: {_EXAMPLE_ID}"),
+)
 async def execute(
     command: Command,  # type: ignore[valid-type]
     idempotency_key: openapi.IdempotencyHeader = None,
-) -> Response:  # type: ignore[valid-type]
+) -> CommandResponse:
     """Never called: ExecuteRoute answers."""
     raise NotImplementedError

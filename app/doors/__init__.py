@@ -1,41 +1,30 @@
 """The doors: each one client dialect over the same actions, opened by configuration.
 
-A door stands here once. Dispatch, error shapes, CORS, `GET /`, the development values and the
-README's table derive from it. Its routers, and the libraries they bring along, are loaded only
-where it is open.
+A door stands here once. Dispatch, error shapes, CORS, `GET /`, the development values, the README's
+table and the document's tags and examples of refusals derive from it. Its routers, and what they
+bring along, are loaded only where it is open.
 """
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
 
 from fastapi import APIRouter
 
-from app.config import Settings
+from app.config import DEVELOPMENT_ADMIN_KEY, Settings
+from app.doors import shapes
+from app.doors.door import Door, known_secret
+from app.errors import (
+    BearerUnauthorized,
+    Forbidden,
+    Foreign,
+    InvalidSession,
+    NotFound,
+    Unauthorized,
+)
 from app.http.answers import ErrorShape
 from app.http.cors import CrossOrigin
 from app.state import Resources
 
-Equip = Callable[[Resources, Settings], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Door:
-    """One client dialect: where it is, who may enter, when it is open, how it words errors.
-
-    `credential` and `opened_by` are for people; `development` has the values with which
-    `python -m app dev` opens it. `equip` brings what its routers need besides the database.
-    """
-
-    name: str
-    paths: tuple[str, ...]
-    routers: Callable[[], Iterable[APIRouter]]
-    credential: str
-    opened_by: str = "always"
-    is_open: Callable[[Settings], bool] = lambda _: True
-    shape: ErrorShape | None = None
-    equip: Equip | None = None
-    cors: CrossOrigin = CrossOrigin.COMMANDS
-    development: Mapping[str, str] = field(default_factory=dict)
+__all__ = ["DOORS", "Door", "development_values", "open_doors"]
 
 
 def open_doors(settings: Settings) -> list[Door]:
@@ -126,25 +115,26 @@ def _contacts() -> Iterable[APIRouter]:
     return (contacts.router,)
 
 
-def _detail(_: int, sentence: str, code: str | None) -> dict[str, object]:
-    return {"detail": sentence, **({"code": code} if code else {})}
+def _service_key(_: Settings) -> Mapping[str, str]:
+    from app.auth.service_keys import DEVELOPMENT_VALUE  # noqa: PLC0415
+
+    return {"ServiceKey": DEVELOPMENT_VALUE}
 
 
-def _session_task(status: int, sentence: str, code: str | None) -> dict[str, object]:
-    absent = "Task not found or you don't have permission to access it"
-    return _detail(status, absent if status == 404 else sentence, code)
+def _user_token(settings: Settings) -> Mapping[str, str]:
+    import jwt  # noqa: PLC0415 - see tokens.verify
+
+    if not known_secret("UserToken", "better_auth_secret", _BETTER_AUTH_SECRET)(settings):
+        return {}
+    claims = {"sub": "user_123", "exp": _FAR_FUTURE}
+    return {"UserToken": jwt.encode(claims, _BETTER_AUTH_SECRET, "HS256")}
 
 
-def _user_task(status: int, sentence: str, _: str | None) -> dict[str, object]:
-    codes = {401: "UNAUTHORIZED", 403: "FORBIDDEN", 404: "NOT_FOUND"}
-    otherwise = "SERVER_ERROR" if status >= 500 else "VALIDATION_ERROR"
-    return {"detail": sentence, "code": codes.get(status, otherwise)}
-
-
-def _contact(_: int, sentence: str, __: str | None) -> dict[str, object]:
-    return {"success": False, "message": sentence}
-
-
+_FAR_FUTURE = 4_102_444_800  # 2100-01-01
+_EXAMPLE_ID = "550e8400-e29b-41d4-a716-446655440000"
+_SERVICE_TOKEN = "your-service-auth-token-change-this"  # noqa: S105 - known to the whole world
+_BETTER_AUTH_SECRET = "your-secret-key-minimum-32-characters-long-random-string"  # noqa: S105
+_PARTNER_KEY = "demo-secret-key-change-in-production"
 _SESSION = "`Authorization: Bearer` with a session token, or `X-Service-Auth` and `X-User-ID`"
 
 DOORS = (
@@ -153,12 +143,26 @@ DOORS = (
         paths=("/", "/execute", "/stats", "/actions", "/health"),
         routers=_platform,
         credential="`X-Service-Key`",
+        tags={
+            "commands": "One way to do everything: a service performs actions for its users.",
+            "stats": "A user's figures, bare.",
+            "catalogue": "What the asking key may do, with schemas, made for programs.",
+            "health": "Who this service is and how it is. No credential.",
+        },
+        refusals={
+            401: Unauthorized("Invalid or expired service key"),
+            403: Forbidden("Missing scope: tasks:write"),
+        },
+        pasted=_service_key,
     ),
     Door(
         name="admin",
         paths=("/admin", "/metrics"),
         routers=_admin,
         credential="`X-Admin-Key`",
+        tags={"admin": "Administrators mint, rotate and revoke service keys, and read figures."},
+        refusals={401: Unauthorized("Invalid admin key")},
+        pasted=known_secret("AdminKey", "admin_api_key", DEVELOPMENT_ADMIN_KEY),
     ),
     Door(
         name="sessions",
@@ -167,13 +171,16 @@ DOORS = (
         credential=_SESSION,
         opened_by="`SESSION_HASH_SECRET`, `SESSION_TABLE` or `SERVICE_AUTH_TOKEN`",
         is_open=lambda settings: settings.opens_sessions,
-        shape=ErrorShape(_session_task),
+        shape=ErrorShape(shapes.session_task),
         equip=_equip_sessions,
         cors=CrossOrigin.WEB_CLIENTS,
         development={
             "SESSION_HASH_SECRET": "your-secret-key-change-this-in-production",
-            "SERVICE_AUTH_TOKEN": "your-service-auth-token-change-this",
+            "SERVICE_AUTH_TOKEN": _SERVICE_TOKEN,
         },
+        tags={"sessions": "Tasks of people whose sessions an auth server keeps."},
+        refusals={401: InvalidSession("Not authenticated")},
+        pasted=known_secret("ServiceAuth", "service_auth_token", _SERVICE_TOKEN),
     ),
     Door(
         name="user-api-keys",
@@ -182,10 +189,12 @@ DOORS = (
         credential=_SESSION,
         opened_by="the same and `ENCRYPTION_KEY`",
         is_open=lambda settings: settings.opens_user_api_keys,
-        shape=ErrorShape(_detail),
+        shape=ErrorShape(shapes.detail),
         equip=_equip_user_api_keys,
         cors=CrossOrigin.WEB_CLIENTS,
         development={"ENCRYPTION_KEY": "dev-encryption-key-replace-in-production-00="},
+        tags={"user API keys": "API keys that the same people leave for services."},
+        refusals={401: InvalidSession("Not authenticated"), 404: NotFound("No API key is stored")},
     ),
     Door(
         name="accounts",
@@ -194,10 +203,20 @@ DOORS = (
         credential="`Authorization: Bearer`, a JWT of its own",
         opened_by="`JWT_SECRET`",
         is_open=lambda settings: settings.jwt_secret is not None,
-        shape=ErrorShape(_detail, 400, "You don't have permission to access this"),
+        shape=ErrorShape(shapes.detail, 400, "You don't have permission to access this"),
         equip=_equip_accounts,
         cors=CrossOrigin.WEB_CLIENTS,
         development={"JWT_SECRET": "dev-jwt-secret-replace-in-production"},
+        tags={
+            "accounts": "People register here, verify their address and log in.",
+            "account tasks": "The tasks of an account, page by page, with their versions.",
+            "categories": "The categories of an account, and of its tasks.",
+        },
+        refusals={
+            401: BearerUnauthorized(),
+            403: Foreign(),
+            404: NotFound(f"Task not found: {_EXAMPLE_ID}"),
+        },
     ),
     Door(
         name="user-tasks",
@@ -206,12 +225,19 @@ DOORS = (
         credential="`Authorization: Bearer`, a JWT of Better Auth",
         opened_by="`BETTER_AUTH_URL` or `BETTER_AUTH_SECRET`",
         is_open=lambda settings: settings.opens_user_tasks,
-        shape=ErrorShape(_user_task, 400, "The task is another user's"),
+        shape=ErrorShape(shapes.user_task, 400, "The task is another user's"),
         equip=_equip_user_tasks,
         cors=CrossOrigin.WEB_CLIENTS,
         development={
-            "BETTER_AUTH_SECRET": "your-secret-key-minimum-32-characters-long-random-string"
+            "BETTER_AUTH_SECRET": _BETTER_AUTH_SECRET,
         },
+        tags={"user tasks": "Tasks of people whom Better Auth signs in."},
+        refusals={
+            401: BearerUnauthorized(),
+            403: Forbidden("The token is another user's"),
+            404: NotFound(f"Task not found: {_EXAMPLE_ID}"),
+        },
+        pasted=_user_token,
     ),
     Door(
         name="contacts",
@@ -220,7 +246,14 @@ DOORS = (
         credential="`X-API-Key`",
         opened_by="`TASK_API_KEY`",
         is_open=lambda settings: settings.task_api_key is not None,
-        shape=ErrorShape(_contact),
-        development={"TASK_API_KEY": "demo-secret-key-change-in-production"},
+        shape=ErrorShape(shapes.contact),
+        development={"TASK_API_KEY": _PARTNER_KEY},
+        tags={"contacts": "Users whom a partner calls and does tasks for."},
+        refusals={
+            401: Unauthorized("Missing API key"),
+            403: Forbidden("Invalid API key"),
+            404: NotFound(f"Task {_EXAMPLE_ID} not found"),
+        },
+        pasted=known_secret("PartnerKey", "task_api_key", _PARTNER_KEY),
     ),
 )

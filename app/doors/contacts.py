@@ -1,7 +1,7 @@
 """/users, /calls and /tasks, for the partner who holds the API key."""
 
 from contextlib import suppress
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Path, Query, Request, Security
@@ -12,8 +12,10 @@ from app.commands.handlers import calls, contact_tasks, contacts
 from app.commands.perform import perform
 from app.doors.listing import whole_list
 from app.errors import NotFound
+from app.http.examples import refuses
 from app.http.guard import guarded
 from app.models.call import Call, CallFields, CallStatus
+from app.models.constant import AlwaysFalse
 from app.models.contact import Contact
 from app.models.contact_task import ContactTask, ContactTaskFields, ContactTaskStatus
 from app.models.error import BODY_ERRORS, documented, refusals
@@ -30,7 +32,7 @@ EntityId = Annotated[str, Path(examples=[_EXAMPLE_ID])]
 class Refusal(BaseModel):
     """Why the request was refused."""
 
-    success: Literal[False]
+    success: AlwaysFalse
     message: str
 
 
@@ -59,6 +61,10 @@ def _id(kind: str, text: str) -> UUID:
         return UUID(text)
     except ValueError:
         raise NotFound(f"{kind} {text[:_LONGEST_ECHO]} not found") from None
+
+
+def _absent(kind: str) -> NotFound:
+    return NotFound(f"{kind} {_EXAMPLE_ID} not found")
 
 
 def _as_stored(user_id: str | None) -> str | None:
@@ -93,6 +99,7 @@ async def list_users(request: Request) -> Any:
     response_model=Contact,
     responses=_refusals(404),
 )
+@refuses(on_404=_absent("User"))
 async def read_user(request: Request, user_id: EntityId) -> Any:
     """One user."""
     query = contacts.GetContact(contact_id=_id("User", user_id))
@@ -112,6 +119,7 @@ class NewCall(CallFields):
     response_model=Call,
     responses=_refusals(404, *BODY_ERRORS),
 )
+@refuses(on_404=_absent("User"))
 async def schedule_call(request: Request, call: NewCall) -> Any:
     """Schedules a call with a user."""
     user_id = _id("User", call.user_id)
@@ -131,6 +139,7 @@ async def list_calls(
 
 
 @router.get("/calls/{call_id}", summary="Get a call", response_model=Call, responses=_refusals(404))
+@refuses(on_404=_absent("Call"))
 async def read_call(request: Request, call_id: EntityId) -> Any:
     """One call."""
     query = calls.GetCall(call_id=_id("Call", call_id))
@@ -143,13 +152,14 @@ async def read_call(request: Request, call_id: EntityId) -> Any:
     response_model=Call,
     responses=_refusals(404, 422),
 )
+@refuses(on_404=_absent("Call"))
 async def set_call_status(request: Request, call_id: EntityId, new_status: CallStatus) -> Any:
     """Sets the status of a call and returns the whole call."""
     payload = calls.SetCallStatus(call_id=_id("Call", call_id), status=new_status)
     return await perform(request, calls.set_call_status, payload)
 
 
-class NewTask(ContactTaskFields):
+class ContactsNewTask(ContactTaskFields):
     """A new task, for a user or for nobody in particular."""
 
     user_id: ContactId | None = None
@@ -162,7 +172,8 @@ class NewTask(ContactTaskFields):
     response_model=ContactTask,
     responses=_refusals(404, *BODY_ERRORS),
 )
-async def create_task(request: Request, task: NewTask) -> Any:
+@refuses(on_404=_absent("User"))
+async def create_task(request: Request, task: ContactsNewTask) -> Any:
     """Stores a new task."""
     user_id = None if task.user_id is None else _id("User", task.user_id)
     payload = contact_tasks.CreateContactTask(**{**dict(task), "user_id": user_id})

@@ -6,12 +6,14 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Security
 from pydantic import BaseModel, Field, StringConstraints
+from starlette.exceptions import HTTPException
 
 from app.auth.user_tokens import USER_TOKEN, user_token
 from app.commands.handlers import tasks as actions
 from app.commands.handlers.task_rows import TaskQuery
 from app.commands.perform import perform
 from app.doors.listing import Frame, all_tasks
+from app.http.examples import refuses
 from app.http.guard import guarded
 from app.models.error import BODY_ERRORS, refusals
 from app.models.patch import Patch
@@ -55,14 +57,14 @@ _Title = Annotated[str, StringConstraints(max_length=200), VISIBLE]
 _Description = Annotated[str, StringConstraints(max_length=1000), STORABLE]
 
 
-class NewTask(BaseModel):
+class UserTasksNewTask(BaseModel):
     """A new task."""
 
     title: _Title
     description: _Description | None = None
 
 
-class TaskUpdate(Patch):
+class UserTasksTaskUpdate(Patch):
     """The fields to overwrite; null clears the description."""
 
     title: _Title = ""
@@ -99,13 +101,15 @@ def _show(task: Task) -> UserTask:
 
 
 @router.post("", status_code=201, summary="Create a task", responses=_answers(404, *BODY_ERRORS))
-async def create_task(request: Request, new: NewTask) -> UserTask:
+@refuses(on_404=HTTPException(404))
+async def create_task(request: Request, new: UserTasksNewTask) -> UserTask:
     """Stores a new task of the user."""
     payload = actions.CreateTask(**new.model_dump())
     return _show(await perform(request, actions.create_task, payload))
 
 
 @router.get("", summary="List tasks", responses=_answers(404), response_model=UserTaskList)
+@refuses(on_404=HTTPException(404))
 async def list_tasks(
     request: Request,
     status: Annotated[Literal["all", "pending", "completed"], Query()] = "all",
@@ -125,7 +129,7 @@ async def get_task(request: Request, task_id: UUID) -> UserTask:
 
 
 @router.put("/{task_id}", summary="Change a task", responses=_answers(404, *BODY_ERRORS))
-async def update_task(request: Request, task_id: UUID, update: TaskUpdate) -> UserTask:
+async def update_task(request: Request, task_id: UUID, update: UserTasksTaskUpdate) -> UserTask:
     """Overwrites the fields that are given. `completed: false` leaves an open task as it is."""
     changes = update.model_dump(exclude_unset=True)
     completed = changes.pop("completed", None)

@@ -14,6 +14,16 @@ OPEN_BODY_BYTES = 8 * 1024
 BODY_SECONDS = 10.0
 
 
+def too_large(most_bytes: int) -> HTTPException:
+    """The refusal of a body over so many bytes."""
+    return HTTPException(413, f"The request body is larger than {most_bytes} bytes")
+
+
+def too_slow() -> HTTPException:
+    """The refusal of a body that does not arrive in time."""
+    return HTTPException(408, "The request body took too long", {"Connection": "close"})
+
+
 class LimitedBody:
     """Reads a body; raises 413 over so many bytes and 408 after 10 s.
 
@@ -32,13 +42,13 @@ class LimitedBody:
 
     async def _next(self) -> Message:
         if self._declared > self._most_bytes:
-            raise self._too_large()
+            raise too_large(self._most_bytes)
         received = self._exchange.body_received  # said by BoundedProtocol
         message = await (self._receive() if received else self._receive_in_time())
         self._size += len(message.get("body", b""))
         self._complete = not message.get("more_body", False)
         if self._size > self._most_bytes:
-            raise self._too_large()
+            raise too_large(self._most_bytes)
         return message
 
     async def _receive_in_time(self) -> Message:
@@ -48,9 +58,7 @@ class LimitedBody:
             async with asyncio.timeout_at(self._deadline):
                 return await self._receive()
         except TimeoutError:
-            raise HTTPException(
-                408, "The request body took too long", {"Connection": "close"}
-            ) from None
+            raise too_slow() from None
 
     async def read(self) -> bytes:
         """The whole body; ClientDisconnect when the client left before it was complete."""
@@ -61,6 +69,3 @@ class LimitedBody:
                 raise ClientDisconnect
             parts.append(message.get("body", b""))
         return b"".join(parts)
-
-    def _too_large(self) -> HTTPException:
-        return HTTPException(413, f"The request body is larger than {self._most_bytes} bytes")

@@ -8,7 +8,11 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from fastapi import Request
-from fastapi.dependencies.utils import request_body_to_args, request_params_to_args
+from fastapi.dependencies.utils import (
+    get_flat_params,
+    request_body_to_args,
+    request_params_to_args,
+)
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from starlette.responses import Response
@@ -47,6 +51,21 @@ class Route(APIRoute):
             return Answer(body, status)
 
         return handle
+
+    def complaint(self) -> RequestValidationError | None:
+        """What is told who sends nothing, or nonsense; None where anything will do."""
+        declared = self.dependant
+        paths = dict.fromkeys((field.alias for field in declared.path_params), "1")
+        queries = [field.alias for field in get_flat_params(declared) if field.alias not in paths]
+        found = (
+            *(field.validate({}, loc=("body",)) for field in declared.body_params),
+            *(field.validate([], loc=("body",)) for field in declared.body_params),
+            request_params_to_args(declared.query_params, {}),
+            request_params_to_args(declared.query_params, dict.fromkeys(queries[:1], "1")),
+            request_params_to_args(declared.path_params, paths),
+        )
+        errors = next((wrong for _, wrong in found if wrong), None)
+        return RequestValidationError(errors) if errors else None
 
     def _reader(self) -> Callable[[Request], Awaitable[dict[str, Any]]]:
         """What makes the endpoint's arguments of a request; RequestValidationError says no."""

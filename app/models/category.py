@@ -1,11 +1,12 @@
 """Categories, and tasks with the ones they are in."""
 
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated
 from uuid import UUID
 
 from pydantic import BaseModel, Field, StringConstraints
 
+from app.models.constant import AlwaysTrue
 from app.models.task import Task
 from app.models.text import VISIBLE
 
@@ -58,7 +59,7 @@ class CategoryList(BaseModel):
 class DeletedCategory(BaseModel):
     """Confirms that a category is gone, and from every task."""
 
-    success: Literal[True] = True
+    success: AlwaysTrue = True
     deleted_id: UUID
 
 

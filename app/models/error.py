@@ -5,6 +5,8 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, Field
 
+from app.models.constant import NoData
+
 
 class Error(BaseModel):
     """Why the request was refused."""
@@ -48,7 +50,7 @@ class FaultError(BaseModel):
     detail: str
     code: str
     success: bool
-    data: None
+    data: NoData
     error: str
     timestamp: datetime
 

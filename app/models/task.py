@@ -6,6 +6,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from app.models.constant import AlwaysTrue
 from app.models.instant import Instant
 from app.models.number import WHOLE
 from app.models.text import STORABLE, VISIBLE
@@ -73,5 +74,5 @@ class Task(BaseModel):
 class DeletedTask(BaseModel):
     """Confirms that a task is gone for good."""
 
-    success: Literal[True] = True
+    success: AlwaysTrue = True
     deleted_id: UUID

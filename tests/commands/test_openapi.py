@@ -38,22 +38,50 @@ def validator(document: Document, schema: Document) -> Draft202012Validator:
     return Draft202012Validator({**schema, "components": document["components"]})
 
 
+def response_of(action: str) -> Document:
+    return {"$ref": f"#/components/schemas/{action.title().replace('-', '')}Response"}
+
+
 async def test_title_is_task_manager_api(document: Document) -> None:
     assert document["info"]["title"] == "Task Manager API"
 
 
 async def test_each_action_has_a_variant_told_apart_by_action(document: Document) -> None:
-    schema = body_of(document)["content"]["application/json"]["schema"]
+    body = body_of(document)["content"]["application/json"]["schema"]
+    assert body == {"$ref": "#/components/schemas/CommandRequest"}
+    schema = document["components"]["schemas"]["CommandRequest"]
     names = [action.name for action in commands()]
     assert schema["discriminator"]["propertyName"] == "action"
     mapping = schema["discriminator"]["mapping"]
-    assert list(mapping) == names
-    assert [variant["$ref"] for variant in schema["oneOf"]] == list(mapping.values())
+    assert set(mapping) == set(names)
+    assert [variant["$ref"] for variant in schema["oneOf"]] == [mapping[name] for name in names]
     for name, reference in mapping.items():
         variant = document["components"]["schemas"][reference.rpartition("/")[2]]
         assert variant["properties"]["action"]["const"] == name
         assert {"action", "user_id"} <= set(variant["required"])
         assert variant["description"]
+
+
+async def test_example_of_success_is_an_answer_to_create_task(document: Document) -> None:
+    answer = document["paths"]["/execute"]["post"]["responses"]["200"]
+    example = answer["content"]["application/json"]["example"]
+    validator(document, response_of("create-task")).validate(example)
+
+
+async def test_answer_of_an_action_has_the_result_that_the_action_declares(
+    document: Document,
+) -> None:
+    schemas = document["components"]["schemas"]
+    for action, result in {
+        "create-task": "Task",
+        "list-tasks": "TaskList",
+        "assign-category": "CategorizedTask",
+        "delete-category": "DeletedCategory",
+        "delete-task": "DeletedTask",
+    }.items():
+        answer = schemas[response_of(action)["$ref"].rpartition("/")[2]]
+        assert answer["properties"]["data"]["$ref"] == f"#/components/schemas/{result}"
+        assert set(answer["required"]) == set(schemas["CommandResponse"]["required"])
 
 
 async def test_body_is_required(document: Document) -> None:
@@ -66,7 +94,9 @@ async def test_examples_are_named_by_their_action(document: Document) -> None:
     assert [example["value"] for example in examples.values()] == EXAMPLES
     for name, example in examples.items():
         assert name.startswith(example["value"]["action"])
-        assert example["summary"]
+    summaries = [example["summary"] for example in examples.values()]
+    assert len(set(summaries)) == len(summaries)
+    assert "List tasks: due this week" in summaries
 
 
 @pytest.mark.parametrize("request_body", EXAMPLES, ids=lambda body: str(body["action"]))
@@ -112,7 +142,9 @@ async def test_answer_matches_the_served_response_schema(
     assert answer.status_code == 200
     responses = document["paths"]["/execute"]["post"]["responses"]
     schema = responses["200"]["content"]["application/json"]["schema"]
+    assert schema == {"$ref": "#/components/schemas/CommandResponse"}
     validator(document, schema).validate(answer.json())
+    validator(document, response_of(request_body["action"])).validate(answer.json())
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,7 @@ LOCKS = [
     ("requirements.txt", "requirements-dev.txt"),  # the same, and more
     ("requirements-local.txt",),
     ("requirements-infra.txt",),
+    ("requirements-clients.txt",),
 ]
 
 INSTALLERS = ["pip", "uv"]

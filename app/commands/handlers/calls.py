@@ -5,7 +5,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field
 
-from app.commands.action import Context, action
+from app.commands.action import Context, Example, action
 from app.commands.models import Json, json_list
 from app.errors import NotFound
 from app.models.call import Call, CallFields, CallList, CallStatus
@@ -54,7 +54,14 @@ class ListCalls(Page):
     status: Annotated[CallStatus | None, Field(description="Only calls with this status.")] = None
 
 
-@action(scope="calls:read", allow=_ALLOW, examples=({}, {"status": "scheduled", "limit": 20}))
+@action(
+    scope="calls:read",
+    allow=_ALLOW,
+    examples=(
+        Example("all, newest first"),
+        Example("20 scheduled ones", status="scheduled", limit=20),
+    ),
+)
 async def list_calls(context: Context, payload: ListCalls) -> Json[CallList]:
     """Returns one page of calls, newest first; a page that is not full is the last."""
     owner = context.owner

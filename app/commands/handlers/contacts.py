@@ -5,7 +5,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field
 
-from app.commands.action import Context, action
+from app.commands.action import Context, Example, action
 from app.commands.models import Json, json_list
 from app.errors import NotFound
 from app.models.caller import CallerKind
@@ -48,7 +48,11 @@ class ListContacts(Page):
     """Which page of the contacts to return."""
 
 
-@action(scope="contacts:read", allow=_ALLOW, examples=({}, {"limit": 20}))
+@action(
+    scope="contacts:read",
+    allow=_ALLOW,
+    examples=(Example("all, newest first"), Example("the newest 20", limit=20)),
+)
 async def list_contacts(context: Context, payload: ListContacts) -> Json[ContactList]:
     """Returns one page of contacts, newest first; a page that is not full is the last."""
     owner = context.owner

@@ -6,7 +6,7 @@ from typing import Annotated, NamedTuple
 from pydantic import BaseModel, Field, ValidationInfo, field_validator, model_validator
 from pydantic_core import PydanticCustomError, to_json
 
-from app.commands.action import Context, action
+from app.commands.action import Context, Example, action
 from app.commands.models import Json
 from app.errors import NotFound, VersionConflict
 from app.models.caller import PEOPLE, SERVICES
@@ -113,7 +113,12 @@ class ListTasks(TaskFilter):
     replicable=True,
     searches=lambda payload: payload.search is not None,
     allow=PEOPLE | SERVICES,
-    examples=({}, {"status": "pending"}, {"sort": "due_date", "limit": 20}),
+    examples=(
+        Example("all, newest first"),
+        Example("pending ones", status="pending"),
+        Example("due this week", due_from="2026-12-14T00:00:00Z", due_to="2026-12-20T23:59:59Z"),
+        Example("page by page, what is due first", sort="due_date", limit=20),
+    ),
 )
 async def list_tasks(context: Context, payload: ListTasks) -> Json[TaskList]:
     """Returns the user's tasks, newest first unless sorted otherwise, and their count.
@@ -197,8 +202,13 @@ class UpdateTask(TaskChanges, Patch):
     allow=PEOPLE | SERVICES,
     raises=(NotFound, VersionConflict),
     examples=(
-        {"task_id": _EXAMPLE_ID, "status": "completed"},
-        {"task_id": _EXAMPLE_ID, "title": "Buy cat food and litter", "priority": "low"},
+        Example("complete it", task_id=_EXAMPLE_ID, status="completed"),
+        Example(
+            "another title and priority",
+            task_id=_EXAMPLE_ID,
+            title="Buy cat food and litter",
+            priority="low",
+        ),
     ),
 )
 async def update_task(context: Context, payload: UpdateTask) -> Task:

@@ -24,6 +24,8 @@ from app.doors.accounts.tasks import (
     account_router,
     shown,
 )
+from app.errors import Full, NotFound, Taken
+from app.http.examples import refuses
 from app.models.category import MOST_CATEGORIES, MOST_OF_A_TASK, Category, CategoryList
 from app.models.error import refusals
 
@@ -57,6 +59,7 @@ class CategoryPage(BaseModel):
         status_409=f"The account has a category of this name, or {MOST_CATEGORIES} of any.",
     ),
 )
+@refuses(on_409=Taken("Category name already exists"))
 async def create_category(request: Request, new: CreateCategory) -> Category:
     """Stores a new category."""
     created: Category = await perform(request, categories.create_category, new)
@@ -79,6 +82,7 @@ async def list_categories(request: Request) -> CategoryPage:
     summary="Assign a category",
     responses=_REFUSALS | refusals(409, status_409=f"The task is in {MOST_OF_A_TASK} categories."),
 )
+@refuses(on_409=Full(f"A task has room for {MOST_OF_A_TASK} categories"))
 async def assign_category(request: Request, task_id: TaskPath, cat_id: CategoryPath) -> AccountTask:
     """Puts the task into the category and returns it with all its categories."""
     payload = AssignCategory(task_id=task_id, category_id=cat_id)
@@ -103,6 +107,7 @@ async def unassign_category(request: Request, task_id: TaskPath, cat_id: Categor
     summary="Delete a category",
     responses=_REFUSALS,
 )
+@refuses(on_404=NotFound(f"Category not found: {EXAMPLE_ID}"))
 async def delete_category(request: Request, cat_id: CategoryPath) -> None:
     """Deletes the category; its tasks stay, without it."""
     await perform(request, categories.delete_category, DeleteCategory(category_id=cat_id))

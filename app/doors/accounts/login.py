@@ -12,7 +12,8 @@ from app.config import Settings
 from app.database.deadline import on_the_clock
 from app.database.requests import get_db
 from app.doors.accounts.mail import Mailer
-from app.errors import BearerUnauthorized, InvalidPayload
+from app.errors import BearerUnauthorized, InvalidPayload, Taken
+from app.http.examples import refuses
 from app.http.guard import guarded
 from app.http.rate_limits import Limit, address, count, standard_headers
 from app.models.account import (
@@ -37,6 +38,9 @@ _LIMITS = {
         ("verify", "verifications"),
     )
 }
+_WRONG = "Invalid email or password"
+_INVALID_REFRESH = "Invalid or expired refresh token"
+_INVALID_LINK = "Invalid or expired verification token"
 _TOO_LARGE = "The body is larger than 8 KiB."
 _BUSY = "The database, or the hashing of passwords, is too busy; try again."
 
@@ -66,6 +70,7 @@ router = APIRouter(
         status_503=_BUSY,
     ),
 )
+@refuses(on_409=Taken("Email already registered"))
 async def register(request: Request, new: NewAccount) -> Registered:
     """Creates an account, logs in, and mails a link that verifies the address."""
     with on_the_clock(Exchange.of(request.scope)):
@@ -90,6 +95,7 @@ async def register(request: Request, new: NewAccount) -> Registered:
         status_503=_BUSY,
     ),
 )
+@refuses(on_401=BearerUnauthorized(_WRONG))
 async def log_in(request: Request, given: Credentials) -> LoggedIn:
     """Exchanges address and password for tokens. Five failures lock the account for 15 minutes.
 
@@ -109,6 +115,7 @@ async def log_in(request: Request, given: Credentials) -> LoggedIn:
         status_413=_TOO_LARGE,
     ),
 )
+@refuses(on_401=BearerUnauthorized(_INVALID_REFRESH))
 async def refresh(request: Request, given: RefreshRequest) -> LoggedIn:
     """Exchanges a refresh token for fresh tokens, once.
 
@@ -117,7 +124,7 @@ async def refresh(request: Request, given: RefreshRequest) -> LoggedIn:
     async with get_db(request) as db:
         rotated = await refresh_tokens.rotate(db, given.refresh_token)
     if rotated is None:
-        raise BearerUnauthorized("Invalid or expired refresh token")
+        raise BearerUnauthorized(_INVALID_REFRESH)
     return _logged_in(request, *rotated)
 
 
@@ -126,6 +133,7 @@ async def refresh(request: Request, given: RefreshRequest) -> LoggedIn:
     summary="Verify the address",
     responses=refusals(400, 429, status_400="The token is unknown, expired or used before."),
 )
+@refuses(on_400=InvalidPayload(_INVALID_LINK))
 async def verify(
     request: Request,
     token: Annotated[
@@ -141,7 +149,7 @@ async def verify(
     async with get_db(request) as db:
         account = await accounts.verify_email(db, token)
     if account is None:
-        raise InvalidPayload("Invalid or expired verification token")
+        raise InvalidPayload(_INVALID_LINK)
     return account
 
 

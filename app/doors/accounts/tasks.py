@@ -19,6 +19,8 @@ from app.commands.handlers.task_rows import (
 )
 from app.commands.perform import perform
 from app.doors.listing import Frame, Shown, listing
+from app.errors import VersionConflict
+from app.http.examples import refuses
 from app.http.guard import guarded
 from app.http.rate_limits import Limit, count, standard_headers
 from app.models.category import CategorizedTask, CategoryLabel
@@ -71,7 +73,7 @@ _Description = Annotated[str, StringConstraints(max_length=2000), STORABLE]
 _Priority = Literal["low", "medium", "high"]
 
 
-class NewTask(BaseModel):
+class AccountsNewTask(BaseModel):
     """A new task. Its due date must lie in the future."""
 
     title: _Title
@@ -80,7 +82,7 @@ class NewTask(BaseModel):
     priority: _Priority = "medium"
 
 
-class TaskPatch(Patch):
+class AccountsTaskPatch(Patch):
     """The version that was read, and the fields to overwrite; null clears what may be null."""
 
     version: Version
@@ -157,7 +159,7 @@ def shown(task: CategorizedTask) -> AccountTask:
 
 
 @router.post("/tasks", status_code=201, summary="Create a task", responses=_answers(408, 413, 429))
-async def create_task(request: Request, new: NewTask) -> AccountTask:
+async def create_task(request: Request, new: AccountsNewTask) -> AccountTask:
     """Stores a new task of the account."""
     given = {"priority": new.priority, **new.model_dump(exclude_unset=True)}
     task: Task = await perform(request, actions.create_task, actions.CreateTask(**given))
@@ -201,7 +203,8 @@ async def get_task(request: Request, task_id: TaskPath) -> AccountTask:
 @router.patch(
     "/tasks/{task_id}", summary="Change a task", responses=_answers(404, 408, 409, 413, 429)
 )
-async def update_task(request: Request, task_id: TaskPath, patch: TaskPatch) -> AccountTask:
+@refuses(on_409=VersionConflict("The task was changed in the meantime: version 2"))
+async def update_task(request: Request, task_id: TaskPath, patch: AccountsTaskPatch) -> AccountTask:
     """Overwrites the fields that are given, unless the task was changed since it was read."""
     changes = patch.model_dump(exclude_unset=True, exclude={"version"})
     payload = actions.UpdateTask(task_id=task_id, expected_version=patch.version, **changes)

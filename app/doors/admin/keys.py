@@ -9,6 +9,8 @@ from app.auth.shared_keys import ADMIN_KEY, admin_key
 from app.commands.scopes import NewServiceKey
 from app.config import Settings
 from app.database.requests import get_db
+from app.errors import AlreadyExists, NotFound
+from app.http.examples import refuses
 from app.http.guard import guarded
 from app.logs import logger
 from app.models.error import BODY_ERRORS, Error, documented
@@ -35,6 +37,7 @@ _UNAUTHORIZED = "X-Admin-Key is missing or wrong."
     summary="Mint a service key",
     responses=documented(401, *BODY_ERRORS, status_401=_UNAUTHORIZED) | _NAME_TAKEN,
 )
+@refuses(on_400=AlreadyExists("Key name already exists"))
 async def create_key(request: Request, new: NewServiceKey) -> MintedKey:
     """Creates a key. Its value is returned once."""
     secret = _secret(request)
@@ -53,6 +56,7 @@ async def create_key(request: Request, new: NewServiceKey) -> MintedKey:
         status_404="No key of this name works any more.",
     ),
 )
+@refuses(on_404=NotFound("Key name not found or no active key"))
 async def rotate_key(request: Request, rotation: KeyRotation) -> RotatedKey:
     """Replaces a key. The new value is returned once; the old one works for its grace period."""
     async with get_db(request, transaction=True) as db:
@@ -78,6 +82,7 @@ async def list_keys(request: Request) -> KeyList:
     summary="Revoke a service key",
     responses=documented(401, 404, 422, status_401=_UNAUTHORIZED),
 )
+@refuses(on_404=NotFound("Key not found"))
 async def revoke_key(request: Request, key_id: UUID) -> None:
     """Revokes the key; within a second every worker refuses it."""
     async with get_db(request) as db:

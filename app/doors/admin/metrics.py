@@ -11,7 +11,7 @@ from app.http.guard import guarded
 from app.models.error import documented
 
 router = APIRouter(
-    route_class=guarded(admin_key), dependencies=[Security(ADMIN_KEY)], tags=["health"]
+    route_class=guarded(admin_key), dependencies=[Security(ADMIN_KEY)], tags=["admin"]
 )
 
 _TEXT: dict[int | str, dict[str, Any]] = {

@@ -10,6 +10,8 @@ from pydantic import BaseModel
 from app.auth.service_keys import SERVICE_KEY, service_key
 from app.commands.action import Action
 from app.commands.catalogue import Catalogue, Tool, catalogue_entry, catalogue_of, permitted
+from app.errors import NotFound
+from app.http.examples import refuses
 from app.http.guard import guarded
 from app.models.error import documented
 from app.state import Exchange
@@ -40,6 +42,7 @@ async def list_actions(request: Request) -> Response:
     response_model=Tool,
     responses=_NOT_MODIFIED | documented(401, 404, 422),
 )
+@refuses(on_404=NotFound("Unknown action"))
 async def read_action(request: Request, name: str) -> Response:
     """One action with its schemas; 404 also where this key may not perform it."""
     entry = catalogue_entry(Exchange.of(request.scope).caller, name)

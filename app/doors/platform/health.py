@@ -77,7 +77,13 @@ async def index(request: Request) -> Index:
     )
 
 
-@router.get("/health", summary="Health", responses=_UNHEALTHY, response_model=Healthy)
+@router.get(
+    "/health",
+    operation_id="read_health",
+    summary="Health",
+    responses=_UNHEALTHY,
+    response_model=Healthy,
+)
 @router.get("/health/ready", summary="Readiness", responses=_UNHEALTHY, response_model=Healthy)
 async def read_readiness(request: Request) -> Response | Healthy:
     """Whether the service can do its work, asked of the database at most once a second."""

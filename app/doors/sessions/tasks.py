@@ -108,7 +108,7 @@ ShownPriority = Annotated[
 ]
 
 
-class NewTask(BaseModel):
+class SessionsNewTask(BaseModel):
     """A new task."""
 
     model_config = ConfigDict(alias_generator=to_camel)
@@ -120,7 +120,7 @@ class NewTask(BaseModel):
     tags: Tags = []
 
 
-class TaskPatch(BaseModel):
+class SessionsTaskPatch(BaseModel):
     """The fields to overwrite; null clears all but title, status and tags."""
 
     model_config = ConfigDict(alias_generator=to_camel, json_schema_extra=without_defaults)
@@ -158,7 +158,7 @@ def _show(task: Task) -> ShownTask:
 
 
 @router.post("", status_code=201, summary="Create a task", responses=answers(201, *BODY_ERRORS))
-async def create_task(request: Request, task: NewTask) -> ShownTask:
+async def create_task(request: Request, task: SessionsNewTask) -> ShownTask:
     """Stores a new task of the user."""
     payload = actions.CreateTask(**task.model_dump(exclude_unset=True))
     return _show(await perform(request, actions.create_task, payload))
@@ -177,7 +177,7 @@ async def get_task(request: Request, task_id: UUID) -> ShownTask:
 
 
 @router.patch("/{task_id}", summary="Change a task", responses=answers(200, 404, *BODY_ERRORS))
-async def update_task(request: Request, task_id: UUID, patch: TaskPatch) -> ShownTask:
+async def update_task(request: Request, task_id: UUID, patch: SessionsTaskPatch) -> ShownTask:
     """Overwrites the fields that are given and returns the whole task."""
     changes = patch.model_dump(exclude_unset=True)
     if not changes:

@@ -1,7 +1,6 @@
 """/api/user-api-keys: the API keys that people leave here for services that act for them."""
 
 from datetime import datetime
-from typing import Literal
 
 from fastapi import Request
 from limits import parse
@@ -12,6 +11,7 @@ from app.commands.perform import perform
 from app.doors.sessions.tasks import answers, person_router
 from app.errors import NotFound
 from app.http.rate_limits import Limit, count, x_headers
+from app.models.constant import AlwaysTrue
 from app.models.error import BODY_ERRORS
 from app.models.secret import Provider, SecretValue, ValidationStatus, Verdict
 from app.state import Exchange
@@ -31,7 +31,7 @@ class NewApiKey(BaseModel):
 class SavedApiKey(BaseModel):
     """Confirms that a key was stored."""
 
-    success: Literal[True] = True
+    success: AlwaysTrue = True
     message: str = "API key saved"
     masked_key: str
 
@@ -65,7 +65,7 @@ class CheckedApiKey(BaseModel):
 class RemovedApiKey(BaseModel):
     """Confirms that the key was deleted."""
 
-    success: Literal[True] = True
+    success: AlwaysTrue = True
     message: str = "API key removed"
 
 

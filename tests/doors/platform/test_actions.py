@@ -40,6 +40,21 @@ async def test_lists_all_actions_in_the_names_of_mcp(client: AsyncClient) -> Non
         assert (tool["inputSchema"]["type"], tool["outputSchema"]["type"]) == ("object", "object")
 
 
+async def test_schemas_are_objects_without_references_as_tools_must_be(
+    client: AsyncClient,
+) -> None:
+    for tool in await tools_of(client, SERVICE_HEADERS):
+        for schema in (tool["inputSchema"], tool["outputSchema"], tool["optionsSchema"]):
+            assert schema["type"] == "object", tool["name"]
+            assert not {"anyOf", "oneOf", "allOf", "not", "enum", "$ref", "$defs"} & set(schema)
+            assert "$ref" not in str(schema), tool["name"]
+
+
+async def test_update_task_says_in_words_that_it_wants_one_field(client: AsyncClient) -> None:
+    tool = (await client.get("/actions/update-task", headers=SERVICE_HEADERS)).json()
+    assert "At least one field must be given: " in tool["inputSchema"]["description"]
+
+
 @pytest.mark.parametrize(
     ("name", "read_only", "destructive", "idempotent"),
     [

@@ -1,0 +1,24 @@
+"""How the doors word their errors: a status, a sentence and a code become a body."""
+
+
+def detail(_: int, sentence: str, code: str | None) -> dict[str, object]:
+    """FastAPI's own, and the code where there is one."""
+    return {"detail": sentence, **({"code": code} if code else {})}
+
+
+def session_task(status: int, sentence: str, code: str | None) -> dict[str, object]:
+    """The same, with one sentence for every task that is not there."""
+    absent = "Task not found or you don't have permission to access it"
+    return detail(status, absent if status == 404 else sentence, code)
+
+
+def user_task(status: int, sentence: str, _: str | None) -> dict[str, object]:
+    """A sentence and one of five codes."""
+    codes = {401: "UNAUTHORIZED", 403: "FORBIDDEN", 404: "NOT_FOUND"}
+    otherwise = "SERVER_ERROR" if status >= 500 else "VALIDATION_ERROR"
+    return {"detail": sentence, "code": codes.get(status, otherwise)}
+
+
+def contact(_: int, sentence: str, __: str | None) -> dict[str, object]:
+    """That it failed, and a sentence."""
+    return {"success": False, "message": sentence}
