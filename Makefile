@@ -21,7 +21,7 @@ PYTEST = $(BIN)/python -m pytest
 WORKERS ?= $(shell echo $$((2 * $$(getconf _NPROCESSORS_ONLN))))
 SIDE_BY_SIDE = -n $(WORKERS) --dist worksteal -m "not alone"
 
-.PHONY: run test check coverage lint lint-python lint-infra bench bench-quick locks clean
+.PHONY: run test check coverage lint lint-python lint-infra clients bench bench-quick locks clean
 
 run: $(VENV)/.run
 	@exec env TASK_MANAGER_PARENT=$$PPID $(BIN)/python -m app dev
@@ -66,6 +66,11 @@ bench: $(VENV)/.test
 bench-quick: $(VENV)/.test
 	$(BIN)/python -m bench --quick --check
 
+# Clients that generators make of the document, type-checked and called; Java and node for some.
+clients: $(VENV)/.test $(VENV)/.clients
+	-npm ci --silent --prefix tests/clients
+	$(BIN)/python -m pytest tests/clients
+
 $(BIN)/python:
 	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed")'
 	@$(call VENV_IN,$(VENV))
@@ -86,6 +91,12 @@ $(VENV)/.infra: requirements-infra.txt | $(BIN)/python
 	@$(call INSTALL,$(INFRA),requirements-infra.txt)
 	@touch $@
 
+$(VENV)/.clients: requirements-clients.txt | $(BIN)/python
+	@echo "Installing into $(VENV)/clients …"
+	@test -x $(VENV)/clients/bin/python || $(call VENV_IN,$(VENV)/clients)
+	@$(call INSTALL,$(VENV)/clients/bin,requirements-clients.txt)
+	@touch $@
+
 locks:
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header \
 		pyproject.toml -o requirements.txt
@@ -94,6 +105,9 @@ locks:
 		pyproject.toml -o requirements-$$extra.txt; done
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header \
 		--group infra -o requirements-infra.txt
+	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header \
+		--group clients -o requirements-clients.txt
+	npm install --prefix tests/clients --package-lock-only --omit-lockfile-registry-resolved
 
 clean:
 	rm -rf $(VENV) .data .mypy_cache .ruff_cache .pytest_cache .coverage*
