@@ -6,7 +6,8 @@ from typing import Any, NamedTuple
 
 from app.config import Settings
 from app.main import create_app
-from tests.conftest import OPEN_DOORS, released
+from tests.conftest import OPEN_DOORS
+from tests.support.application import released
 
 Document = dict[str, Any]
 _PASTED = re.compile("In development: `(.+)`")
