@@ -9,8 +9,9 @@ import pytest
 from httpx import AsyncClient
 
 from app.auth import jwks
-from tests.conftest import create_clone, talking_to
+from tests.support.application import talking_to
 from tests.support.better_auth import BetterAuth, Person, running_better_auth
+from tests.support.databases import create_clone
 from tests.support.people import SESSION_SECRET, start_session
 
 

@@ -9,7 +9,7 @@ import pytest
 from httpx import AsyncClient
 
 from app.auth import sessions
-from tests.conftest import talking_to
+from tests.support.application import talking_to
 from tests.support.log_lines import Lines, lines_of
 from tests.support.people import SESSION_SECRET, start_session
 
