@@ -117,11 +117,44 @@ class Taken(Conflict):
     code = "taken"
 
 
+class ChangedSince(Conflict):
+    """The task was changed since"""
+
+    code = "changed_since"
+
+    def __init__(self, message: str, fields: Sequence[str]) -> None:
+        super().__init__(message)
+        self.fields = fields
+
+    def body(self) -> dict[str, object]:
+        """Adds the names of the fields that were changed."""
+        return {**super().body(), "fields": list(self.fields)}
+
+
+class AlreadyUndone(Conflict):
+    """It is undone already"""
+
+    code = "already_undone"
+
+
 class AlreadyRunning(Conflict):
     """The first command with this idempotency key is still running"""
 
     code = "already_running"
     headers: Mapping[str, str] = {"Retry-After": "1"}
+
+
+class Gone(AppError):
+    """Not kept any more"""
+
+    status = 410
+    code = "gone"
+
+
+class CursorExpired(Gone):
+    """The changes after this cursor are not kept any more: start anew, without a cursor"""
+
+    code = "cursor_expired"
 
 
 class IdempotencyKeyReused(AppError):

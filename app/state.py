@@ -62,6 +62,7 @@ class Exchange:
 
     `log` becomes the line about both; `headers` go out with the answer, whatever it is; `label`
     is what metrics count it as. `waited` is how many seconds it has spent on the database.
+    `installation_id` is whose device sent the command, where it says so.
     """
 
     log: dict[str, Any] = field(default_factory=dict)
@@ -69,6 +70,7 @@ class Exchange:
     label: str = "unmatched"
     waited: float = 0.0
     body_received: bool = False
+    installation_id: str | None = None
     _caller: Caller | None = None
 
     @classmethod

@@ -43,6 +43,7 @@ def upgrade() -> None:
     op.execute("""
         ALTER TABLE changes
             ALTER COLUMN sequence DROP NOT NULL,
+            ADD COLUMN transition VARCHAR(20),
             ADD COLUMN by_kind VARCHAR(20),
             ADD COLUMN by_name VARCHAR(255),
             ADD COLUMN installation_id VARCHAR(255),
@@ -53,6 +54,7 @@ def upgrade() -> None:
     """)
     for column, meaning in (
         ("sequence", "Counts the changes of the tasks of a user; null for calls and contacts"),
+        ("transition", "Whether the task was completed or reopened thereby"),
         ("batch_id", "Shared by the changes that one command made together"),
         ("undo_of", "The first change of a chain in which each undoes the one before"),
         ("before", "What was overwritten, for as long as it can be undone"),
@@ -112,6 +114,7 @@ def downgrade() -> None:
     op.execute("""
         ALTER TABLE changes
             ALTER COLUMN sequence SET NOT NULL,
+            DROP COLUMN transition,
             DROP COLUMN by_kind,
             DROP COLUMN by_name,
             DROP COLUMN installation_id,

@@ -13,6 +13,8 @@ from pydantic_core import ErrorDetails, PydanticCustomError, from_json, to_json
 from app.commands.models import Json, Stored, envelope, serialize
 from app.errors import LONGEST_NAME, MOST_NAMED, AppError, Forbidden, InvalidPayload
 from app.models.caller import SERVICES, Caller, CallerKind
+from app.models.origin import PLATFORM as NO_REQUEST
+from app.models.origin import Origin
 from app.models.text import storable
 from app.services import Connection, replays
 from app.services.replays import Claim, StoredAnswer, fingerprint
@@ -30,12 +32,14 @@ class Context:
     """On whose behalf an action runs, who asked for it, and the connection it runs on.
 
     `resources` has what an action needs that is neither SQL nor a model: a cipher, for example.
+    `origin` goes into the log of changes.
     """
 
     db: Connection
     user_id: str
     caller: Caller = PLATFORM
     resources: Resources = NO_RESOURCES
+    origin: Origin = NO_REQUEST
 
     @property
     def owner(self) -> str | None:

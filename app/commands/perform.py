@@ -7,12 +7,15 @@ from typing import Any, TypeVar
 from fastapi import Request
 
 from app.commands.action import Action, Context, OutsideContext
+from app.config import Settings
 from app.database import Database
 from app.database.deadline import on_the_clock, time_left
 from app.database.requests import get_db
 from app.database.searches import Searches
+from app.models.caller import Caller
+from app.models.origin import Origin
 from app.services import Connection
-from app.state import Exchange, resources_of
+from app.state import Exchange, Resources, resources_of
 
 Result = TypeVar("Result")
 _CALLERS_OWN: Any = object()
@@ -40,14 +43,25 @@ async def perform(
         lend = partial(get_db, request)
         return await action.run_outside(OutsideContext(lend, owner, caller, resources), payload)
 
+    origin = _origin(request, caller, idempotency_key, resources)
+
     async def question(db: Connection) -> Any:
-        context = Context(db, owner, caller, resources)
+        context = Context(db, owner, caller, resources, origin)
         if idempotency_key is None or not action.writes:
             return await action.run(context, payload)
         return await action.answer_once(context, payload, idempotency_key)
 
     reader = owner if reader is _CALLERS_OWN else reader
     return await ask(request, action, payload, question, reader=reader)
+
+
+def _origin(request: Request, caller: Caller, key: str | None, resources: Resources) -> Origin:
+    exchange = Exchange.of(request.scope)
+    command_id = key or exchange.log["request_id"]
+    keeps = resources[Settings].undo_days > 0
+    return Origin(
+        caller.kind, caller.name, exchange.installation_id, command_id, keeps_content=keeps
+    )
 
 
 async def ask(

@@ -1,7 +1,7 @@
 """Every action by name. Add one here and it is dispatched, documented and listed."""
 
 from app.commands.action import Action, BareHandler, as_action
-from app.commands.handlers import calls, categories, contacts, secrets, stats, tasks
+from app.commands.handlers import calls, categories, contacts, secrets, stats, sync, tasks
 from app.errors import LONGEST_NAME, UnknownAction
 
 ACTION_HANDLERS: dict[str, Action | BareHandler] = {
@@ -12,6 +12,8 @@ ACTION_HANDLERS: dict[str, Action | BareHandler] = {
     "toggle-task": tasks.toggle_task,
     "delete-task": tasks.delete_task,
     "restore-task": tasks.restore_task,
+    "list-changes": sync.list_changes,
+    "undo": sync.undo,
     "get-stats": stats.get_stats,
     "set-user-secret": secrets.set_user_secret,
     "get-user-secret": secrets.get_user_secret,

@@ -59,6 +59,24 @@ class ServiceSettings(ProcessSettings):
     purge_after_days: Annotated[
         int, Field(ge=1, le=3650, description="Days for which a deleted task can be restored.")
     ] = 30
+    changes_kept_days: Annotated[
+        int,
+        Field(ge=1, le=3650, description="Days for which a client may be away from the feed."),
+    ] = 30
+    undo_days: Annotated[
+        int,
+        Field(
+            ge=0,
+            le=3650,
+            description="Days for which what was overwritten is kept for undo; 0: not at all.",
+        ),
+    ] = 7
+
+    @model_validator(mode="after")
+    def _undone_while_logged(self) -> Self:
+        if self.undo_days > self.changes_kept_days:
+            raise ValueError("UNDO_DAYS must be at most CHANGES_KEPT_DAYS")
+        return self
 
     @field_validator("cors_origins", mode="before")
     @classmethod

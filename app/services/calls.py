@@ -5,9 +5,10 @@ from uuid import UUID
 
 from app.errors import NotFound
 from app.models.call import Call, CallFields, CallStatus
+from app.models.origin import PLATFORM, Origin
 from app.models.page import Page, Part
 from app.services import Connection
-from app.services.changes import recorded
+from app.services.changes import recorded_aside
 from app.services.pages import bounds, newest_first
 
 _COLUMNS = """id, user_id, title, scheduled_for, duration_minutes, notes, status, created_at,
@@ -19,13 +20,17 @@ WITH written AS (
     INSERT INTO calls (user_id, title, scheduled_for, duration_minutes, notes)
     SELECT user_id, $3, $4, $5, $6 FROM contacts WHERE {_OWNED}
     RETURNING {_COLUMNS}
-), {recorded("call", "created")}
+), {recorded_aside("call", "created", 7)}
 SELECT {_COLUMNS} FROM written
 """
 
 
 async def insert_call(
-    db: Connection, contact_id: UUID, owner: str | None, call: CallFields
+    db: Connection,
+    contact_id: UUID,
+    owner: str | None,
+    call: CallFields,
+    origin: Origin = PLATFORM,
 ) -> Call:
     """Stores a new call; NotFound when there is no such contact."""
     row = await db.fetchrow(
@@ -36,6 +41,7 @@ async def insert_call(
         call.scheduled_for,
         call.duration_minutes,
         call.notes,
+        *origin[:5],
     )
     if row is None:
         raise NotFound(f"User {contact_id} not found")
@@ -95,14 +101,20 @@ async def find_calls(db: Connection, call_ids: Sequence[UUID]) -> list[Call]:
 _SET_STATUS = f"""
 WITH written AS (
     UPDATE calls SET status = $3, updated_at = now() WHERE {_OWNED} RETURNING {_COLUMNS}
-), {recorded("call", "updated", "ARRAY['status']")}
+), {recorded_aside("call", "updated", 4, "ARRAY['status']")}
 SELECT {_COLUMNS} FROM written
 """
 
 
-async def set_status(db: Connection, call_id: UUID, owner: str | None, status: CallStatus) -> Call:
+async def set_status(
+    db: Connection,
+    call_id: UUID,
+    owner: str | None,
+    status: CallStatus,
+    origin: Origin = PLATFORM,
+) -> Call:
     """Overwrites the status of a call and returns the whole call."""
-    row = await db.fetchrow(_SET_STATUS, call_id, owner, status)
+    row = await db.fetchrow(_SET_STATUS, call_id, owner, status, *origin[:5])
     if row is None:
         raise NotFound(f"Call {call_id} not found")
     return Call.model_construct(**row)

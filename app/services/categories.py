@@ -16,8 +16,9 @@ from app.models.category import (
     CategoryFields,
     CategoryLabel,
 )
+from app.models.origin import PLATFORM, Origin
 from app.services import Connection, tasks
-from app.services.changes import recorded
+from app.services.changes import lock_count, locked, recorded
 from app.services.violations import violating
 
 _COLUMNS = "id, name, color, created_at"
@@ -53,44 +54,81 @@ async def list_categories(db: Connection, user_id: str) -> list[Category]:
     return [Category.model_construct(**row) for row in await db.fetch(_LIST, user_id)]
 
 
-_DELETE = """
+_CATEGORY_IDS = """to_jsonb(ARRAY(
+    SELECT category_id FROM task_categories WHERE task_id = old.id ORDER BY category_id
+))"""
+_BEFORE = f"jsonb_build_object('categories', {_CATEGORY_IDS})"
+
+
+def _recategorized(source: str, origin: int) -> str:
+    """What happens to the `old` tasks when categories come or go."""
+    record = recorded("'updated'", source, origin, fields="'{categories}'::text[]", before=_BEFORE)
+    return f"""
+written AS (
+    UPDATE tasks SET version = version + 1, updated_at = instant
+    FROM {source} WHERE tasks.id = old.id
+    RETURNING tasks.id
+), {record}
+"""
+
+
+_DELETE = f"""
 WITH deleted AS (
-    DELETE FROM categories WHERE id = $1 AND ($2::text IS NULL OR user_id = $2) RETURNING id
-)
+    DELETE FROM categories WHERE id = $1 AND ($2::text IS NULL OR user_id = $2)
+    RETURNING id, user_id
+), counts AS MATERIALIZED (
+    SELECT change_counts.*, clock_timestamp() AS now FROM change_counts JOIN deleted USING (user_id)
+), numbered AS (
+    SELECT tasks.id, tasks.user_id, row_number() OVER (ORDER BY tasks.id) AS number
+    FROM deleted
+    JOIN task_categories ON category_id = deleted.id
+    JOIN tasks ON tasks.id = task_id AND deleted_at IS NULL
+), old AS (
+    SELECT id, user_id, last_sequence + number AS sequence,
+        greatest(now, last_changed_at) + number * interval '1 microsecond' AS instant
+    FROM numbered JOIN counts USING (user_id)
+), counted AS (
+    UPDATE change_counts SET last_sequence = last.sequence, last_changed_at = last.instant
+    FROM (SELECT user_id, max(sequence) AS sequence, max(instant) AS instant
+        FROM old GROUP BY user_id) AS last
+    WHERE change_counts.user_id = last.user_id
+), {_recategorized("old", 3)}
 SELECT EXISTS (SELECT FROM deleted) AS deleted,
     EXISTS (SELECT FROM categories WHERE id = $1 AND user_id <> $2) AS foreign
 """
 
 
-async def delete_category(db: Connection, category_id: UUID, owner: str | None) -> None:
-    """Removes a category, and thereby from every task; Foreign or NotFound where it cannot."""
-    row = await db.fetchrow(_DELETE, category_id, owner)
+async def delete_category(
+    db: Connection, category_id: UUID, owner: str | None, origin: Origin = PLATFORM
+) -> None:
+    """Removes a category, and thereby from every task; Foreign or NotFound where it cannot.
+
+    In a transaction. Each task that was in it is changed thereby.
+    """
+    await lock_count(db, "categories", category_id, owner)
+    row = await db.fetchrow(_DELETE, category_id, owner, *origin)
     assert row is not None  # noqa: S101 - a select without a table returns its row
     if not row["deleted"]:
         raise (Foreign if row["foreign"] else NotFound)(f"Category not found: {category_id}")
 
 
 # The task is written with its link: version, instant and change log move in the same statement.
-# What is linked is locked first, and the task before the rest, as by whoever deletes it: a link to
-# what is just being deleted would fail, and each could wait for the other.
-_WRITE_TASK = f"""
-written AS (
-    UPDATE tasks SET version = version + 1, updated_at = now()
-    FROM linked WHERE id = task_id
-    RETURNING id, tasks.user_id
-), {recorded("task", "updated", "'{categories}'::text[]")}
-SELECT id FROM written
-"""
-
+# What is linked is locked first, as by whoever deletes it: a link to what is just being deleted
+# would fail.
+_TASK = "tasks.id = $1 AND ($3::text IS NULL OR user_id = $3) AND deleted_at IS NULL"
 _ASSIGN = f"""
-WITH linked AS (
+WITH {
+    locked(
+        "tasks.id, user_id, categories.id AS category_id",
+        f"{_TASK} AND categories.id = $2",
+        "JOIN categories USING (user_id)",
+        "FOR KEY SHARE OF categories",
+    )
+}, linked AS (
     INSERT INTO task_categories (user_id, task_id, category_id)
-    SELECT user_id, tasks.id, categories.id FROM tasks JOIN categories USING (user_id)
-    WHERE tasks.id = $1 AND categories.id = $2 AND ($3::text IS NULL OR user_id = $3)
-        AND deleted_at IS NULL
-    FOR NO KEY UPDATE OF tasks FOR KEY SHARE OF categories
-    RETURNING task_id
-), {_WRITE_TASK}
+    SELECT user_id, id, category_id FROM old
+), {_recategorized("old", 4)}
+SELECT id FROM written
 """
 
 
@@ -98,14 +136,19 @@ _COUNT_OF_TASK = "SELECT count(*) FROM task_categories WHERE task_id = $1"
 
 
 async def assign_category(
-    db: Connection, task_id: UUID, category_id: UUID, owner: str | None
+    db: Connection,
+    task_id: UUID,
+    category_id: UUID,
+    owner: str | None,
+    origin: Origin = PLATFORM,
 ) -> CategorizedTask:
     """The task, now in the category; AlreadyAssigned, Foreign, NotFound or Full where it cannot.
 
     In a transaction, which is to be rolled back when it is Full.
     """
+    await lock_count(db, "tasks", task_id, owner)
     with violating("task_categories_pkey", AlreadyAssigned()):
-        written = await db.fetchval(_ASSIGN, task_id, category_id, owner)
+        written = await db.fetchval(_ASSIGN, task_id, category_id, owner, *origin)
     if written is None:
         raise await _explain(db, task_id, category_id, owner)
     # Counted once the task is locked, so that of two at once the second counts the first.
@@ -114,23 +157,28 @@ async def assign_category(
     return await fetch_categorized(db, task_id, owner)
 
 
+_LINKED = "EXISTS (SELECT FROM task_categories WHERE task_id = tasks.id AND category_id = $2)"
 _UNASSIGN = f"""
-WITH locked AS (
-    SELECT id FROM tasks
-    WHERE id = $1 AND ($3::text IS NULL OR user_id = $3) AND deleted_at IS NULL
-    FOR NO KEY UPDATE
-), linked AS (
-    DELETE FROM task_categories USING locked WHERE task_id = locked.id AND category_id = $2
-    RETURNING task_id
-), {_WRITE_TASK}
+WITH {locked("id, user_id", f"{_TASK} AND {_LINKED}")}, linked AS (
+    DELETE FROM task_categories USING old WHERE task_id = old.id AND category_id = $2
+), {_recategorized("old", 4)}
+SELECT id FROM written
 """
 
 
 async def unassign_category(
-    db: Connection, task_id: UUID, category_id: UUID, owner: str | None
+    db: Connection,
+    task_id: UUID,
+    category_id: UUID,
+    owner: str | None,
+    origin: Origin = PLATFORM,
 ) -> CategorizedTask:
-    """The task, no longer in the category; Foreign or NotFound where it is not in it."""
-    if await db.fetchval(_UNASSIGN, task_id, category_id, owner) is None:
+    """The task, no longer in the category; Foreign or NotFound where it is not in it.
+
+    In a transaction.
+    """
+    await lock_count(db, "tasks", task_id, owner)
+    if await db.fetchval(_UNASSIGN, task_id, category_id, owner, *origin) is None:
         raise await _explain(db, task_id, category_id, owner)
     return await fetch_categorized(db, task_id, owner)
 

@@ -1,45 +1,140 @@
 """The change log: one row for every write, in the statement that writes.
 
-A consumer keeps a cursor and misses nothing while it is away. `sequence` counts the changes of
-one user without gaps, in the order they were committed. `position` numbers the log as a whole, in
+A consumer keeps a cursor and misses nothing while it is away. `sequence` counts the changes of the
+tasks of one user without gaps; it and every instant of a task are taken where the user's row in
+`change_counts` is locked, before anything else is, so that their order is that of the commits and
+no two writers of a user can wait for each other. `position` numbers the log as a whole, in
 the order of writing: where a number is missing, its transaction may still be running, so a reader
 stops there until it knows better (`app.services.deliveries`).
 """
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple
+from uuid import UUID
 
 from app.services import Connection
 
+NO_FIELDS = "'{}'::text[]"
 
-def recorded(kind: str, operation: str, fields: str = "'{}'::text[]") -> str:
-    """Two common table expressions that append what the expression `written` wrote.
+_LAST = "counts.last_changed_at + interval '1 microsecond'"
+# No two changes of a user have the same instant, and no clock that is set back disturbs the order.
+_INSTANT = f"greatest(clock_timestamp(), {_LAST})"
 
-    `written` must yield `id` and `user_id`; `fields` is an SQL expression for the names of the
-    fields that changed. Writers of one user take turns on the user's row in `change_counts`.
+
+def counted(user_id: str) -> str:
+    """A common table expression with the user's next `sequence` and `instant`, to be used up."""
+    return f"""
+    counted AS (
+        INSERT INTO change_counts AS counts (user_id, last_sequence, last_changed_at)
+        VALUES ({user_id}, 1, clock_timestamp())
+        ON CONFLICT (user_id) DO UPDATE SET
+            last_sequence = counts.last_sequence + 1, last_changed_at = {_INSTANT}
+        RETURNING last_sequence AS sequence, last_changed_at AS instant
+    )"""
+
+
+def locked(columns: str, condition: str, more: str = "", locks: str = "") -> str:
+    """Two common table expressions: the `old` task, next sequence and instant included, is locked.
+
+    And they are used up where there is one. Whoever waited here sees what the one before wrote.
+    """
+    return f"""
+    old AS (
+        SELECT {columns}, counts.last_sequence + 1 AS sequence, {_INSTANT} AS instant
+        FROM tasks JOIN change_counts AS counts USING (user_id) {more}
+        WHERE {condition}
+        FOR NO KEY UPDATE OF counts FOR NO KEY UPDATE OF tasks {locks}
+    ), counted AS (
+        UPDATE change_counts AS counts SET last_sequence = sequence, last_changed_at = instant
+        FROM old WHERE counts.user_id = old.user_id
+    )"""
+
+
+def recorded(
+    operation: str,
+    source: str,
+    origin: int,
+    *,
+    fields: str = NO_FIELDS,
+    before: str = "NULL",
+    transition: str = "NULL",
+    undo_of: str = "NULL",
+) -> str:
+    """A common table expression that appends the change of a task.
+
+    `source` yields its `id`, `user_id`, `sequence` and `instant`; the members of an Origin are the
+    parameters from this number on; the rest are SQL expressions.
+    """
+    kind, name, installation, command, batch, keeps = range(origin, origin + 6)
+    return f"""
+    recorded AS (
+        INSERT INTO changes (kind, operation, user_id, entity_id, sequence, changed_at, fields,
+            transition, by_kind, by_name, installation_id, command_id, batch_id, undo_of, before)
+        SELECT 'task', {operation}, old.user_id, old.id, sequence, instant, {fields},
+            {transition}, ${kind}::text, ${name}::text, ${installation}::text, ${command}::text,
+            ${batch}::uuid, {undo_of}, CASE WHEN ${keeps}::boolean THEN {before}::jsonb END
+        FROM {source}
+    )"""
+
+
+def recorded_aside(kind: str, operation: str, origin: int, fields: str = NO_FIELDS) -> str:
+    """Two common table expressions that append what the expression `written` wrote, no task.
+
+    `written` must yield `id` and `user_id`. It is counted apart from the user's tasks.
     """
     return f"""
     counted AS (
-        INSERT INTO change_counts AS counts (user_id, last_sequence)
-        SELECT user_id, 1 FROM written
-        ON CONFLICT (user_id) DO UPDATE SET last_sequence = counts.last_sequence + 1
-        RETURNING last_sequence
+        INSERT INTO change_counts AS counts (user_id, last_sequence, other_changes)
+        SELECT user_id, 0, 1 FROM written
+        ON CONFLICT (user_id) DO UPDATE SET other_changes = counts.other_changes + 1
     ),
     recorded AS (
-        INSERT INTO changes (kind, operation, user_id, entity_id, sequence, fields)
-        SELECT '{kind}', '{operation}', written.user_id, written.id, counted.last_sequence,
-               {fields}
-        FROM written, counted
+        INSERT INTO changes (kind, operation, user_id, entity_id, fields,
+            by_kind, by_name, installation_id, command_id, batch_id)
+        SELECT '{kind}', '{operation}', written.user_id, written.id, {fields},
+            ${origin}::text, ${origin + 1}::text, ${origin + 2}::text, ${origin + 3}::text,
+            ${origin + 4}::uuid
+        FROM written
     )"""
+
+
+_LOCK = """
+INSERT INTO change_counts AS counts (user_id, last_sequence)
+SELECT user_id, 0 FROM {} WHERE id = $1 AND ($2::text IS NULL OR user_id = $2)
+ON CONFLICT (user_id) DO UPDATE SET last_sequence = counts.last_sequence
+"""
+
+
+async def lock_count(
+    db: Connection, table: Literal["tasks", "categories"], entity_id: UUID, owner: str | None
+) -> None:
+    """Has all other writers of the entity's user wait, before a statement that looks around.
+
+    That one then sees all that they wrote, not only in what it locks itself.
+    """
+    await db.execute(_LOCK.format(table), entity_id, owner)
+
+
+_BEGIN = """
+INSERT INTO change_counts (user_id, last_sequence)
+SELECT user_id, 0 FROM tasks WHERE id = $1
+ON CONFLICT DO NOTHING
+RETURNING true
+"""
+
+
+async def begin_count(db: Connection, task_id: UUID) -> bool:
+    """Makes the counter of the task's user where there is none, the task not being our writing."""
+    return bool(await db.fetchval(_BEGIN, task_id))
 
 
 class Progress(NamedTuple):
     """How far the changes of one user have come."""
 
     user_id: str
-    sequence: int
+    changes: int
 
 
-_FETCH_PROGRESS = "SELECT last_sequence FROM change_counts WHERE user_id = $1"
+_FETCH_PROGRESS = "SELECT last_sequence + other_changes FROM change_counts WHERE user_id = $1"
 
 
 async def fetch_progress(db: Connection, user_id: str) -> Progress:

@@ -5,9 +5,10 @@ from uuid import UUID
 
 from app.errors import NotFound
 from app.models.contact import Contact, ContactFields
+from app.models.origin import PLATFORM, Origin
 from app.models.page import Page, Part
 from app.services import Connection
-from app.services.changes import recorded
+from app.services.changes import recorded_aside
 from app.services.pages import bounds, newest_first
 
 _COLUMNS = "id, name, email, company, user_type, notes, created_at, updated_at"
@@ -17,15 +18,23 @@ WITH written AS (
     INSERT INTO contacts (name, email, company, user_type, notes)
     VALUES ($1, $2, $3, $4, $5)
     RETURNING {_COLUMNS}, user_id
-), {recorded("contact", "created")}
+), {recorded_aside("contact", "created", 6)}
 SELECT {_COLUMNS} FROM written
 """
 
 
-async def insert_contact(db: Connection, contact: ContactFields) -> Contact:
+async def insert_contact(
+    db: Connection, contact: ContactFields, origin: Origin = PLATFORM
+) -> Contact:
     """Stores a new contact with a time-ordered id."""
     row = await db.fetchrow(
-        _INSERT, contact.name, contact.email, contact.company, contact.user_type, contact.notes
+        _INSERT,
+        contact.name,
+        contact.email,
+        contact.company,
+        contact.user_type,
+        contact.notes,
+        *origin[:5],
     )
     assert row is not None  # noqa: S101 - an insert without a condition returns its row
     return Contact.model_construct(**row)

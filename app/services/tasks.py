@@ -7,15 +7,21 @@ from uuid import UUID
 from asyncpg import Record
 
 from app.errors import Foreign, NotFound, VersionConflict
+from app.models.origin import PLATFORM, Origin
 from app.models.task import Task, TaskChanges, TaskFields
 from app.services import Connection
-from app.services.changes import recorded
+from app.services.changes import begin_count, counted, locked, recorded
 
-COLUMNS = """id, user_id, title, description, status, priority, created_at, completed_at,
-    due_date, tags, updated_at, version, deleted_at"""
+COLUMNS = (
+    "id, user_id, title, description, status, priority, created_at, completed_at, due_date, tags, "
+    "updated_at, version, deleted_at"
+)
+WRITTEN = ", ".join(f"tasks.{name}" for name in COLUMNS.split(", "))
+"""The same where another table has some of these names."""
+OLD = "id, user_id, title, description, status, priority, completed_at, due_date, tags"
 
 # A write that says completed stamps the instant, any other status clears it.
-_COMPLETED_AT = "CASE WHEN {status} = 'completed' THEN now() END"
+_COMPLETED_AT = "CASE WHEN {status} = 'completed' THEN {instant} END"
 
 _OWNED = "id = $1 AND ($2::text IS NULL OR user_id = $2) AND deleted_at IS NULL"
 
@@ -38,18 +44,32 @@ async def _task(db: Connection, row: Record | None, task_id: UUID, owner: str | 
     return Task.model_construct(**row)
 
 
+async def write(
+    db: Connection, statement: str, task_id: UUID, owner: str | None, *arguments: object
+) -> Record | None:
+    """Runs a statement that changes a task; None where there is none to be changed."""
+    row = await db.fetchrow(statement, task_id, owner, *arguments)
+    if row is None and await begin_count(db, task_id):
+        row = await db.fetchrow(statement, task_id, owner, *arguments)
+    return row
+
+
 _INSERT = f"""
-WITH written AS (
-    INSERT INTO tasks
-        (user_id, title, description, status, priority, due_date, tags, completed_at)
-    VALUES ($1, $2, $3, $4::text, $5, $6, $7, {_COMPLETED_AT.format(status="$4::text")})
+WITH {counted("$1")}, written AS (
+    INSERT INTO tasks (user_id, title, description, status, priority, due_date, tags,
+        created_at, updated_at, completed_at)
+    SELECT $1, $2, $3, $4::text, $5, $6, $7, instant, instant,
+        {_COMPLETED_AT.format(status="$4::text", instant="instant")}
+    FROM counted
     RETURNING {COLUMNS}
-), {recorded("task", "created")}
+), {recorded("'created'", "written AS old, counted", 8)}
 SELECT {COLUMNS} FROM written
 """
 
 
-async def insert_task(db: Connection, user_id: str, task: TaskFields) -> Task:
+async def insert_task(
+    db: Connection, user_id: str, task: TaskFields, origin: Origin = PLATFORM
+) -> Task:
     """Stores a new task with a time-ordered id."""
     row = await db.fetchrow(
         _INSERT,
@@ -60,6 +80,7 @@ async def insert_task(db: Connection, user_id: str, task: TaskFields) -> Task:
         task.priority,
         task.due_date,
         task.tags,
+        *origin,
     )
     assert row is not None  # noqa: S101 - an insert without a condition returns its row
     return Task.model_construct(**row)
@@ -73,31 +94,56 @@ async def fetch_task(db: Connection, task_id: UUID, owner: str | None) -> Task:
     return await _task(db, await db.fetchrow(_FETCH, task_id, owner), task_id, owner)
 
 
-def _update(status: str, completed_at: str, condition: str) -> str:
+def _old_value(name: str) -> str:
+    # What goes with a status has to come back with it.
+    with_it = ", 'completed_at', old.completed_at" if name == "status" else ""
+    built = f"jsonb_build_object('{name}', old.{name}{with_it})"
+    return f"CASE WHEN '{name}' = ANY ($3) THEN {built} ELSE '{{}}' END"
+
+
+_FIELDS = ("title", "description", "status", "priority", "due_date", "tags")
+BEFORE = f"({' || '.join(map(_old_value, _FIELDS))})"
+TRANSITION = """CASE
+    WHEN old.status <> 'completed' AND written.status = 'completed' THEN 'completed'
+    WHEN old.status = 'completed' AND written.status <> 'completed' THEN 'reopened'
+END"""
+CHANGED = "old JOIN written ON written.id = old.id"
+
+
+def _update(status: str, completed_at: str, condition: str, origin: int) -> str:
+    record = recorded(
+        "'updated'",
+        CHANGED,
+        origin,
+        fields="$3::text[]",
+        before=BEFORE,
+        transition=TRANSITION,
+    )
     return f"""
-WITH written AS (
+WITH {locked(OLD, f"{_OWNED} AND {condition}")}, written AS (
     UPDATE tasks SET
-        title = CASE WHEN 'title' = ANY ($3) THEN $4 ELSE title END,
-        description = CASE WHEN 'description' = ANY ($3) THEN $5 ELSE description END,
+        title = CASE WHEN 'title' = ANY ($3) THEN $4 ELSE old.title END,
+        description = CASE WHEN 'description' = ANY ($3) THEN $5 ELSE old.description END,
         status = {status},
-        priority = CASE WHEN 'priority' = ANY ($3) THEN $7 ELSE priority END,
-        due_date = CASE WHEN 'due_date' = ANY ($3) THEN $8 ELSE due_date END,
-        tags = CASE WHEN 'tags' = ANY ($3) THEN $9 ELSE tags END,
+        priority = CASE WHEN 'priority' = ANY ($3) THEN $7 ELSE old.priority END,
+        due_date = CASE WHEN 'due_date' = ANY ($3) THEN $8 ELSE old.due_date END,
+        tags = CASE WHEN 'tags' = ANY ($3) THEN $9 ELSE old.tags END,
         completed_at = {completed_at},
-        updated_at = now(),
+        updated_at = instant,
         version = version + 1
-    WHERE {_OWNED} AND {condition}
-    RETURNING {COLUMNS}
-), {recorded("task", "updated", "$3::text[]")}
+    FROM old WHERE tasks.id = old.id
+    RETURNING {WRITTEN}
+), {record}
 SELECT {COLUMNS} FROM written
 """
 
 
 _UPDATE = _update(
-    "CASE WHEN 'status' = ANY ($3) THEN $6::text ELSE status END",
-    f"CASE WHEN 'status' = ANY ($3) THEN {_COMPLETED_AT.format(status='$6::text')} "
-    "ELSE completed_at END",
+    "CASE WHEN 'status' = ANY ($3) THEN $6::text ELSE old.status END",
+    "CASE WHEN 'status' = ANY ($3) THEN "
+    f"{_COMPLETED_AT.format(status='$6::text', instant='instant')} ELSE old.completed_at END",
     "($10::int IS NULL OR version = $10)",
+    origin=11,
 )
 
 
@@ -107,12 +153,14 @@ async def update_task(
     owner: str | None,
     changes: TaskChanges,
     expected_version: int | None = None,
+    origin: Origin = PLATFORM,
 ) -> Task:
     """Overwrites the fields that are set in `changes` and raises the version by one.
 
     VersionConflict when the task has another version than the expected one.
     """
-    row = await db.fetchrow(_UPDATE, task_id, owner, *_assignments(changes), expected_version)
+    arguments = (*_assignments(changes), expected_version, *origin)
+    row = await write(db, _UPDATE, task_id, owner, *arguments)
     if row is None and expected_version is not None:
         present = await fetch_task(db, task_id, owner)
         raise VersionConflict(f"The task was changed in the meantime: version {present.version}")
@@ -133,85 +181,114 @@ def _assignments(changes: TaskChanges) -> Sequence[Any]:
 
 
 _REOPEN = _update(
-    "CASE WHEN status = 'completed' THEN $6::text ELSE status END",
+    "CASE WHEN old.status = 'completed' THEN $6::text ELSE old.status END",
     "NULL",
     # Where nothing else is to be written, an open task is not.
     "(status = 'completed' OR $3::text[] <> '{status}')",
+    origin=10,
 )
 
 
 async def reopen_task(
-    db: Connection, task_id: UUID, owner: str | None, changes: TaskChanges
+    db: Connection,
+    task_id: UUID,
+    owner: str | None,
+    changes: TaskChanges,
+    origin: Origin = PLATFORM,
 ) -> Task:
     """Makes a completed task pending, and overwrites the fields that are set in `changes`."""
     changes = changes.model_copy(update={"status": "pending"})
-    row = await db.fetchrow(_REOPEN, task_id, owner, *_assignments(changes))
+    row = await write(db, _REOPEN, task_id, owner, *_assignments(changes), *origin)
     return await fetch_task(db, task_id, owner) if row is None else Task.model_construct(**row)
 
 
-_TOGGLED = "CASE WHEN status = 'completed' THEN 'pending' ELSE 'completed' END"
+_TOGGLED = "CASE WHEN old.status = 'completed' THEN 'pending' ELSE 'completed' END"
 _TOGGLE = f"""
-WITH written AS (
+WITH {locked(OLD, _OWNED)}, written AS (
     UPDATE tasks SET
         status = {_TOGGLED},
-        completed_at = {_COMPLETED_AT.format(status=_TOGGLED)},
-        updated_at = now(),
+        completed_at = {_COMPLETED_AT.format(status=_TOGGLED, instant="instant")},
+        updated_at = instant,
         version = version + 1
-    WHERE {_OWNED}
-    RETURNING {COLUMNS}
-), {recorded("task", "updated", "'{status}'::text[]")}
+    FROM old WHERE tasks.id = old.id
+    RETURNING {WRITTEN}
+), {
+    recorded(
+        "'updated'",
+        CHANGED,
+        3,
+        fields="'{status}'::text[]",
+        before="jsonb_build_object('status', old.status, 'completed_at', old.completed_at)",
+        transition=TRANSITION,
+    )
+}
 SELECT {COLUMNS} FROM written
 """
 
 
-async def toggle_task(db: Connection, task_id: UUID, owner: str | None) -> Task:
+async def toggle_task(
+    db: Connection, task_id: UUID, owner: str | None, origin: Origin = PLATFORM
+) -> Task:
     """Completes a task, or reopens a completed one; of two at once the second undoes the first."""
-    return await _task(db, await db.fetchrow(_TOGGLE, task_id, owner), task_id, owner)
+    row = await write(db, _TOGGLE, task_id, owner, *origin)
+    return await _task(db, row, task_id, owner)
 
 
+CONTENT = f"{OLD}, created_at, version"
+_KEPT = ", ".join(f"'{name}', old.{name}" for name in CONTENT.split(", ")[2:])
+_CATEGORIES = "ARRAY(SELECT category_id FROM task_categories WHERE task_id = old.id)"
+ALL_BEFORE = f"jsonb_build_object({_KEPT}, 'categories', {_CATEGORIES})"
 _DELETE = f"""
-WITH written AS (
-    DELETE FROM tasks WHERE {_OWNED} RETURNING id, user_id
-), {recorded("task", "deleted")}
+WITH {locked(CONTENT, _OWNED)}, written AS (
+    DELETE FROM tasks USING old WHERE tasks.id = old.id RETURNING tasks.id
+), {recorded("'deleted'", "old", 3, before=ALL_BEFORE)}
 SELECT id FROM written
 """
 
 
-async def delete_task(db: Connection, task_id: UUID, owner: str | None) -> None:
+async def delete_task(
+    db: Connection, task_id: UUID, owner: str | None, origin: Origin = PLATFORM
+) -> None:
     """Removes a task for good."""
-    if await db.fetchval(_DELETE, task_id, owner) is None:
+    if await write(db, _DELETE, task_id, owner, *origin) is None:
         raise await _absence(db, task_id, owner)
 
 
 _WITHDRAW = f"""
-WITH written AS (
-    UPDATE tasks SET deleted_at = now(), updated_at = now(), version = version + 1
-    WHERE {_OWNED}
-    RETURNING id, user_id
-), {recorded("task", "deleted")}
+WITH {locked("id, user_id", _OWNED)}, written AS (
+    UPDATE tasks SET deleted_at = instant, updated_at = instant, version = version + 1
+    FROM old WHERE tasks.id = old.id
+    RETURNING tasks.id
+), {recorded("'deleted'", "old", 3)}
 SELECT id FROM written
 """
 
 
-async def withdraw_task(db: Connection, task_id: UUID, owner: str | None) -> None:
+async def withdraw_task(
+    db: Connection, task_id: UUID, owner: str | None, origin: Origin = PLATFORM
+) -> None:
     """Deletes a task so that restore_task can bring it back, until it is purged."""
-    if await db.fetchval(_WITHDRAW, task_id, owner) is None:
+    if await write(db, _WITHDRAW, task_id, owner, *origin) is None:
         raise await _absence(db, task_id, owner)
 
 
+_WITHDRAWN = "id = $1 AND ($2::text IS NULL OR user_id = $2) AND deleted_at IS NOT NULL"
 _RESTORE = f"""
-WITH written AS (
-    UPDATE tasks SET deleted_at = NULL, updated_at = now(), version = version + 1
-    WHERE id = $1 AND ($2::text IS NULL OR user_id = $2) AND deleted_at IS NOT NULL
-    RETURNING {COLUMNS}
-), {recorded("task", "restored")}
+WITH {locked("id, user_id", _WITHDRAWN)}, written AS (
+    UPDATE tasks SET deleted_at = NULL, updated_at = instant, version = version + 1
+    FROM old WHERE tasks.id = old.id
+    RETURNING {WRITTEN}
+), {recorded("'restored'", "old", 3)}
 SELECT {COLUMNS} FROM written
 """
 
 
-async def restore_task(db: Connection, task_id: UUID, owner: str | None) -> Task:
+async def restore_task(
+    db: Connection, task_id: UUID, owner: str | None, origin: Origin = PLATFORM
+) -> Task:
     """Brings back a withdrawn task; NotFound when there is none."""
-    return await _task(db, await db.fetchrow(_RESTORE, task_id, owner), task_id, owner)
+    row = await write(db, _RESTORE, task_id, owner, *origin)
+    return await _task(db, row, task_id, owner)
 
 
 # The log has said that they are deleted when they were withdrawn.

@@ -29,7 +29,7 @@ ORDER BY position
 """
 
 
-async def test_one_sequence_orders_all_that_happens_to_a_contact(
+async def test_what_happens_to_a_contact_is_logged_and_only_its_tasks_are_counted(
     db: Connection, make_contact: ContactFactory, make_call: CallFactory
 ) -> None:
     contact = await make_contact()
@@ -41,11 +41,11 @@ async def test_one_sequence_orders_all_that_happens_to_a_contact(
     cancelled = SetContactTaskStatus(task_id=task.id, status="cancelled")
     await set_contact_task_status.run(context, cancelled)
     assert [tuple(row) for row in await db.fetch(_LOG, str(contact.id))] == [
-        ("contact", "created", contact.id, 1, []),
-        ("call", "created", call.id, 2, []),
-        ("task", "created", task.id, 3, []),
-        ("call", "updated", call.id, 4, ["status"]),
-        ("task", "updated", task.id, 5, ["status"]),
+        ("contact", "created", contact.id, None, []),
+        ("call", "created", call.id, None, []),
+        ("task", "created", task.id, 1, []),
+        ("call", "updated", call.id, None, ["status"]),
+        ("task", "updated", task.id, 2, ["status"]),
     ]
 
 

@@ -44,7 +44,9 @@ class ScheduleCall(CallFields):
 )
 async def schedule_call(context: Context, payload: ScheduleCall) -> Call:
     """Stores a new call with a contact and returns it with its generated id."""
-    return await calls.insert_call(context.db, payload.user_id, context.owner, payload)
+    return await calls.insert_call(
+        context.db, payload.user_id, context.owner, payload, context.origin
+    )
 
 
 class ListCalls(Page):
@@ -100,4 +102,6 @@ class SetCallStatus(BaseModel):
 )
 async def set_call_status(context: Context, payload: SetCallStatus) -> Call:
     """Overwrites the status of a call and returns the whole call."""
-    return await calls.set_status(context.db, payload.call_id, context.owner, payload.status)
+    return await calls.set_status(
+        context.db, payload.call_id, context.owner, payload.status, context.origin
+    )

@@ -62,6 +62,7 @@ class DeleteCategory(BaseModel):
 @action(
     scope="categories:write",
     writes=True,
+    transaction=True,
     destructive=True,
     allow=PEOPLE | SERVICES,
     raises=(NotFound,),
@@ -69,7 +70,9 @@ class DeleteCategory(BaseModel):
 )
 async def delete_category(context: Context, payload: DeleteCategory) -> DeletedCategory:
     """Deletes a category for good; its tasks stay, without it."""
-    await categories.delete_category(context.db, payload.category_id, context.owner)
+    await categories.delete_category(
+        context.db, payload.category_id, context.owner, context.origin.together
+    )
     return DeletedCategory(deleted_id=payload.category_id)
 
 
@@ -92,7 +95,7 @@ class AssignCategory(BaseModel):
 async def assign_category(context: Context, payload: AssignCategory) -> CategorizedTask:
     """Puts a task into a category, 50 at most, and returns the task with all its categories."""
     return await categories.assign_category(
-        context.db, payload.task_id, payload.category_id, context.owner
+        context.db, payload.task_id, payload.category_id, context.owner, context.origin
     )
 
 
@@ -111,7 +114,7 @@ class UnassignCategory(AssignCategory):
 async def unassign_category(context: Context, payload: UnassignCategory) -> CategorizedTask:
     """Takes a task out of a category and returns the task with those left."""
     return await categories.unassign_category(
-        context.db, payload.task_id, payload.category_id, context.owner
+        context.db, payload.task_id, payload.category_id, context.owner, context.origin
     )
 
 

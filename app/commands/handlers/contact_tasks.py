@@ -48,7 +48,8 @@ async def create_contact_task(context: Context, payload: CreateContactTask) -> C
         await contacts.fetch_contact(context.db, payload.user_id, context.owner)
         user_id = str(payload.user_id)
     fields = TaskFields.model_validate(payload.model_dump(exclude={"user_id"}))
-    return ContactTask.of(vars(await tasks.insert_task(context.db, user_id, fields)))
+    task = await tasks.insert_task(context.db, user_id, fields, context.origin)
+    return ContactTask.of(vars(task))
 
 
 class ListContactTasks(Page):
@@ -94,4 +95,5 @@ async def set_contact_task_status(context: Context, payload: SetContactTaskStatu
     task = await contact_tasks.fetch_task(context.db, payload.task_id)
     changes = TaskChanges(status=CANONICAL[payload.status])
     owner = task.user_id or NOBODY
-    return ContactTask.of(vars(await tasks.update_task(context.db, task.id, owner, changes)))
+    written = await tasks.update_task(context.db, task.id, owner, changes, origin=context.origin)
+    return ContactTask.of(vars(written))

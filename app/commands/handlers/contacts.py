@@ -41,7 +41,7 @@ async def create_contact(context: Context, payload: CreateContact) -> Contact:
 
     That id is the user_id of the contact's calls and tasks. The command's own does not matter.
     """
-    return await contacts.insert_contact(context.db, payload)
+    return await contacts.insert_contact(context.db, payload, context.origin)
 
 
 class ListContacts(Page):

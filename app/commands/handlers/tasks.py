@@ -50,7 +50,7 @@ async def create_task(context: Context, payload: CreateTask) -> Task:
 
     The status defaults to pending. A task created as completed gets its completion time at once.
     """
-    return await tasks.insert_task(context.db, context.user_id, payload)
+    return await tasks.insert_task(context.db, context.user_id, payload, context.origin)
 
 
 _PAGE_SIZE = 20
@@ -218,7 +218,12 @@ async def update_task(context: Context, payload: UpdateTask) -> Task:
     it stays as it is.
     """
     return await tasks.update_task(
-        context.db, payload.task_id, context.owner, payload, payload.expected_version
+        context.db,
+        payload.task_id,
+        context.owner,
+        payload,
+        payload.expected_version,
+        context.origin,
     )
 
 
@@ -237,7 +242,9 @@ class ReopenTask(TaskChanges):
 )
 async def reopen_task(context: Context, payload: ReopenTask) -> Task:
     """Makes a completed task pending and leaves an open one as it is, other fields aside."""
-    return await tasks.reopen_task(context.db, payload.task_id, context.owner, payload)
+    return await tasks.reopen_task(
+        context.db, payload.task_id, context.owner, payload, context.origin
+    )
 
 
 class ToggleTask(BaseModel):
@@ -256,7 +263,7 @@ class ToggleTask(BaseModel):
 )
 async def toggle_task(context: Context, payload: ToggleTask) -> Task:
     """Completes a task, or reopens a completed one as pending, and returns the whole task."""
-    return await tasks.toggle_task(context.db, payload.task_id, context.owner)
+    return await tasks.toggle_task(context.db, payload.task_id, context.owner, context.origin)
 
 
 class DeleteTask(BaseModel):
@@ -279,7 +286,7 @@ class DeleteTask(BaseModel):
 async def delete_task(context: Context, payload: DeleteTask) -> DeletedTask:
     """Deletes a task, for good unless told otherwise. A second deletion is not found."""
     delete = tasks.delete_task if payload.permanent else tasks.withdraw_task
-    await delete(context.db, payload.task_id, context.owner)
+    await delete(context.db, payload.task_id, context.owner, context.origin)
     return DeletedTask(deleted_id=payload.task_id)
 
 
@@ -298,4 +305,4 @@ class RestoreTask(BaseModel):
 )
 async def restore_task(context: Context, payload: RestoreTask) -> Task:
     """Brings back a task that was deleted with permanent false, as it was, and returns it."""
-    return await tasks.restore_task(context.db, payload.task_id, context.owner)
+    return await tasks.restore_task(context.db, payload.task_id, context.owner, context.origin)
