@@ -108,10 +108,16 @@ async def _require_last(db: Connection, step: Step) -> None:
     if counts[step.chain] % 2:
         raise AlreadyUndone(f"Change {step.sequence} is undone already")
     standing = [row["fields"] for row in later if counts[row["chain"]] % 2]
-    changed = sorted(set().union(*standing))
+    changed = set().union(*standing)
     if step.operation == "updated":
-        changed = sorted(set(changed) & set(step.fields))
-    elif step.operation == "deleted":
-        standing = []
-    if changed or (standing and step.operation != "updated"):
-        raise ChangedSince(f"The task was changed since: {', '.join(changed)}", changed)
+        _refuse_changed(changed & set(step.fields))
+    elif standing and step.operation == "deleted":
+        raise AlreadyUndone("The task is there again")
+    elif standing:
+        raise ChangedSince("The task was changed since", sorted(changed))
+
+
+def _refuse_changed(fields: set[str]) -> None:
+    if fields:
+        named = sorted(fields)
+        raise ChangedSince(f"The task was changed since: {', '.join(named)}", named)

@@ -60,12 +60,15 @@ def _known(given: str | None, user_id: str, last: int) -> int:
         return last
     try:
         known = sequence_of(given, user_id)
-        if known > last:
-            raise ValueError("is from the future")
     except ValueError as error:
-        named = {"field": "cursor", "message": str(error)}
-        raise InvalidPayload(f"cursor: {error}", [named]) from None
+        raise _invalid_cursor(str(error)) from None
+    if known > last:
+        raise _invalid_cursor("is from the future")
     return known
+
+
+def _invalid_cursor(message: str) -> InvalidPayload:
+    return InvalidPayload(f"cursor: {message}", [{"field": "cursor", "message": message}])
 
 
 class Undo(BaseModel):
