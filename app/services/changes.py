@@ -49,6 +49,26 @@ def locked(columns: str, condition: str, more: str = "", locks: str = "") -> str
     )"""
 
 
+def deleting(condition: str, columns: str) -> str:
+    """Three common table expressions: the task is deleted, `written` has what was in it.
+
+    The same as `locked`, but the task need not be locked before: a deletion tells what it deletes.
+    """
+    return f"""
+    turn AS (
+        SELECT id, counts.last_sequence + 1 AS sequence, {_INSTANT} AS instant
+        FROM tasks JOIN change_counts AS counts USING (user_id)
+        WHERE {condition}
+        FOR NO KEY UPDATE OF counts
+    ), written AS (
+        DELETE FROM tasks USING turn WHERE tasks.id = turn.id AND deleted_at IS NULL
+        RETURNING {columns}, sequence, instant
+    ), counted AS (
+        UPDATE change_counts AS counts SET last_sequence = sequence, last_changed_at = instant
+        FROM written WHERE counts.user_id = written.user_id
+    )"""
+
+
 def recorded(
     operation: str,
     source: str,

@@ -10,7 +10,7 @@ from app.errors import Foreign, NotFound, VersionConflict
 from app.models.origin import PLATFORM, Origin
 from app.models.task import Task, TaskChanges, TaskFields
 from app.services import Connection
-from app.services.changes import begin_count, counted, locked, recorded
+from app.services.changes import begin_count, counted, deleting, locked, recorded
 
 COLUMNS = (
     "id, user_id, title, description, status, priority, created_at, completed_at, due_date, tags, "
@@ -238,10 +238,11 @@ CONTENT = f"{OLD}, created_at, version"
 _KEPT = ", ".join(f"'{name}', old.{name}" for name in CONTENT.split(", ")[2:])
 _CATEGORIES = "ARRAY(SELECT category_id FROM task_categories WHERE task_id = old.id)"
 ALL_BEFORE = f"jsonb_build_object({_KEPT}, 'categories', {_CATEGORIES})"
+CONTENT_WRITTEN = ", ".join(f"tasks.{name}" for name in CONTENT.split(", "))
 _DELETE = f"""
-WITH {locked(CONTENT, _OWNED)}, written AS (
-    DELETE FROM tasks USING old WHERE tasks.id = old.id RETURNING tasks.id
-), {recorded("'deleted'", "old", 3, before=ALL_BEFORE)}
+WITH {deleting(_OWNED, CONTENT_WRITTEN)}, {
+    recorded("'deleted'", "written AS old", 3, before=ALL_BEFORE)
+}
 SELECT id FROM written
 """
 

@@ -9,8 +9,8 @@ from pydantic_core import from_json
 from app.errors import ChangedSince, Gone
 from app.models.origin import Origin
 from app.services import Connection
-from app.services.changes import counted, locked, recorded
-from app.services.tasks import ALL_BEFORE, BEFORE, CHANGED, CONTENT, OLD, TRANSITION
+from app.services.changes import counted, deleting, locked, recorded
+from app.services.tasks import ALL_BEFORE, BEFORE, CHANGED, CONTENT_WRITTEN, OLD, TRANSITION
 
 
 class Step(NamedTuple):
@@ -70,7 +70,7 @@ WITH {locked(OLD, _OWNED)}, withdrawn AS (
         {_OPENS} AND reopened_at IS NULL OR {_COMPLETES} AND reopened_at = $7
     )
 ), written AS (
-    UPDATE tasks SET {_ASSIGNMENTS}, updated_at = instant, version = version + 1
+    UPDATE tasks SET {_ASSIGNMENTS}, updated_at = instant, version = tasks.version + 1
     FROM old, jsonb_populate_record(NULL::tasks, $4::jsonb) AS new
     WHERE tasks.id = old.id
     RETURNING tasks.id, tasks.status
@@ -109,7 +109,7 @@ WITH {locked("id, user_id", _OWNED)}, removed AS (
     SELECT user_id, id, unnest($3::uuid[]) FROM old
     ON CONFLICT DO NOTHING
 ), written AS (
-    UPDATE tasks SET updated_at = instant, version = version + 1
+    UPDATE tasks SET updated_at = instant, version = tasks.version + 1
     FROM old WHERE tasks.id = old.id
     RETURNING tasks.id
 ), {
@@ -140,7 +140,7 @@ async def _recategorize(db: Connection, step: Step, origin: Origin) -> None:
 _WITHDRAWN = "id = $1 AND user_id = $2 AND deleted_at IS NOT NULL"
 _RESTORE = f"""
 WITH {locked("id, user_id", _WITHDRAWN)}, written AS (
-    UPDATE tasks SET deleted_at = NULL, updated_at = instant, version = version + 1
+    UPDATE tasks SET deleted_at = NULL, updated_at = instant, version = tasks.version + 1
     FROM old WHERE tasks.id = old.id
     RETURNING tasks.id
 ), {recorded("'restored'", "old", 4, undo_of="$3::bigint")}
@@ -178,7 +178,7 @@ async def _bring_back(db: Connection, step: Step, origin: Origin) -> None:
 
 _WITHDRAW = f"""
 WITH {locked("id, user_id", _OWNED)}, written AS (
-    UPDATE tasks SET deleted_at = instant, updated_at = instant, version = version + 1
+    UPDATE tasks SET deleted_at = instant, updated_at = instant, version = tasks.version + 1
     FROM old WHERE tasks.id = old.id
     RETURNING tasks.id
 ), {recorded("'deleted'", "old", 4, undo_of="$3::bigint")}
@@ -186,13 +186,11 @@ SELECT id FROM written
 """
 # What was completed when it was created is taken back with it.
 _DELETE = f"""
-WITH {locked(CONTENT, _OWNED)}, withdrawn AS (
-    DELETE FROM completions USING old
+WITH {deleting(_OWNED, CONTENT_WRITTEN)}, withdrawn AS (
+    DELETE FROM completions USING written
     WHERE completions.user_id = $2 AND task_id = $1 AND reopened_at IS NULL
-        AND $4 AND old.status = 'completed'
-), written AS (
-    DELETE FROM tasks USING old WHERE tasks.id = old.id RETURNING tasks.id
-), {recorded("'deleted'", "old", 5, before=ALL_BEFORE, undo_of="$3::bigint")}
+        AND $4 AND written.status = 'completed'
+), {recorded("'deleted'", "written AS old", 5, before=ALL_BEFORE, undo_of="$3::bigint")}
 SELECT id FROM written
 """
 

@@ -66,7 +66,7 @@ async def test_a_change_says_what_was_before_who_it_was_and_what_is_now(execute:
 async def test_old_values_look_as_they_did(execute: Execute) -> None:
     old = {
         "title": "Feed cat",
-        "description": "Salmon \u2028 \\ \" ,",
+        "description": 'Salmon \u2028 \\ " ,',
         "status": "in_progress",
         "priority": "high",
         "due_date": "2030-01-01T00:00:00.123456Z",
