@@ -146,7 +146,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         logger.info("mirror_is_off", remedy="AWS_S3_BUCKET")
     await database.open()
     await resources.open()
-    purging = asyncio.create_task(purge_regularly(database, settings.purge_after_days))
+    purging = asyncio.create_task(purge_regularly(database, settings))
     yield
     purging.cancel()
     await resources.close()

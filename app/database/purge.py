@@ -1,35 +1,48 @@
 """What is removed in time, without anybody asking."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
+from functools import partial
 from random import uniform
 
+from app.config import ServiceSettings
 from app.database import Database
 from app.errors import Unavailable
 from app.logs import logger
-from app.services import tasks
+from app.services import Connection, log_pruning, tasks
 
 _INTERVAL = 3600.0
 
 
-async def purge_regularly(database: Database, days: int) -> None:
-    """Removes withdrawn tasks after so many days; about once an hour, each worker at its time."""
+async def purge_regularly(database: Database, settings: ServiceSettings) -> None:
+    """Removes what is older than the settings say; about once an hour, each worker at its time."""
     while True:
         await asyncio.sleep(uniform(0.5, 1.5) * _INTERVAL)  # noqa: S311 - spreads the workers
         try:
-            await purge(database, days)
+            await purge(database, settings)
         except Unavailable:
             continue  # there is no hurry
         except Exception:  # nobody waits for it, and the next round may do better
             logger.exception("unexpected_error")
 
 
-async def purge(database: Database, days: int) -> None:
+async def purge(database: Database, settings: ServiceSettings) -> None:
     """Removes what is due now, in portions that no request has to wait for."""
+    removed = await _all(
+        database, partial(tasks.purge_tasks, days=settings.purge_after_days)
+    )
+    await _all(database, partial(log_pruning.forget_content, days=settings.undo_days))
+    pruned = await _all(
+        database, partial(log_pruning.prune_changes, days=settings.changes_kept_days)
+    )
+    logger.info("tasks_purged", tasks=removed, changes=pruned)
+
+
+async def _all(database: Database, remove: Callable[[Connection], Awaitable[int]]) -> int:
     removed = 0
     while True:
         async with database.connection() as db:
-            portion = await tasks.purge_tasks(db, days)
+            portion = await remove(db)
         removed += portion
         if not portion:
-            break
-    logger.info("tasks_purged", tasks=removed)
+            return removed

@@ -14,7 +14,8 @@ from app.services import tasks
 async def test_withdrawn_tasks_go_in_time_and_the_others_stay(
     database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    database = Database(Settings(database_url=database_url))
+    settings = Settings(database_url=database_url)
+    database = Database(settings)
     await database.open()
     async with database.connection() as db:
         made = [await tasks.insert_task(db, "u", TaskFields(title=str(n))) for n in range(3)]
@@ -24,7 +25,7 @@ async def test_withdrawn_tasks_go_in_time_and_the_others_stay(
             "UPDATE tasks SET deleted_at = now() - interval '31 days' WHERE id = $1", made[0].id
         )
     monkeypatch.setattr("app.database.purge._INTERVAL", 0.01)
-    purging = asyncio.create_task(purge_regularly(database, 30))
+    purging = asyncio.create_task(purge_regularly(database, settings))
     for _ in range(100):
         await asyncio.sleep(0.02)
         async with database.connection() as db:
@@ -33,7 +34,7 @@ async def test_withdrawn_tasks_go_in_time_and_the_others_stay(
             break
     purging.cancel()
     assert left == {made[1].id, made[2].id}
-    await purge(database, 1)
+    await purge(database, settings.model_copy(update={"purge_after_days": 1}))
     async with database.connection() as db:
         assert await db.fetchval("SELECT count(*) FROM tasks") == 2
     await database.close()
@@ -42,13 +43,14 @@ async def test_withdrawn_tasks_go_in_time_and_the_others_stay(
 async def test_a_fault_does_not_end_the_purging(
     database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    database = Database(Settings(database_url=database_url))
+    settings = Settings(database_url=database_url)
+    database = Database(settings)
     await database.open()
     async with database.connection() as db:
         task = await tasks.insert_task(db, "u", TaskFields(title="Old"))
         await db.execute("ALTER TABLE tasks RENAME deleted_at TO elsewhere")
     monkeypatch.setattr("app.database.purge._INTERVAL", 0.01)
-    purging = asyncio.create_task(purge_regularly(database, 30))
+    purging = asyncio.create_task(purge_regularly(database, settings))
     await asyncio.sleep(0.2)
     async with database.connection() as db:
         await db.execute("ALTER TABLE tasks RENAME elsewhere TO deleted_at")
@@ -61,10 +63,11 @@ async def test_a_fault_does_not_end_the_purging(
 
 
 async def test_an_absent_database_does_not_end_the_purging(monkeypatch: pytest.MonkeyPatch) -> None:
-    database = Database(Settings(database_url="postgresql://u@127.0.0.1:1/d"))
+    settings = Settings(database_url="postgresql://u@127.0.0.1:1/d")
+    database = Database(settings)
     await database.open()
     monkeypatch.setattr("app.database.purge._INTERVAL", 0.01)
-    purging = asyncio.create_task(purge_regularly(database, 30))
+    purging = asyncio.create_task(purge_regularly(database, settings))
     await asyncio.sleep(0.2)
     assert not purging.done()
     purging.cancel()
