@@ -39,8 +39,7 @@ async def last(db: Connection) -> int:
 async def stored(db: Connection) -> list[dict[str, Any]]:
     rows = await db.fetch("SELECT * FROM tasks WHERE deleted_at IS NULL ORDER BY id")
     return [
-        {name: row[name] for name in dict(row).keys() - {"version", "updated_at"}}
-        for row in rows
+        {name: row[name] for name in dict(row).keys() - {"version", "updated_at"}} for row in rows
     ]
 
 
