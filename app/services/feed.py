@@ -55,9 +55,10 @@ async def fetch_changes(db: Connection, user_id: str, after: int, limit: int) ->
 
 def _change(user_id: str, row: Record) -> Change:
     task = {name: row[name] for name in _TASK}
+    kind: Any = f"task.{row['transition'] or row['operation']}"
     return Change.model_construct(
         sequence=row["sequence"],
-        type=f"task.{row['transition'] or row['operation']}",
+        type=kind,
         task_id=row["entity_id"],
         occurred_at=row["changed_at"],
         fields=row["fields"],

@@ -53,7 +53,7 @@ async def completions(db: Connection) -> list[tuple[Any, ...]]:
 async def test_old_values_of_an_update_come_back(execute: Execute, db: Connection) -> None:
     task = await data(execute, "create-task", **FULL)
     before = await stored(db), await completions(db)
-    change = {name: None for name in ("description", "priority", "due_date")}
+    change = dict.fromkeys(("description", "priority", "due_date"))
     await data(
         execute, "update-task", task_id=task["id"], title="x", status="pending", tags=[], **change
     )

@@ -45,8 +45,8 @@ async def walk(
     client: AsyncClient, headers: dict[str, str], steps: Sequence[Step], task_id: str
 ) -> None:
     for method, path, body in steps:
-        path = path.format(id=task_id, owner=OWNER)
-        answer = await client.request(method, path, headers=headers, json=body)
+        url = path.format(id=task_id, owner=OWNER)
+        answer = await client.request(method, url, headers=headers, json=body)
         assert answer.status_code in {200, 204}, answer.text
 
 
