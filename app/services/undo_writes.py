@@ -58,12 +58,21 @@ _ASSIGNMENTS = ", ".join(
 _STATUS = "coalesce($4::jsonb->>'status', old.status)"
 _OPENS = f"old.status = 'completed' AND {_STATUS} <> 'completed'"
 _COMPLETES = f"old.status <> 'completed' AND {_STATUS} = 'completed'"
+# What a later undo brings back as it was: the task may be due at another time by then.
+_WITHDRAWN_COMPLETION = """coalesce(
+    (SELECT jsonb_build_object('completion', to_jsonb(withdrawn)) FROM withdrawn), '{}')"""
 # A completion that is taken back never was; one whose end is taken back goes on as it was.
 _REVERT = f"""
 WITH {locked(OLD, _OWNED)}, withdrawn AS (
     DELETE FROM completions USING old
     WHERE completions.user_id = $2 AND task_id = $1 AND reopened_at IS NULL
         AND NOT $6 AND {_OPENS}
+    RETURNING completions.completed_at, completions.due_date
+), revived AS (
+    INSERT INTO completions (user_id, task_id, completed_at, due_date)
+    SELECT $2, $1, kept.completed_at, kept.due_date FROM old,
+        jsonb_populate_record(NULL::completions, $4::jsonb->'completion') AS kept
+    WHERE $4 ? 'completion' AND {_COMPLETES}
 ), resumed AS (
     UPDATE completions SET reopened_at = CASE WHEN {_OPENS} THEN $7::timestamptz END FROM old
     WHERE completions.user_id = $2 AND task_id = $1 AND $6 AND (
@@ -80,7 +89,7 @@ WITH {locked(OLD, _OWNED)}, withdrawn AS (
         CHANGED,
         8,
         fields="$3::text[]",
-        before=BEFORE,
+        before=f"{BEFORE} || {_WITHDRAWN_COMPLETION}",
         transition=TRANSITION,
         undo_of="$5::bigint",
     )
