@@ -10,6 +10,7 @@ import asyncpg
 import orjson
 from pydantic_core import from_json
 
+from app.models.origin import PLATFORM
 from app.models.task_list import PAGE_SIZE
 from app.services.stats import _COUNT
 from app.services.task_lists import page_statement
@@ -60,6 +61,7 @@ async def _create_task(db: Any, user_id: str, payload: Command) -> bytes:
             get("priority"),
             _due(payload),
             get("tags", []),
+            *PLATFORM,
         )
     )
 
@@ -79,6 +81,7 @@ async def _update_task(db: Any, _: str, payload: Command) -> bytes:
             _due(payload),
             get("tags"),
             None,  # whatever its version
+            *PLATFORM,
         )
     )
 

@@ -23,6 +23,8 @@ AGAINST_ORDINARY = {
 """The same, in multiples of ordinary FastAPI's."""
 POSTGRES_READ, POSTGRES_WRITE = 1.15, 2.0
 """Most CPU of PostgreSQL per request, in multiples of the floor's."""
+POLL_AGAINST_GET_TASK = 1.2
+"""Most CPU, of the worker and of PostgreSQL, of a poll of the feed with nothing new."""
 START_SECONDS, RSS_MB = 1.0, 80.0
 TOLERANCE = 1.5
 """CI fails only where a ratio against the floor is more than this many times its goal."""
@@ -59,6 +61,7 @@ def goals(results: Results) -> Iterator[Goal]:
             limit = POSTGRES_WRITE if scenario in _WRITES else POSTGRES_READ
             reached = ratio(results, scenario, "floor", "postgres_ms")
             yield Goal(f"{scenario}: PostgreSQL against the floor", reached or 0.0, limit)
+    yield from _poll_goals(results)
     for scenario, by_connections in results["scenarios"].items():
         if scenario in AGAINST_FLOOR:
             busy = by_connections["64"]
@@ -68,6 +71,17 @@ def goals(results: Results) -> Iterator[Goal]:
     ours = results["implementations"]["ours"]
     yield Goal("start to first 200, s", ours["start_seconds"], START_SECONDS)
     yield Goal("RSS of the worker after the run, MB", ours["rss_mb"], RSS_MB)
+
+
+def _poll_goals(results: Results) -> Iterator[Goal]:
+    scenarios = results["scenarios"]
+    if {"list-changes", "get-task"} <= scenarios.keys():
+        for figure in ("worker_ms", "postgres_ms"):
+            poll, single = (
+                scenarios[name]["16"]["ours"][figure] for name in ("list-changes", "get-task")
+            )
+            name = f"list-changes, nothing new: {figure} against get-task"
+            yield Goal(name, round(poll / single, 2), POLL_AGAINST_GET_TASK)
 
 
 def worker_goals(results: Results) -> Iterator[Goal]:

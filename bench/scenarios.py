@@ -8,6 +8,7 @@ from pathlib import Path
 from random import Random
 from typing import Literal
 
+from app.models.change import cursor
 from bench.data import Owners, population
 from bench.store import WRITER, Sample
 
@@ -68,6 +69,15 @@ def get_task(material: Material, dialect: Dialect) -> Iterator[Request]:
             yield execute("get-task", owner, {"task_id": task_id})
 
 
+def _poll(material: Material, dialect: Dialect) -> Iterator[Request]:
+    """The feed with nothing new. The others have none, and are asked for a task."""
+    if dialect == "rest":
+        yield from get_task(material, dialect)
+        return
+    for _, owner in material.sample:
+        yield execute("list-changes", owner, {"cursor": cursor(owner, 0)})
+
+
 def _create_task(_: Material, dialect: Dialect) -> Iterator[Request]:
     for number in range(REQUESTS):
         owner = f"{WRITER}-{number % _WRITERS:05d}"
@@ -115,6 +125,7 @@ def _health(_: Material, __: Dialect) -> Iterator[Request]:
 # Writers last: what they leave behind would slow the readers down.
 SCENARIOS = (
     Scenario("get-task", "get-task", get_task),
+    Scenario("list-changes", "list-changes, nothing new", _poll),
     Scenario(
         "list-tasks-100", "list-tasks, 100 tasks", _about_users("list-tasks", "/tasks", "user")
     ),

@@ -120,7 +120,11 @@ async def _complete(db: Connection, fingerprint: str) -> None:
 async def _clear_last_run(db: Connection) -> None:
     await db.execute("DELETE FROM tasks WHERE starts_with(user_id, $1)", f"{WRITER}-")
     await db.execute("TRUNCATE changes, change_counts, replays")
-    await db.execute("VACUUM ANALYZE tasks")
+    # Whoever wrote the tasks before the run was counted then.
+    await db.execute(
+        "INSERT INTO change_counts (user_id, last_sequence) SELECT DISTINCT user_id, 0 FROM tasks"
+    )
+    await db.execute("VACUUM ANALYZE tasks, change_counts")
     await db.execute("CHECKPOINT")
 
 

@@ -51,7 +51,8 @@ SELECT id, title, description, status, priority, created_at, completed_at, due_d
 FROM tasks WHERE user_id = $1 AND deleted_at IS NULL ORDER BY id
 """
 _COMPLETIONS = """
-SELECT task_id, completed_at, due_date, reopened_at FROM completions WHERE user_id = $1 ORDER BY 1, 2
+SELECT task_id, completed_at, due_date, reopened_at FROM completions
+WHERE user_id = $1 ORDER BY 1, 2
 """
 
 
