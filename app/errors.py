@@ -1,7 +1,6 @@
 """Errors a caller can be told about: each knows its status, its stable code and its sentence."""
 
 from collections.abc import Mapping, Sequence
-from typing import ClassVar
 
 MOST_NAMED = 20
 """Mistakes that one answer names, however many were made."""
@@ -12,8 +11,8 @@ LONGEST_NAME = 100
 class AppError(Exception):
     """Internal server error"""
 
-    status: ClassVar[int] = 500
-    code: ClassVar[str | None] = "internal_error"
+    status: int = 500
+    code: str | None = "internal_error"
     headers: Mapping[str, str] = {}
 
     def __init__(self, message: str | None = None) -> None:
@@ -40,6 +39,12 @@ class InvalidPayload(AppError):
     def body(self) -> dict[str, object]:
         """Adds the list of what is wrong with which field."""
         return {**super().body(), "errors": self.errors}
+
+
+class DryRunUnsupported(InvalidPayload):
+    """This action reaches outside the service, which cannot be taken back"""
+
+    code = "dry_run_unsupported"
 
 
 class AlreadyExists(AppError):
@@ -84,7 +89,7 @@ class NotFound(AppError):
     """Not found"""
 
     status = 404
-    code: ClassVar[str | None] = "not_found"
+    code: str | None = "not_found"
 
 
 class UnknownAction(NotFound):
@@ -184,6 +189,41 @@ class Locked(AppError):
     def __init__(self, seconds: int) -> None:
         super().__init__()
         self.headers = {"Retry-After": str(seconds)}
+
+
+class AnswerTooLarge(AppError):
+    """The answers of the batch are too long together; read in pages, or by a command of its own"""
+
+    status = 413
+    code = "answer_too_large"
+
+
+class Refused(AppError):
+    """Refused"""
+
+    def __init__(self, status: int, body: Mapping[str, object]) -> None:
+        super().__init__(str(body["detail"]))
+        self.status, self._body = status, body
+
+    def body(self) -> dict[str, object]:
+        """As it was told before, or by somebody else."""
+        return dict(self._body)
+
+
+class CommandFailed(AppError):
+    """A command of a batch failed"""
+
+    def __init__(self, index: int, command_id: str | None, error: AppError) -> None:
+        super().__init__(f"commands[{index}]: {error.message}")
+        self.status, self.code, self.headers = error.status, error.code, error.headers
+        self._index, self._id, self._error = index, command_id, error
+
+    def body(self) -> dict[str, object]:
+        """What the command alone would have been told, and which command it is."""
+        told = self._error.body() | {"detail": self.message}
+        if "error" in told:
+            told["error"] = self.message
+        return told | {"index": self._index, "id": self._id}
 
 
 class Fault(AppError):

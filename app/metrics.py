@@ -36,6 +36,9 @@ REPLICA_READS = Counter(
     ["outcome"],
 )
 REPLAYS = Counter("task_manager_replays", "First answers given again.")
+BATCHED = Counter(
+    "task_manager_batched_commands", "Commands answered within batches.", ["action", "status"]
+)
 KEY_CACHE = Counter("task_manager_key_lookups", "Service keys looked up.", ["cache"])
 ACCOUNT_CACHE = Counter(
     "task_manager_account_lookups", "Accounts of access tokens looked up.", ["cache"]

@@ -1,23 +1,21 @@
 """One action, defined once: everything else about it is derived from here."""
 
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, MutableMapping, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
-from sys import float_info
 from typing import Any, get_args, get_origin, get_type_hints
 
-from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
-from pydantic_core import ErrorDetails, PydanticCustomError, from_json, to_json
+from pydantic import BaseModel, ValidationError
+from pydantic_core import from_json
 
-from app.commands.models import Json, Stored, envelope, serialize
-from app.errors import LONGEST_NAME, MOST_NAMED, AppError, Forbidden, InvalidPayload
+from app.commands.models import NO_OPTIONS, CommandOptions, Json, Stored, serialize
+from app.commands.payloads import AnyPayload, invalid_payload
+from app.errors import AppError, Forbidden
 from app.models.caller import SERVICES, Caller, CallerKind
 from app.models.origin import PLATFORM as NO_REQUEST
 from app.models.origin import Origin
-from app.models.text import storable
-from app.services import Connection, replays
-from app.services.replays import Claim, StoredAnswer, fingerprint
+from app.services import Connection
 from app.state import Resources
 
 PLATFORM = Caller("service", "platform")
@@ -29,7 +27,7 @@ Lend = Callable[[], AbstractAsyncContextManager[Connection]]
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """On whose behalf an action runs, who asked for it, and the connection it runs on.
+    """On whose behalf an action runs, who asked for it and how, and the connection it runs on.
 
     `resources` has what an action needs that is neither SQL nor a model: a cipher, for example.
     `origin` goes into the log of changes.
@@ -40,6 +38,7 @@ class Context:
     caller: Caller = PLATFORM
     resources: Resources = NO_RESOURCES
     origin: Origin = NO_REQUEST
+    options: CommandOptions = NO_OPTIONS
 
     @property
     def owner(self) -> str | None:
@@ -61,7 +60,29 @@ class OutsideContext:
     resources: Resources = NO_RESOURCES
 
 
-Perform = Callable[[Any, Any], Awaitable[Any]]  # a context of either kind, and the payload
+Question = Callable[[Context], Awaitable[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class BatchContext:
+    """The same for an action that performs others.
+
+    `ask` asks a question on one connection, which may search. `alone` performs an action by itself
+    and returns its answer, of so many bytes at most where it only reads. `told` is what a caller is
+    told of an error, `ignored` notes the names of members that nobody knows.
+    """
+
+    ask: Callable[[Question, bool], Awaitable[Any]]
+    alone: Callable[["Action", Any, CommandOptions, int], Awaitable[Stored]]
+    told: Callable[[Exception], AppError]
+    ignored: Callable[[list[str]], None]
+    log: MutableMapping[str, Any]
+    caller: Caller
+    options: CommandOptions
+
+
+Perform = Callable[[Any, Any], Awaitable[Any]]  # a context of any kind, and the payload
+PerformMany = Callable[[Sequence[tuple[Context, Any]]], Awaitable[Sequence[Any]]]
 BareHandler = Callable[[str, dict[str, Any], Any], Awaitable[Any]]
 
 
@@ -90,12 +111,17 @@ class Action:
     perform: Perform
     payload: type[BaseModel]
     result: Any
-    scope: str
+    # None where the actions that it performs have theirs.
+    scope: str | None
     writes: bool
     # One statement is its own transaction; only several need one around them.
     transaction: bool = False
     # It asks somebody else, who may be slow, and holds no connection meanwhile.
     outside: bool = False
+    # It performs other actions, each under its own scope.
+    composite: bool = False
+    # Performs several commands in one round trip, in order.
+    many: PerformMany | None = None
     # A replica may answer it, once that has replayed what was written of the user's tasks.
     replicable: bool = False
     # Whether it looks through texts, which costs the database most: few at a time may.
@@ -124,7 +150,9 @@ class Action:
 
     def permits(self, caller: Caller) -> bool:
         """Whether this caller may perform it."""
-        return caller.kind in self.allow and caller.holds(self.scope, self.name)
+        if caller.kind not in self.allow:
+            return False
+        return self.scope is None or caller.holds(self.scope, self.name)
 
     def authorize(self, caller: Caller) -> None:
         """Forbidden unless the caller is of an allowed kind and holds the scope."""
@@ -151,36 +179,6 @@ class Action:
         """Performs one that reaches outside."""
         return await self.perform(context, payload)
 
-    async def answer_once(self, context: Context, payload: Any, key: str) -> Stored:
-        """Performs it at most once per idempotency key; the first answer, if asked again.
-
-        Whoever asks again must be allowed what the first one was.
-        """
-        claim = Claim(context.user_id, context.caller.name, key)
-        content = payload.model_dump(mode="json", exclude_unset=True)
-        async with context.db.transaction():
-            stored = await replays.claim(
-                context.db,
-                claim,
-                fingerprint(self.name, content),
-                across_owners=context.owner is None,
-            )
-            if stored is not None:
-                return Stored(stored.status, stored.body, replayed=True)
-            answer = await self._attempt(context, payload)
-            await replays.store(context.db, claim, StoredAnswer(answer.status, answer.body))
-        return answer
-
-    async def _attempt(self, context: Context, payload: Any) -> Stored:
-        """A refusal is an answer too; a fault rolls everything back, the claim included."""
-        try:
-            async with context.db.transaction():
-                return Stored(200, envelope(await self.perform(context, payload)))
-        except AppError as error:
-            if error.status >= 500:
-                raise
-            return Stored(error.status, to_json(error.body()))
-
     async def __call__(
         self, user_id: str, payload: dict[str, Any], db: Connection
     ) -> dict[str, Any]:
@@ -198,10 +196,12 @@ class Action:
 
 def action(
     *,
-    scope: str,
+    scope: str | None,
     writes: bool = False,
     transaction: bool = False,
     outside: bool = False,
+    composite: bool = False,
+    many: PerformMany | None = None,
     replicable: bool = False,
     searches: Callable[[Any], bool] = _never,
     destructive: bool = False,
@@ -221,6 +221,8 @@ def action(
         writes=writes,
         transaction=transaction,
         outside=outside,
+        composite=composite,
+        many=many,
         replicable=replicable,
         searches=searches,
         destructive=destructive,
@@ -244,36 +246,6 @@ def _define(perform: Perform, **declared: Any) -> Action:
     )
 
 
-class AnyPayload(BaseModel):
-    """Whatever a bare handler makes of it."""
-
-    model_config = ConfigDict(extra="allow")
-
-    @model_validator(mode="after")
-    def _storable(self) -> "AnyPayload":
-        _check(self.model_extra)
-        return self
-
-
-def _check(value: object) -> None:
-    if isinstance(value, str):
-        storable(value)
-    elif isinstance(value, int | float):
-        _require_double(value)
-    elif isinstance(value, dict):
-        for name, member in value.items():
-            storable(name)
-            _check(member)
-    elif isinstance(value, list):
-        for member in value:
-            _check(member)
-
-
-def _require_double(value: float) -> None:
-    if abs(value) > float_info.max:  # no JSON that is written again could tell it
-        raise PydanticCustomError("too_large", "must not have numbers beyond 1.8e308")
-
-
 def as_action(name: str, handler: Action | BareHandler) -> Action:
     """An action as it is; a bare `async handler(user_id, payload, db)` wrapped in one."""
     if isinstance(handler, Action):
@@ -286,25 +258,3 @@ def as_action(name: str, handler: Action | BareHandler) -> Action:
     return Action(
         name, description, perform, AnyPayload, Any, scope=name, writes=True, transaction=True
     )
-
-
-def invalid_payload(error: ValidationError) -> InvalidPayload:
-    """The refusal that names the fields that are wrong, and never a value."""
-    errors = [_field_error(details) for details in error.errors(include_input=False)[:MOST_NAMED]]
-    return InvalidPayload("; ".join(map(_sentence, errors)), errors)
-
-
-def _field_error(details: ErrorDetails) -> dict[str, str]:
-    name = ".".join(map(str, details["loc"]))[:LONGEST_NAME]
-    if details["type"] == "missing":
-        message = f"Missing required field: {name}"
-    elif details["type"].startswith("uuid"):
-        message = f"Invalid UUID format for {name}"
-    else:
-        message = details["msg"]
-    return {"field": name, "message": message}
-
-
-def _sentence(error: dict[str, str]) -> str:
-    name, message = error["field"], error["message"]
-    return message if name in message else f"{name}: {message}"

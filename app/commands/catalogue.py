@@ -12,6 +12,7 @@ from app.commands.registry import actions
 from app.errors import (
     AlreadyRunning,
     AppError,
+    DryRunUnsupported,
     IdempotencyKeyReused,
     InvalidPayload,
     NotFound,
@@ -58,7 +59,10 @@ class Tool(BaseModel):
         dict[str, Any], Field(description="JSON Schema of the command's `options`.")
     ]
     annotations: Annotations
-    scope: Annotated[str, Field(description="What a restricted key must hold.")]
+    scope: Annotated[
+        str,
+        Field(description="What a restricted key must hold; empty where each command has its own."),
+    ]
     errors: list[ActionError]
     examples: Annotated[list[dict[str, Any]], Field(description="Bodies for POST /execute.")]
 
@@ -106,7 +110,7 @@ def _tool(action: Action) -> Tool:
             destructiveHint=action.destructive,
             idempotentHint=action.idempotent,
         ),
-        scope=action.scope,
+        scope=action.scope or "",
         errors=[_error(error) for error in _errors(action)],
         examples=list(action.example_requests()),
     )
@@ -145,6 +149,8 @@ def _inline(schema: Any, definitions: Mapping[str, Any]) -> Any:
 def _errors(action: Action) -> Iterator[type[AppError]]:
     yield InvalidPayload
     yield from action.raises
+    if action.outside:
+        yield DryRunUnsupported
     if action.writes:
         yield from (AlreadyRunning, IdempotencyKeyReused)
     yield Unavailable

@@ -1,24 +1,27 @@
 """The envelope: what every command and every answer look like."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from typing import Annotated, Any, Generic, TypeVar
+from typing import Annotated, Any, Generic, TypeVar, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
-from pydantic_core import to_json
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictBool, StringConstraints
+from pydantic_core import from_json, to_json
 
+from app.errors import Refused
 from app.models.constant import AlwaysTrue, NoText
 from app.models.instant import timestamp
 from app.models.page import Page, Part
+from app.models.task import Extra, Task
 from app.models.text import STORABLE, UserId
 from app.services import Connection
 
 Data = TypeVar("Data")
+_VISIBLE_CHARACTERS = StringConstraints(pattern=r"^[\x21-\x7e]{1,255}$")
 IdempotencyKey = Annotated[
     str,
-    StringConstraints(pattern=r"^[\x21-\x7e]{1,255}$"),
+    _VISIBLE_CHARACTERS,
     Field(
         description="Names this command: sent again, it has no second effect for 7 days.",
         examples=["1732190000000-k3j9x"],
@@ -38,12 +41,34 @@ class CommandRequest(BaseModel):
     options: Annotated[dict[str, Any], Field(max_length=_MOST_OPTIONS)] = {}
 
 
+def _in_order(names: Sequence[Extra]) -> tuple[Extra, ...]:
+    return tuple(name for name in get_args(Extra) if name in names)
+
+
 class CommandOptions(BaseModel):
     """How a command is to be performed. A misspelt option is refused: it must never write."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
     idempotency_key: IdempotencyKey | None = None
+    include: Annotated[
+        tuple[Extra, ...],
+        AfterValidator(_in_order),
+        Field(max_length=10, description="Shown beside the nine fields of every task."),
+    ] = ()
+    strict: Annotated[
+        StrictBool, Field(description="Refuse unknown members of the payload with 400.")
+    ] = False
+    dry_run: Annotated[
+        StrictBool, Field(description="Answer as if it were performed, and take it back.")
+    ] = False
+    installation_id: Annotated[
+        Annotated[str, _VISIBLE_CHARACTERS] | None,
+        Field(description="Whose device or installation sent the command."),
+    ] = None
+
+
+NO_OPTIONS = CommandOptions()
 
 
 class CommandResponse(BaseModel):
@@ -100,26 +125,32 @@ async def json_list(
     return Json(entries, opening, rest=partial(json_list, page=found.rest, fetch=fetch))
 
 
-def serialize(result: object) -> bytes:
-    """The JSON of an action's result."""
+def serialize(result: object, include: Sequence[Extra] = ()) -> bytes:
+    """The JSON of an action's result; a task shows what is included beside its fields."""
     if isinstance(result, Json):
         return result.text
     if isinstance(result, BaseModel):
-        return result.__pydantic_serializer__.to_json(result)
+        text = result.__pydantic_serializer__.to_json(result)
+        if include and isinstance(result, Task):
+            extra = to_json({name: getattr(result, name) for name in include})
+            return b"%b,%b" % (text[:-1], extra[1:])
+        return text
     return to_json(result)
 
 
 ENVELOPE_START = b'{"success":true,"data":'
+_AFTER_DATA = b',"error":null,"timestamp":"'
 
 
-def envelope_end() -> bytes:
+def envelope_end(*, dry_run: bool = False) -> bytes:
     """What follows the data."""
-    return b',"error":null,"timestamp":"%b"}' % timestamp().encode()
+    rest = b',"dry_run":true}' if dry_run else b"}"
+    return b'%b%b"%b' % (_AFTER_DATA, timestamp().encode(), rest)
 
 
-def envelope(result: object) -> bytes:
+def envelope(data: bytes, *, dry_run: bool = False) -> bytes:
     """The body of a CommandResponse around the JSON of a result."""
-    return b"%b%b%b" % (ENVELOPE_START, serialize(result), envelope_end())
+    return b"%b%b%b" % (ENVELOPE_START, data, envelope_end(dry_run=dry_run))
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,3 +160,21 @@ class Stored:
     status: int
     body: bytes
     replayed: bool = False
+
+    @property
+    def is_success(self) -> bool:
+        """Whether the command was performed, and not refused."""
+        return self.status == 200
+
+    @property
+    def data(self) -> bytes:
+        """The JSON of the result of a success."""
+        return self.body[len(ENVELOPE_START) : self.body.rindex(_AFTER_DATA)]
+
+    def rehearsed(self) -> bytes:
+        """The body, saying that nothing was done."""
+        return b'%b,"dry_run":true}' % self.body[:-1] if self.is_success else self.body
+
+    def refusal(self) -> Refused:
+        """The error that was told instead."""
+        return Refused(self.status, from_json(self.body))

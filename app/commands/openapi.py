@@ -79,7 +79,8 @@ def describe() -> str:
 def _paragraphs() -> Iterable[str]:
     yield "Performs one action for one user. The actions:"
     for action in commands():
-        yield f"**{action.name}** (scope `{action.scope}`): {action.description}"
+        scope = f"scope `{action.scope}`" if action.scope else "the scope of each command"
+        yield f"**{action.name}** ({scope}): {action.description}"
     yield "The same catalogue, made for programs, is at `GET /actions`."
 
 

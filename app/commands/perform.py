@@ -1,21 +1,26 @@
 """The one way from a request to an action."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Any, TypeVar
 
-from fastapi import Request
+from fastapi import HTTPException, Request
 
-from app.commands.action import Action, Context, OutsideContext
+from app.commands.action import Action, BatchContext, Context, OutsideContext
+from app.commands.answers import answer_once, answer_whole, on_one_connection
+from app.commands.models import NO_OPTIONS, CommandOptions, Stored, envelope, serialize
+from app.commands.payloads import invalid_field
 from app.config import Settings
 from app.database import Database
 from app.database.deadline import on_the_clock, time_left
+from app.database.rehearsal import rehearsed
 from app.database.requests import get_db
 from app.database.searches import Searches
-from app.models.caller import Caller
+from app.errors import MOST_NAMED, AppError, DryRunUnsupported, Fault, Refused
+from app.logs import log_unexpected, note_cause
 from app.models.origin import Origin
 from app.services import Connection
-from app.state import Exchange, Resources, resources_of
+from app.state import Exchange, resources_of
 
 Result = TypeVar("Result")
 _CALLERS_OWN: Any = object()
@@ -27,41 +32,108 @@ async def perform(
     payload: object,
     *,
     user_id: str | None = None,
-    idempotency_key: str | None = None,
+    options: CommandOptions = NO_OPTIONS,
     reader: str | None = _CALLERS_OWN,
 ) -> Any:
-    """What the action returns to the caller of the request, committed.
+    """What the action returns to the caller of the request, committed unless it is a dry run.
 
     The user is the caller's own unless one is named. Under an idempotency key a writing action
     returns what is stored, the first answer however often it is asked. A replica may answer once
     it has what was written of the reader's tasks: the user's unless another, or nobody's, is named.
     """
-    caller = Exchange.of(request.scope).caller
+    exchange = Exchange.of(request.scope)
+    caller = exchange.caller
     action.authorize(caller)
-    owner, resources = user_id or caller.user_id, resources_of(request.scope)
+    owner = user_id or caller.user_id
     if action.outside:
-        lend = partial(get_db, request)
-        return await action.run_outside(OutsideContext(lend, owner, caller, resources), payload)
+        return await _outside(request, action, payload, owner, options)
+    if action.composite and options.idempotency_key is not None:
+        raise invalid_field("idempotency_key", "a batch has none: each of its commands has an id")
+    if action.composite and not options.dry_run:
+        return await action.perform(_batch_context(request, owner, options), payload)
 
-    origin = _origin(request, caller, idempotency_key, resources)
+    def once(db: Connection) -> Awaitable[Any]:
+        return _run(exchange, action, _context(request, db, owner, options), payload)
 
-    async def question(db: Connection) -> Any:
-        context = Context(db, owner, caller, resources, origin)
-        if idempotency_key is None or not action.writes:
-            return await action.run(context, payload)
-        return await action.answer_once(context, payload, idempotency_key)
-
+    question = rehearsed(once) if options.dry_run and action.writes else once
     reader = owner if reader is _CALLERS_OWN else reader
     return await ask(request, action, payload, question, reader=reader)
 
 
-def _origin(request: Request, caller: Caller, key: str | None, resources: Resources) -> Origin:
-    exchange = Exchange.of(request.scope)
-    command_id = key or exchange.log["request_id"]
-    keeps = resources[Settings].undo_days > 0
-    return Origin(
-        caller.kind, caller.name, exchange.installation_id, command_id, keeps_content=keeps
+async def _outside(
+    request: Request, action: Action, payload: object, owner: str, options: CommandOptions
+) -> Any:
+    if options.dry_run:
+        raise DryRunUnsupported
+    caller, resources = Exchange.of(request.scope).caller, resources_of(request.scope)
+    context = OutsideContext(partial(get_db, request), owner, caller, resources)
+    return await action.run_outside(context, payload)
+
+
+def _context(request: Request, db: Connection, owner: str, options: CommandOptions) -> Context:
+    exchange, resources = Exchange.of(request.scope), resources_of(request.scope)
+    caller = exchange.caller
+    origin = Origin(
+        caller.kind,
+        caller.name,
+        options.installation_id,
+        options.idempotency_key or exchange.log["request_id"],
+        keeps_content=resources[Settings].undo_days > 0,
     )
+    return Context(db, owner, caller, resources, origin, options)
+
+
+async def _run(exchange: Exchange, action: Action, context: Context, payload: object) -> Any:
+    if action.composite:
+        told, ignored = partial(_told, exchange), partial(note_ignored, exchange)
+        return await action.perform(
+            on_one_connection(context, told, ignored, exchange.log), payload
+        )
+    key = context.options.idempotency_key
+    if key is None or not action.writes:
+        return await action.run(context, payload)
+    return await answer_once(action, context, payload, key)
+
+
+def _batch_context(request: Request, owner: str, options: CommandOptions) -> BatchContext:
+    exchange = Exchange.of(request.scope)
+
+    async def ask_together(question: Callable[[Context], Awaitable[Any]], searches: bool) -> Any:
+        def on(db: Connection) -> Awaitable[Any]:
+            return question(_context(request, db, owner, options))
+
+        return await _ask(request, on, searches=searches)
+
+    async def alone(action: Action, payload: Any, own: CommandOptions, room: int) -> Stored:
+        if action.outside:
+            result = await _outside(request, action, payload, owner, own)
+            return Stored(200, envelope(serialize(result)))
+
+        def on(db: Connection) -> Awaitable[Stored]:
+            return answer_whole(action, _context(request, db, owner, own), payload, room)
+
+        return await ask(request, action, payload, on, reader=owner)
+
+    told, ignored = partial(_told, exchange), partial(note_ignored, exchange)
+    return BatchContext(ask_together, alone, told, ignored, exchange.log, exchange.caller, options)
+
+
+def _told(exchange: Exchange, error: Exception) -> AppError:
+    """What a caller is told of an error; what nobody expected is logged, with its traceback."""
+    if isinstance(error, AppError):
+        note_cause(exchange.log, error)
+        return error
+    if isinstance(error, HTTPException):
+        return Refused(error.status_code, {"detail": str(error.detail)})
+    log_unexpected(exchange.log)
+    return Fault()
+
+
+def note_ignored(exchange: Exchange, names: Sequence[str]) -> None:
+    """Names in the answer which members of the payload nobody knows."""
+    if names:
+        value = ", ".join(names[:MOST_NAMED])
+        exchange.headers[b"x-ignored-fields"] = value.encode()
 
 
 async def ask(
@@ -73,12 +145,23 @@ async def ask(
     reader: str | None,
 ) -> Result:
     """The answer to a question on the action's behalf, in what is left of the request's time."""
+    searches = action.searches(payload)
+    if not action.replicable:
+        return await _ask(request, question, searches=searches)
+    database = resources_of(request.scope)[Database]
+    return await _ask(request, question, partial(database.read, reader=reader), searches=searches)
+
+
+async def _ask(
+    request: Request,
+    question: Callable[[Connection], Awaitable[Result]],
+    answer: Any = None,
+    *,
+    searches: bool,
+) -> Result:
     resources, exchange = resources_of(request.scope), Exchange.of(request.scope)
-    database = resources[Database]
-    answer: Any = database.ask
-    if action.replicable:
-        answer = partial(database.read, reader=reader)
-    if action.searches(payload):
+    answer = answer or resources[Database].ask
+    if searches:
         answer = partial(resources[Searches].ask, answer)
     with on_the_clock(exchange):
         result: Result = await answer(question, time_left(exchange))

@@ -1,12 +1,31 @@
 """Every action by name. Add one here and it is dispatched, documented and listed."""
 
 from app.commands.action import Action, BareHandler, as_action
-from app.commands.handlers import calls, categories, contacts, secrets, stats, sync, tasks
+from app.commands.handlers import (
+    batch,
+    calls,
+    categories,
+    contacts,
+    secrets,
+    stats,
+    sync,
+    task_lists,
+    tasks,
+)
 from app.errors import LONGEST_NAME, UnknownAction
+
+
+def find_action(name: str) -> Action:
+    """The registered action of this name; UnknownAction when there is none."""
+    handler = ACTION_HANDLERS.get(name)
+    if handler is None:
+        raise UnknownAction(f"Unknown action: {name[:LONGEST_NAME]}")
+    return as_action(name, handler)
+
 
 ACTION_HANDLERS: dict[str, Action | BareHandler] = {
     "create-task": tasks.create_task,
-    "list-tasks": tasks.list_tasks,
+    "list-tasks": task_lists.list_tasks,
     "get-task": tasks.get_task,
     "update-task": tasks.update_task,
     "toggle-task": tasks.toggle_task,
@@ -31,6 +50,7 @@ ACTION_HANDLERS: dict[str, Action | BareHandler] = {
     "list-calls": calls.list_calls,
     "get-call": calls.get_call,
     "set-call-status": calls.set_call_status,
+    "batch": batch.batch_of(find_action),
 }
 
 
@@ -42,11 +62,3 @@ def actions() -> list[Action]:
 def commands() -> list[Action]:
     """The actions that a service key may perform, hence what /execute offers."""
     return [action for action in actions() if "service" in action.allow]
-
-
-def find_action(name: str) -> Action:
-    """The registered action of this name; UnknownAction when there is none."""
-    handler = ACTION_HANDLERS.get(name)
-    if handler is None:
-        raise UnknownAction(f"Unknown action: {name[:LONGEST_NAME]}")
-    return as_action(name, handler)

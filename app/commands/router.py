@@ -11,9 +11,10 @@ from starlette.types import ASGIApp
 
 from app.auth.service_keys import SERVICE_KEY, service_key
 from app.commands import openapi
-from app.commands.action import invalid_payload
+from app.commands.action import Action
 from app.commands.models import (
     ENVELOPE_START,
+    NO_OPTIONS,
     CommandOptions,
     CommandRequest,
     CommandResponse,
@@ -21,8 +22,15 @@ from app.commands.models import (
     Stored,
     envelope,
     envelope_end,
+    serialize,
 )
-from app.commands.perform import ask, perform
+from app.commands.payloads import (
+    invalid_field,
+    invalid_payload,
+    refuse_unknown,
+    unknown_members,
+)
+from app.commands.perform import ask, note_ignored, perform
 from app.commands.registry import ACTION_HANDLERS, find_action
 from app.errors import InvalidPayload, NotFound
 from app.http.answers import Answer, ListResponse, Piece
@@ -70,22 +78,37 @@ async def _execute(request: Request) -> ASGIApp:
     exchange.label = action.name
     action.authorize(caller)
     payload = action.validate(command.payload)
-    key = idempotency_key(headers.get("idempotency-key"), command.options)
-    result = await perform(request, action, payload, user_id=command.user_id, idempotency_key=key)
+    options = read_options(headers.get("idempotency-key"), command.options)
+    if options.installation_id is not None:
+        exchange.installation_id = options.installation_id
+        exchange.log["installation_id"] = options.installation_id
+    _check_members(exchange, action, command.payload, options)
+    result = await perform(request, action, payload, user_id=command.user_id, options=options)
     if isinstance(result, Stored):
-        return _replayable(exchange, result)
+        return _replayable(exchange, result, options)
     if isinstance(result, Json) and result.rest is not None:
         fetch = partial(ask, request, action, payload, reader=command.user_id)
-        return ListResponse(_piece(result, fetch, ENVELOPE_START), envelope_end)
-    return Answer(envelope(result))
+        closing = partial(envelope_end, dry_run=options.dry_run)
+        return ListResponse(_piece(result, fetch, ENVELOPE_START), closing)
+    return Answer(envelope(serialize(result, options.include), dry_run=options.dry_run))
 
 
-def _replayable(exchange: Exchange, stored: Stored) -> Answer:
+def _check_members(
+    exchange: Exchange, action: Action, payload: dict[str, Any], options: CommandOptions
+) -> None:
+    unknown = unknown_members(action.payload, payload)
+    if unknown and options.strict:
+        raise refuse_unknown(unknown)
+    note_ignored(exchange, unknown)
+
+
+def _replayable(exchange: Exchange, stored: Stored, options: CommandOptions) -> Answer:
+    body = stored.rehearsed() if options.dry_run else stored.body
     if not stored.replayed:
-        return Answer(stored.body, stored.status)
+        return Answer(body, stored.status)
     exchange.log["replayed"] = True
     REPLAYS.inc()
-    return Answer(stored.body, stored.status, (b"idempotency-replayed", b"true"))
+    return Answer(body, stored.status, (b"idempotency-replayed", b"true"))
 
 
 _Fetch = Callable[[Callable[[Connection], Awaitable[Json[Any]]]], Awaitable[Json[Any]]]
@@ -101,20 +124,20 @@ async def _next_piece(rest: Callable[[Connection], Awaitable[Json[Any]]], fetch:
     return _piece(await fetch(rest), fetch)
 
 
-def idempotency_key(header: str | None, options: dict[str, Any]) -> str | None:
-    """The key from the header or the options; InvalidPayload when it, or an option, is wrong."""
-    if header is None and not options:
-        return None
+def read_options(header: str | None, given: dict[str, Any]) -> CommandOptions:
+    """The options, with the key of the header; InvalidPayload when it, or an option, is wrong."""
+    if header is None and not given:
+        return NO_OPTIONS
     try:
-        option = CommandOptions.model_validate(options).idempotency_key
+        options = CommandOptions.model_validate(given)
         key = CommandOptions.model_validate({"idempotency_key": header}).idempotency_key
     except ValidationError as error:
         raise invalid_payload(error) from None
-    if key and option and key != option:
-        message = "the header and the option differ"
-        field = "idempotency_key"
-        raise InvalidPayload(f"{field}: {message}", [{"field": field, "message": message}])
-    return key or option
+    if key is None:
+        return options
+    if options.idempotency_key not in (None, key):
+        raise invalid_field("idempotency_key", "the header and the option differ")
+    return options.model_copy(update={"idempotency_key": key})
 
 
 def parse_command(content_type: str | None, body: bytes) -> CommandRequest:

@@ -7,7 +7,8 @@ from pydantic import Field
 from app.commands.registry import commands
 from app.models.key import NewKey
 
-SCOPES = ("*", *sorted({name for action in commands() for name in (action.scope, action.name)}))
+_NAMES = {name for one in commands() if one.scope for name in (one.scope, one.name)}
+SCOPES = ("*", *sorted(_NAMES))
 Scope: Any = Literal[SCOPES]
 
 

@@ -13,6 +13,7 @@ from app.database.connector import Connector
 from app.database.deadline import DEADLINE
 from app.database.outage import Outage
 from app.database.pool import Pool
+from app.database.rehearsal import rehearsal
 from app.database.replica import Answer, Question, Replica
 from app.database.schema import find_age, find_fault
 from app.errors import SchemaUnusable, Unavailable
@@ -25,10 +26,6 @@ _REPLICA_CONNECT_TIMEOUT = 0.5
 
 _PROBE_INTERVAL = 1.0
 _PROBE_TIMEOUT = 0.5
-
-
-class _TakenBack(Exception):  # noqa: N818 - nothing went wrong
-    """Rolls a transaction back."""
 
 
 class Database:
@@ -111,10 +108,8 @@ class Database:
     @asynccontextmanager
     async def rehearsal(self, seconds: float = DEADLINE) -> AsyncIterator[Connection]:
         """Lends a connection in a transaction that is rolled back on leaving."""
-        with suppress(_TakenBack):
-            async with self.transaction(seconds) as connection:
-                yield connection
-                raise _TakenBack
+        async with self.connection(seconds) as connection, rehearsal(connection):
+            yield connection
 
     async def read(
         self, question: Question[Answer], seconds: float = DEADLINE, *, reader: str | None

@@ -120,7 +120,7 @@ def _known(error: AppError, shape: ErrorShape | None) -> Answer:
         body = shape.body(error.status, error.message, error.code)
     else:
         body = error.body()
-        if isinstance(error, Fault):
+        if "success" in body:  # a fault's, in the envelope's members
             body["timestamp"] = timestamp()
     return _json(body, error.status, error.headers)
 

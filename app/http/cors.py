@@ -8,11 +8,12 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-# What a web client may read of how its user stands with a rate limit.
-_STANDING = (
-    *("X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset"),
-    *("RateLimit", "RateLimit-Policy", "Retry-After"),
+# What a page may read of an answer, beside its body.
+_READABLE = (
+    *("X-Request-ID", "Idempotency-Replayed", "Retry-After", "RateLimit", "RateLimit-Policy"),
+    *("ETag", "X-Ignored-Fields"),
 )
+_STANDING = ("X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset")
 
 
 class CrossOrigin(Enum):
@@ -36,7 +37,7 @@ class _ExactCORS(CORSMiddleware):
             allow_origins=origins,
             allow_methods=methods.split(", "),
             allow_credentials=True,
-            expose_headers=("X-Request-ID", *exposed),
+            expose_headers=(*_READABLE, *exposed),
         )
         self.allow_headers = headers.lower().split(", ")
         self.preflight_headers["Access-Control-Allow-Headers"] = headers

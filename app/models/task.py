@@ -18,6 +18,8 @@ Tags = Annotated[list[Tag], Field(max_length=100, examples=[["shopping", "person
 Priority = Literal["low", "medium", "high", "urgent"]
 WritableStatus = Literal["pending", "in_progress", "completed"]
 Status = Literal["pending", "in_progress", "completed", "cancelled"]
+Extra = Literal["tags", "updated_at", "version"]
+"""What a task shows beside its nine fields where it is asked for."""
 Version = Annotated[int, Field(ge=1, le=2**31 - 1), WHOLE]
 TaskId = Annotated[UUID, Field(description="The task's id.")]
 

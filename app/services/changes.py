@@ -49,7 +49,7 @@ def locked(columns: str, condition: str, more: str = "", locks: str = "") -> str
     )"""
 
 
-def deleting(condition: str, columns: str) -> str:
+def deleting(condition: str, columns: str, deletable: str = "deleted_at IS NULL") -> str:
     """Three common table expressions: the task is deleted, `written` has what was in it.
 
     The same as `locked`, but the task need not be locked before: a deletion tells what it deletes.
@@ -61,7 +61,7 @@ def deleting(condition: str, columns: str) -> str:
         WHERE {condition}
         FOR NO KEY UPDATE OF counts
     ), written AS (
-        DELETE FROM tasks USING turn WHERE tasks.id = turn.id AND deleted_at IS NULL
+        DELETE FROM tasks USING turn WHERE tasks.id = turn.id AND {deletable}
         RETURNING {columns}, sequence, instant
     ), counted AS (
         UPDATE change_counts AS counts SET last_sequence = sequence, last_changed_at = instant

@@ -5,6 +5,7 @@ committed or none is.
 """
 
 import json
+from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from typing import NamedTuple
 
@@ -29,6 +30,23 @@ class StoredAnswer(NamedTuple):
     body: bytes
 
 
+class Claimed(NamedTuple):
+    """A key that had been claimed before: for what, by whom, and the answer."""
+
+    fingerprint: bytes
+    across_owners: bool | None
+    status: int
+    body: bytes
+
+    def answer(self, fingerprint: bytes, *, across_owners: bool) -> StoredAnswer:
+        """The first answer, for whoever asks the same and may see as much."""
+        if self.fingerprint != fingerprint:
+            raise IdempotencyKeyReused
+        if self.across_owners and not across_owners:
+            raise Forbidden("The first answer may show what this key must not see")
+        return StoredAnswer(self.status, self.body)
+
+
 def fingerprint(*content: object) -> bytes:
     """The same for the same JSON content, however its members are ordered."""
     return sha256(json.dumps(content, sort_keys=True).encode()).digest()
@@ -40,13 +58,14 @@ _CLAIM = """
 WITH lock_timeout AS MATERIALIZED (SELECT set_config('lock_timeout', '2s', true))
 INSERT INTO replays AS stored
     (user_id, key_name, idempotency_key, fingerprint, across_owners)
-SELECT $1, $2, $3, $4, $5 FROM lock_timeout
+SELECT $1, $2, {key}, $4, $5 FROM lock_timeout {keys}
 ON CONFLICT (user_id, key_name, idempotency_key) DO UPDATE
     SET fingerprint = excluded.fingerprint, across_owners = excluded.across_owners,
         status = NULL, body = NULL, claimed_at = now()
     WHERE stored.claimed_at < now() - interval '7 days'
-RETURNING true
+RETURNING idempotency_key
 """
+_CLAIM_ONE = _CLAIM.format(key="$3", keys="")
 
 _FETCH = """
 SELECT fingerprint, across_owners, status, body FROM replays
@@ -63,23 +82,51 @@ async def claim(
     Forbidden where the first could reach other owners and this one cannot.
     """
     try:
-        if await db.fetchval(_CLAIM, *claim, fingerprint, across_owners):
+        if await db.fetchval(_CLAIM_ONE, *claim, fingerprint, across_owners):
             return None
     except LockNotAvailableError as error:
         raise AlreadyRunning from error
     stored = await db.fetchrow(_FETCH, *claim)
     if stored is None:
         raise AlreadyRunning  # purged between the two statements: the next try will claim it
-    if stored["fingerprint"] != fingerprint:
-        raise IdempotencyKeyReused
-    if stored["across_owners"] and not across_owners:
-        raise Forbidden("The stored answer may show tasks that this key may not see")
-    return StoredAnswer(stored["status"], stored["body"])
+    return Claimed(*stored).answer(fingerprint, across_owners=across_owners)
+
+
+# In the order of the keys: two batches that claim the same ones would wait for each other.
+_CLAIM_ALL = _CLAIM.format(
+    key="key", keys=", unnest($3::text[]) WITH ORDINALITY AS keys (key, number) ORDER BY number"
+)
+
+_FETCH_ALL = """
+SELECT idempotency_key, fingerprint, across_owners, status, body FROM replays
+WHERE user_id = $1 AND key_name = $2 AND idempotency_key = ANY ($3)
+"""
+
+
+async def claim_all(
+    db: Connection, user_id: str, key_name: str, keys: Sequence[str], *, across_owners: bool
+) -> Mapping[str, Claimed]:
+    """Claims keys whose contents are not known yet; those that had been claimed before.
+
+    For all others answers must be stored in this transaction. AlreadyRunning as for one.
+    """
+    keys = sorted(keys)
+    try:
+        rows = await db.fetch(_CLAIM_ALL, user_id, key_name, keys, b"", across_owners)
+    except LockNotAvailableError as error:
+        raise AlreadyRunning from error
+    if len(rows) == len(keys):
+        return {}
+    missing = set(keys).difference(row[0] for row in rows)
+    stored = await db.fetch(_FETCH_ALL, user_id, key_name, list(missing))
+    if len(stored) < len(missing):
+        raise AlreadyRunning  # purged between the two statements
+    return {key: Claimed(*claimed) for key, *claimed in stored}
 
 
 # Whoever stores one answer takes away up to ten that nobody may ask for any more, so that the
 # table needs no cron job. A day is left between expiry and purge: a claim may be taking one over.
-_STORE = """
+_PURGE = """
 WITH expired AS (
     SELECT user_id, key_name, idempotency_key FROM replays
     WHERE claimed_at < now() - interval '8 days'
@@ -91,7 +138,9 @@ WITH expired AS (
     WHERE replays.user_id = expired.user_id
         AND replays.key_name = expired.key_name
         AND replays.idempotency_key = expired.idempotency_key
-)
+)"""
+_STORE = f"""
+{_PURGE}
 UPDATE replays SET status = $4, body = $5
 WHERE user_id = $1 AND key_name = $2 AND idempotency_key = $3
 """
@@ -100,3 +149,29 @@ WHERE user_id = $1 AND key_name = $2 AND idempotency_key = $3
 async def store(db: Connection, claim: Claim, answer: StoredAnswer) -> None:
     """Keeps the answer to a claim made in this transaction."""
     await db.execute(_STORE, *claim, answer.status, answer.body)
+
+
+class Answered(NamedTuple):
+    """An idempotency key, what it was used for, and the answer."""
+
+    idempotency_key: str
+    fingerprint: bytes
+    status: int
+    body: bytes
+
+
+_STORE_ALL = f"""
+{_PURGE}
+UPDATE replays SET fingerprint = answers.fingerprint, status = answers.status, body = answers.body
+FROM unnest($3::text[], $4::bytea[], $5::smallint[], $6::bytea[])
+    AS answers (key, fingerprint, status, body)
+WHERE user_id = $1 AND key_name = $2 AND idempotency_key = answers.key
+"""
+
+
+async def store_all(
+    db: Connection, user_id: str, key_name: str, answers: Sequence[Answered]
+) -> None:
+    """Keeps the answers to claims made in this transaction."""
+    columns = zip(*answers, strict=True)
+    await db.execute(_STORE_ALL, user_id, key_name, *map(list, columns))

@@ -4,13 +4,14 @@ A part is so many tasks, or so many bytes. A page of brief tasks cannot be longe
 bytes are counted only where a task is not brief.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from itertools import count
 from typing import Any, NamedTuple
 
 from asyncpg import Record
 
+from app.models.task import Extra
 from app.models.task_list import NEWEST_FIRST, Position, Slice, TaskFilter, TaskSort
 from app.services import Connection
 from app.services.pages import BRIEF_BYTES, PAGE_BYTES, cut
@@ -38,6 +39,7 @@ _CONDITIONS = {
     "tags": "tags @> {}::text[]",
     "due_from": "due_date >= {}",
     "due_to": "due_date <= {}",
+    "deleted": "(deleted_at IS NOT NULL) = {}",
     "search": f"(title ILIKE {{0}} OR left(description, {SEARCHED_CHARACTERS}) ILIKE {{0}})",
 }
 # Later than any due date, so that tasks without one come last.
@@ -59,6 +61,7 @@ class Shape(NamedTuple):
     sort: TaskSort
     following: bool
     skipping: bool
+    include: tuple[Extra, ...] = ()
 
     def order(self, key: str = "key") -> str:
         direction = "DESC" if self.sort[0] == "-" else "ASC"
@@ -66,8 +69,9 @@ class Shape(NamedTuple):
 
 
 def _conditions(filters: tuple[str, ...], numbers: Iterator[int]) -> str:
-    given = (_CONDITIONS[name].format(f"${next(numbers)}") for name in filters)
-    return " AND ".join(("user_id = $1 AND deleted_at IS NULL", *given))
+    given = [_CONDITIONS[name].format(f"${next(numbers)}") for name in filters]
+    kept = [] if "deleted" in filters else ["deleted_at IS NULL"]
+    return " AND ".join(["user_id = $1", *kept, *given])
 
 
 def selection(columns: str, shape: Shape) -> str:
@@ -124,7 +128,16 @@ _TEXT_JSON = "coalesce(to_json({0})::text, 'null')"
 _INSTANT_JSON = """coalesce('"' || replace(
             to_char({0} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US'), '.000000', ''
         ) || 'Z"', 'null')"""
-_TASK_JSON = f"""concat(
+_EXTRA_JSON: Mapping[Extra, str] = {
+    "tags": "to_json(tags)",
+    "updated_at": _INSTANT_JSON.format("updated_at"),
+    "version": "version",
+}
+
+
+def _task_json(include: tuple[Extra, ...]) -> str:
+    extra = "".join(f""",',"{name}":', {_EXTRA_JSON[name]}""" for name in include)
+    return f"""concat(
         '{{"id":"', id,
         '","user_id":', (SELECT to_json($1::text)),
         ',"title":', to_json(title),
@@ -133,22 +146,32 @@ _TASK_JSON = f"""concat(
         ',"priority":', {_TEXT_JSON.format("priority")},
         ',"created_at":', {_INSTANT_JSON.format("created_at")},
         ',"completed_at":', {_INSTANT_JSON.format("completed_at")},
-        ',"due_date":', {_INSTANT_JSON.format("due_date")},
-        '}}'
+        ',"due_date":', {_INSTANT_JSON.format("due_date")}
+        {extra}, '}}'
     )"""
+
+
 _SHOWN = "id, title, description, status, priority, created_at, completed_at, due_date"
 
 
 def _brief_json(shape: Shape) -> str:
-    brief = f"CASE WHEN {TEXT_SIZE} <= {BRIEF_BYTES} THEN {_TASK_JSON} END"
+    is_brief = f"{TEXT_SIZE} <= {BRIEF_BYTES}"
+    if "tags" in shape.include:  # what is compressed is longer than it looks
+        is_brief = f"""{TEXT_SIZE} + pg_column_size(tags) <= {BRIEF_BYTES}
+            AND pg_column_compression(tags) IS NULL"""
+    brief = f"CASE WHEN {is_brief} THEN {_task_json(shape.include)} END"
     return selection(f"id, {brief} AS task", shape)
 
 
 def _counted_json(shape: Shape) -> str:
     """Cut by what is stored, which is not read for that, and then by what is shown of it."""
-    stored = cut(selection(_SHOWN, shape), f"{_SHOWN}, key", f"300 + {TEXT_SIZE}", shape.order())
+    columns, size = ", ".join((_SHOWN, *shape.include)), f"300 + {TEXT_SIZE}"
+    if "tags" in shape.include:
+        size += " + octet_length(array_to_string(tags, ''))"
+    stored = cut(selection(columns, shape), f"{columns}, key", size, shape.order())
     # OFFSET 0, or the planner would have the JSON made for each of its mentions.
-    shown = f"SELECT id, {_TASK_JSON} AS task, key FROM ({stored}) AS stored OFFSET 0"
+    task = _task_json(shape.include)
+    shown = f"SELECT id, {task} AS task, key FROM ({stored}) AS stored OFFSET 0"
     return cut(shown, "id, task, key", "octet_length(task)", shape.order())
 
 
@@ -159,13 +182,14 @@ def page_statement(
     *,
     following: bool = False,
     skipping: bool = False,
+    include: tuple[Extra, ...] = (),
     counted: bool = False,
 ) -> str:
     """A page as JSON: user, size, values of the filters, position or offset are its parameters.
 
     Its tasks are null where they are too long, unless their bytes are counted.
     """
-    shape = Shape(filters, sort, following, skipping)
+    shape = Shape(filters, sort, following, skipping, include)
     selected = _counted_json(shape) if counted else _brief_json(shape)
     most = "" if counted else f"AND octet_length(string_agg(task, ',')) <= {PAGE_BYTES}"
     return f"""
@@ -184,10 +208,12 @@ async def fetch_page(
     filters: TaskFilter,
     sort: TaskSort = NEWEST_FIRST,
     part: Slice | None = None,
+    include: Sequence[Extra] = (),
 ) -> Page:
-    """The first tasks of a part of the list of a user's tasks, as JSON."""
+    """The first tasks of a part of the list of a user's tasks, as JSON with what is included."""
     part = part or Slice()
     shape, arguments = Request.of(user_id, filters, sort, part)
+    shape = shape._replace(include=tuple(include))
     tasks, size, key, task_id = await _fetch_json(db, shape, arguments)
     may_go_on = size == part.at_once
     if tasks is None:
@@ -200,9 +226,9 @@ async def fetch_page(
 async def _fetch_json(
     db: Connection, shape: Shape, arguments: list[Any], *, counted: bool = False
 ) -> Record:
-    filters, sort, following, skipping = shape
+    filters, sort, following, skipping, include = shape
     statement = page_statement(
-        filters, sort, following=following, skipping=skipping, counted=counted
+        filters, sort, following=following, skipping=skipping, include=include, counted=counted
     )
     row = await db.fetchrow(statement, *arguments)
     assert row is not None  # noqa: S101 - an aggregate always returns one row

@@ -71,8 +71,19 @@ async def insert_task(
     db: Connection, user_id: str, task: TaskFields, origin: Origin = PLATFORM
 ) -> Task:
     """Stores a new task with a time-ordered id."""
-    row = await db.fetchrow(
-        _INSERT,
+    row = await db.fetchrow(_INSERT, *_values(user_id, task, origin))
+    assert row is not None  # noqa: S101 - an insert without a condition returns its row
+    return Task.model_construct(**row)
+
+
+async def insert_tasks(db: Connection, new: Sequence[tuple[str, TaskFields, Origin]]) -> list[Task]:
+    """Stores new tasks of these users, in order and in one round trip, all or none."""
+    rows = await db.fetchmany(_INSERT, [_values(*one) for one in new])
+    return [Task.model_construct(**row) for row in rows]
+
+
+def _values(user_id: str, task: TaskFields, origin: Origin) -> tuple[Any, ...]:
+    return (
         user_id,
         task.title,
         task.description,
@@ -82,8 +93,6 @@ async def insert_task(
         task.tags,
         *origin,
     )
-    assert row is not None  # noqa: S101 - an insert without a condition returns its row
-    return Task.model_construct(**row)
 
 
 _FETCH = f"SELECT {COLUMNS} FROM tasks WHERE {_OWNED}"
@@ -240,18 +249,23 @@ _CATEGORIES = "ARRAY(SELECT category_id FROM task_categories WHERE task_id = old
 ALL_BEFORE = f"jsonb_build_object({_KEPT}, 'categories', {_CATEGORIES})"
 CONTENT_WRITTEN = ", ".join(f"tasks.{name}" for name in CONTENT.split(", "))
 _DELETE = f"""
-WITH {deleting(_OWNED, CONTENT_WRITTEN)}, {
-    recorded("'deleted'", "written AS old", 3, before=ALL_BEFORE)
+WITH {deleting(_OWNED, CONTENT_WRITTEN, "($3 OR deleted_at IS NULL)")}, {
+    recorded("'deleted'", "written AS old", 4, before=ALL_BEFORE)
 }
 SELECT id FROM written
 """
 
 
 async def delete_task(
-    db: Connection, task_id: UUID, owner: str | None, origin: Origin = PLATFORM
+    db: Connection,
+    task_id: UUID,
+    owner: str | None,
+    origin: Origin = PLATFORM,
+    *,
+    or_withdrawn: bool = False,
 ) -> None:
-    """Removes a task for good."""
-    if await write(db, _DELETE, task_id, owner, *origin) is None:
+    """Removes a task for good, and on request one that was withdrawn."""
+    if await write(db, _DELETE, task_id, owner, or_withdrawn, *origin) is None:
         raise await _absence(db, task_id, owner)
 
 

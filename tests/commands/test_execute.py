@@ -6,7 +6,7 @@ from uuid import uuid4
 import pytest
 from httpx import AsyncClient, Response
 
-from app.commands.registry import ACTION_HANDLERS, commands
+from app.commands.registry import ACTION_HANDLERS, commands, find_action
 from app.models.key import NewKey
 from app.services import Connection, keys
 from tests.conftest import MISSING_ID, SERVICE_HEADERS, Execute, TaskFactory
@@ -237,7 +237,9 @@ async def test_scopes_permit_exactly_their_actions(
 ) -> None:
     payload = {"task_id": str(MISSING_ID), "title": "t"}
     answers = {
-        action: await send_with({"scopes": scopes}, action, **payload) for action in ACTION_HANDLERS
+        action: await send_with({"scopes": scopes}, action, **payload)
+        for action in ACTION_HANDLERS
+        if find_action(action).scope is not None
     }
     assert {action for action, answer in answers.items() if answer.status_code != 403} == permitted
 

@@ -1,0 +1,87 @@
+"""What a payload may be, and the words for what is wrong with one."""
+
+from collections.abc import Sequence
+from sys import float_info
+from typing import Any
+from urllib.parse import quote
+
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic_core import ErrorDetails, PydanticCustomError
+
+from app.errors import LONGEST_NAME, MOST_NAMED, InvalidPayload
+from app.models.text import storable
+
+
+class AnyPayload(BaseModel):
+    """Whatever a bare handler makes of it."""
+
+    model_config = ConfigDict(extra="allow")
+
+    @model_validator(mode="after")
+    def _storable(self) -> "AnyPayload":
+        _check(self.model_extra)
+        return self
+
+
+def _check(value: object) -> None:
+    if isinstance(value, str):
+        storable(value)
+    elif isinstance(value, int | float):
+        _require_double(value)
+    elif isinstance(value, dict):
+        for name, member in value.items():
+            storable(name)
+            _check(member)
+    elif isinstance(value, list):
+        for member in value:
+            _check(member)
+
+
+def _require_double(value: float) -> None:
+    if abs(value) > float_info.max:  # no JSON that is written again could tell it
+        raise PydanticCustomError("too_large", "must not have numbers beyond 1.8e308")
+
+
+def invalid_payload(error: ValidationError) -> InvalidPayload:
+    """The refusal that names the fields that are wrong, and never a value."""
+    errors = [_field_error(details) for details in error.errors(include_input=False)[:MOST_NAMED]]
+    return InvalidPayload("; ".join(map(_sentence, errors)), errors)
+
+
+def invalid_field(name: str, message: str) -> InvalidPayload:
+    """The refusal of one field."""
+    return InvalidPayload(f"{name}: {message}", [{"field": name, "message": message}])
+
+
+def _field_error(details: ErrorDetails) -> dict[str, str]:
+    name = ".".join(map(str, details["loc"]))[:LONGEST_NAME]
+    if details["type"] == "missing":
+        message = f"Missing required field: {name}"
+    elif details["type"].startswith("uuid"):
+        message = f"Invalid UUID format for {name}"
+    else:
+        message = details["msg"]
+    return {"field": name, "message": message}
+
+
+def _sentence(error: dict[str, str]) -> str:
+    name, message = error["field"], error["message"]
+    return message if name in message else f"{name}: {message}"
+
+
+def unknown_members(model: type[BaseModel], payload: dict[str, Any]) -> list[str]:
+    """The members that the model ignores, as they may be repeated to who sent them."""
+    if payload.keys() <= model.model_fields.keys() or model.model_config.get("extra") == "allow":
+        return []
+    return [printable(name) for name in payload if name not in model.model_fields]
+
+
+def printable(name: str) -> str:
+    """A caller's name for something as a header, or an error, may repeat it."""
+    return quote(name[:LONGEST_NAME], safe="[]$ ", errors="replace")[:LONGEST_NAME]
+
+
+def refuse_unknown(names: Sequence[str]) -> InvalidPayload:
+    """The refusal of members that nobody knows."""
+    errors = [{"field": name, "message": f"Unknown field: {name}"} for name in names[:MOST_NAMED]]
+    return InvalidPayload("; ".join(error["message"] for error in errors), errors)
