@@ -2,6 +2,7 @@
 
 import click
 
+from bench import batches as batched
 from bench import doors as costs_of_doors
 from bench import growth as growth_of_costs
 from bench import long_lists as long
@@ -92,6 +93,14 @@ def long_lists(rounds: int) -> None:
 def replica(rounds: int, seconds: int) -> None:
     """Show what a replica takes off the primary, and what asking both costs."""
     click.echo(replicas.markdown(replicas.compare(rounds, seconds)))
+
+
+@cli.command()
+@click.option("--rounds", type=click.IntRange(1), default=3, show_default=True)
+@click.option("--seconds", type=click.IntRange(1), default=2, show_default=True)
+def batches(rounds: int, seconds: int) -> None:
+    """Show what a batch of 100 creates costs beside 100 requests."""
+    click.echo(batched.markdown(batched.compare(rounds, seconds)))
 
 
 if __name__ == "__main__":

@@ -71,9 +71,10 @@ def _sentence(error: dict[str, str]) -> str:
 
 def unknown_members(model: type[BaseModel], payload: dict[str, Any]) -> list[str]:
     """The members that the model ignores, as they may be repeated to who sent them."""
-    if payload.keys() <= model.model_fields.keys() or model.model_config.get("extra") == "allow":
+    known = model.__pydantic_fields__
+    if payload.keys() <= known.keys() or model.model_config.get("extra") == "allow":
         return []
-    return [printable(name) for name in payload if name not in model.model_fields]
+    return [printable(name) for name in payload if name not in known]
 
 
 def printable(name: str) -> str:

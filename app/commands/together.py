@@ -39,8 +39,8 @@ class Command:
     action: Action
     payload: dict[str, Any]
     references: Mapping[str, int]
-    valid: Any = None
-    invalid: AppError | None = None
+    valid: Any
+    invalid: AppError | None
 
     def resolve(self, outcomes: Sequence[Stored | None]) -> Any:
         """The typed payload, ids in place of references; InvalidPayload where there is none."""
@@ -131,7 +131,7 @@ class Together:
         named: dict[str, set[UUID]] = defaultdict(set)
         for command in self.commands:
             if command.action.writes and command.id not in self._claimed:
-                for name in locks.NAMES:
+                for name in command.payload.keys() & locks.NAMES:
                     value = self._value(command, name)
                     if isinstance(value, UUID):
                         named[name].add(value)
@@ -149,11 +149,8 @@ class Together:
         return None
 
     async def _take(self, context: Context, command: Command) -> None:
-        waiting = {pending.index for pending, _ in self._pending}
         action = command.action
-        if not waiting.isdisjoint(command.references.values()) or (
-            self._pending and self._pending[0][0].action is not action
-        ):
+        if self._pending and not self._may_join(command):
             await self._flush(context)
         self.at = command.index
         payload = command.resolve(self.outcomes)
@@ -168,6 +165,12 @@ class Together:
             self._pending.append((command, payload))
             if action.many is None:
                 await self._flush(context)
+
+    def _may_join(self, command: Command) -> bool:
+        """Whether it may be performed at once with what is pending."""
+        first, _ = self._pending[0]
+        follows = any(index >= first.index for index in command.references.values())
+        return command.action is first.action and not follows
 
     def _replay(self, context: Context, command: Command, claimed: Claimed, content: bytes) -> None:
         answer = claimed.answer(content, across_owners=context.owner is None)

@@ -18,7 +18,7 @@ _OWNERS = {
     "category_id": f"SELECT DISTINCT user_id FROM categories WHERE {_OWNED}",
 }
 CONTACT = "user_id"
-NAMES = (*_OWNERS, CONTACT)
+NAMES = frozenset({*_OWNERS, CONTACT})
 """Members of a payload that name what a command locks, or the contact whose counter."""
 _LOCK_COUNTERS = """
 INSERT INTO change_counts AS counts (user_id, last_sequence)

@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from itertools import groupby
 from typing import Annotated, Any, Literal
 from uuid import UUID, uuid4
@@ -147,10 +146,10 @@ def _prepare(context: BatchContext, find: Find, batch: Batch) -> list[Command]:
         try:
             sent = _read(given)
             named = sent.id
-            command = _command(find, index, sent, known)
-            command.action.authorize(context.caller)
-            unknown = _unknown(given, sent, command.action)
-            command = _validated(command, unknown if strict else [])
+            action = _action(find, sent, known)
+            action.authorize(context.caller)
+            unknown = _unknown(given, sent, action)
+            command = _command(index, sent, action, known, unknown if strict else ())
             if batch.mode == "atomic":
                 _require_atomic(command)
         except AppError as error:
@@ -169,13 +168,13 @@ def _read(given: object) -> BatchedCommand:
         raise invalid_payload(error) from None
 
 
-def _command(find: Find, index: int, sent: BatchedCommand, known: Mapping[str, int]) -> Command:
+def _action(find: Find, sent: BatchedCommand, known: Mapping[str, int]) -> Action:
     if sent.id in known:
         raise invalid_field("id", f"is that of commands[{known[sent.id]}] too")
     action = find(sent.action)
     if action.composite:
         raise invalid_field("action", "must not be a batch in a batch")
-    return Command(index, sent.id, action, sent.payload, references=_references(sent, known))
+    return action
 
 
 def _references(sent: BatchedCommand, known: Mapping[str, int]) -> dict[str, int]:
@@ -195,14 +194,22 @@ def _unknown(given: object, sent: BatchedCommand, action: Action) -> list[str]:
     return members + [f"payload.{name}" for name in unknown_members(action.payload, sent.payload)]
 
 
-def _validated(command: Command, unknown: Sequence[str]) -> Command:
+def _command(
+    index: int,
+    sent: BatchedCommand,
+    action: Action,
+    known: Mapping[str, int],
+    unknown: Sequence[str],
+) -> Command:
+    payload, references = sent.payload, _references(sent, known)
+    valid, invalid = None, None
     try:
         if unknown:
             raise refuse_unknown(unknown)
-        placeholders = dict.fromkeys(command.references, _ANY_ID)
-        return replace(command, valid=command.action.validate({**command.payload, **placeholders}))
+        valid = action.validate(payload | dict.fromkeys(references, _ANY_ID))
     except InvalidPayload as error:
-        return replace(command, invalid=error)
+        invalid = error
+    return Command(index, sent.id, action, payload, references, valid, invalid)
 
 
 def _require_atomic(command: Command) -> None:
