@@ -4,10 +4,11 @@ from typing import Any
 
 import pytest
 from httpx import AsyncClient
+from prometheus_client import REGISTRY
 
 from app.commands.registry import ACTION_HANDLERS
 from app.services import Connection
-from tests.conftest import ADMIN_HEADERS, MISSING_ID, TaskFactory
+from tests.conftest import ADMIN_HEADERS, MISSING_ID, SERVICE_HEADERS, TaskFactory
 from tests.support.batches import command, create, ref, send_alone, send_batch
 
 MODES = ("atomic", "independent")
@@ -280,10 +281,8 @@ async def test_a_batch_has_no_key_of_its_own(
 ) -> None:
     answer = await send_batch(client, create("a"), mode=mode, idempotency_key="k")
     assert (answer.status_code, await count(db, "tasks")) == (400, 0)
-    headers = {"X-Service-Key": "", "Idempotency-Key": "k"}
-    from tests.conftest import SERVICE_HEADERS
-
-    answer = await send_batch(client, create("a"), headers={**headers, **SERVICE_HEADERS})
+    headers = {**SERVICE_HEADERS, "Idempotency-Key": "k"}
+    answer = await send_batch(client, create("a"), mode=mode, headers=headers)
     assert (answer.status_code, await count(db, "tasks")) == (400, 0)
 
 
@@ -361,3 +360,34 @@ async def test_lists_that_are_too_long_together_are_refused(
     else:
         statuses = [one["status"] for one in answer.json()["data"]["results"]]
         assert statuses == [200, 200, 200, 413, 413]
+
+
+@each_mode
+async def test_a_hundred_creates_are_a_few_statements(
+    client: AsyncClient, db: Connection, mode: str
+) -> None:
+    await send_batch(client, create("first"))
+    statements: list[str] = []
+
+    def note(statement: Any) -> None:
+        statements.append(statement.query)
+
+    db.add_query_logger(note)
+    answer = await send_batch(client, *(create(f"c{n}", f"t{n}") for n in range(100)), mode=mode)
+    db.remove_query_logger(note)
+    assert answer.json()["data"]["applied"] == 100
+    assert len(statements) <= 10
+    assert (await titles(db))[1:] == [f"t{n}" for n in range(100)]
+    assert await db.fetchval("SELECT last_sequence FROM change_counts") == 101
+
+
+async def test_the_metrics_tell_what_became_of_the_commands(client: AsyncClient) -> None:
+    def counted(action: str, status: int) -> float:
+        name = "task_manager_batched_commands_total"
+        labels = {"action": action, "status": str(status)}
+        return REGISTRY.get_sample_value(name, labels) or 0.0
+
+    before = counted("create-task", 200), counted("get-task", 404)
+    await send_batch(client, create("a"), MISSING, create("b"), mode="independent")
+    after = counted("create-task", 200), counted("get-task", 404)
+    assert (after[0] - before[0], after[1] - before[1]) == (2, 1)

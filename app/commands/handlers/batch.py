@@ -1,32 +1,23 @@
 """Several commands in one: what an offline client has queued."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from itertools import groupby
 from typing import Annotated, Any, Literal
-from uuid import UUID, uuid4
+from uuid import uuid4
 
-from pydantic import BaseModel, Field, SkipValidation, ValidationError
+from pydantic import BaseModel, Field
 from pydantic_core import from_json, to_json
 
 from app.commands.action import Action, BatchContext, Context, Example, action
 from app.commands.answers import on_one_connection
-from app.commands.models import ActionName, IdempotencyKey, Json, Stored
-from app.commands.payloads import (
-    invalid_field,
-    invalid_payload,
-    printable,
-    refuse_unknown,
-    unknown_members,
-)
+from app.commands.batches import Batch, Find, prepare
+from app.commands.models import Json, Stored
 from app.commands.together import Command, Outcomes, Together, room_left
-from app.errors import AppError, CommandFailed, InvalidPayload
+from app.errors import CommandFailed
 from app.metrics import BATCHED, REPLAYS
 
-MOST_COMMANDS = 100
-_ANY_ID = str(UUID(int=0))
-"""In place of an id that is not known yet, while a payload is validated."""
 _EXAMPLE = {
     "commands": [
         {
@@ -41,26 +32,6 @@ _EXAMPLE = {
         },
     ]
 }
-
-
-class BatchedCommand(BaseModel):
-    """One command. `{"$ref": "<id>"}` in its payload is the id of an earlier one's result."""
-
-    id: Annotated[IdempotencyKey, Field(description="Its idempotency key, unique in the batch.")]
-    action: ActionName
-    payload: dict[str, Any] = {}
-
-
-class Batch(BaseModel):
-    """Commands of one user, performed in order."""
-
-    mode: Annotated[
-        Literal["atomic", "independent"],
-        Field(description="All or none in one transaction, or each by itself."),
-    ] = "atomic"
-    commands: Annotated[
-        list[SkipValidation[BatchedCommand]], Field(min_length=1, max_length=MOST_COMMANDS)
-    ]
 
 
 class CommandError(BaseModel):
@@ -91,9 +62,6 @@ class BatchOutcome(BaseModel):
     results: list[CommandOutcome]
 
 
-Find = Callable[[str], Action]
-
-
 def batch_of(find: Find) -> Action:
     """The action that performs those that can be found by name."""
 
@@ -116,7 +84,7 @@ def batch_of(find: Find) -> Action:
         """
         if isinstance(context, Context):
             context = on_one_connection(context)
-        commands = _prepare(context, find, payload)
+        commands = prepare(context, find, payload)
         perform = _atomically if payload.mode == "atomic" else _independently
         answers = await perform(context, commands)
         return _summary(context, payload.mode, commands, answers)
@@ -131,92 +99,6 @@ def _searches(payload: Batch) -> bool:
 def _search_of(command: object) -> bool:
     payload = command.get("payload") if isinstance(command, dict) else None
     return isinstance(payload, dict) and payload.get("search") is not None
-
-
-def _prepare(context: BatchContext, find: Find, batch: Batch) -> list[Command]:
-    """The commands, checked before any is performed; CommandFailed names the first wrong one.
-
-    By itself, a command whose payload does not validate fails alone.
-    """
-    strict, ignored = context.options.strict, list[str]()
-    commands: list[Command] = []
-    known: dict[str, int] = {}
-    for index, given in enumerate(batch.commands):
-        named = None
-        try:
-            sent = _read(given)
-            named = sent.id
-            action = _action(find, sent, known)
-            action.authorize(context.caller)
-            unknown = _unknown(given, sent, action)
-            command = _command(index, sent, action, known, unknown if strict else ())
-            if batch.mode == "atomic":
-                _require_atomic(command)
-        except AppError as error:
-            raise CommandFailed(index, named, error) from None
-        known[sent.id] = index
-        commands.append(command)
-        ignored += [f"commands[{index}].{name}" for name in unknown]
-    context.ignored(ignored)
-    return commands
-
-
-def _read(given: object) -> BatchedCommand:
-    try:
-        return BatchedCommand.model_validate(given)
-    except ValidationError as error:
-        raise invalid_payload(error) from None
-
-
-def _action(find: Find, sent: BatchedCommand, known: Mapping[str, int]) -> Action:
-    if sent.id in known:
-        raise invalid_field("id", f"is that of commands[{known[sent.id]}] too")
-    action = find(sent.action)
-    if action.composite:
-        raise invalid_field("action", "must not be a batch in a batch")
-    return action
-
-
-def _references(sent: BatchedCommand, known: Mapping[str, int]) -> dict[str, int]:
-    references = {}
-    for member, value in sent.payload.items():
-        if isinstance(value, dict) and value.keys() == {"$ref"}:
-            target = value["$ref"]
-            if not isinstance(target, str) or target not in known:
-                name = printable(member)
-                raise invalid_field(name, "refers to no earlier command of the batch")
-            references[member] = known[target]
-    return references
-
-
-def _unknown(given: object, sent: BatchedCommand, action: Action) -> list[str]:
-    members = unknown_members(BatchedCommand, given) if isinstance(given, dict) else []
-    return members + [f"payload.{name}" for name in unknown_members(action.payload, sent.payload)]
-
-
-def _command(
-    index: int,
-    sent: BatchedCommand,
-    action: Action,
-    known: Mapping[str, int],
-    unknown: Sequence[str],
-) -> Command:
-    payload, references = sent.payload, _references(sent, known)
-    valid, invalid = None, None
-    try:
-        if unknown:
-            raise refuse_unknown(unknown)
-        valid = action.validate(payload | dict.fromkeys(references, _ANY_ID))
-    except InvalidPayload as error:
-        invalid = error
-    return Command(index, sent.id, action, payload, references, valid, invalid)
-
-
-def _require_atomic(command: Command) -> None:
-    if command.invalid is not None:
-        raise command.invalid
-    if command.action.outside:
-        raise invalid_field("action", "reaches outside, which cannot be taken back")
 
 
 async def _atomically(context: BatchContext, commands: Sequence[Command]) -> Outcomes:

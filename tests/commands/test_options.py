@@ -1,0 +1,295 @@
+"""What the options of the envelope do: include, strict, dry_run, installation_id."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from httpx import AsyncClient, Response
+
+from app.commands.registry import ACTION_HANDLERS, commands, find_action
+from app.models.caller import SERVICES
+from app.services import Connection
+from tests.conftest import MISSING_ID, SERVICE_HEADERS, CallFactory, ContactFactory, TaskFactory
+from tests.support.batches import command, create, ref, send_batch
+
+FIELDS = [
+    *("id", "user_id", "title", "description", "status", "priority"),
+    *("created_at", "completed_at", "due_date"),
+]
+EXTRAS = ["tags", "updated_at", "version"]
+
+
+async def send(
+    client: AsyncClient, action: str, payload: dict[str, Any], **options: Any
+) -> Response:
+    envelope = {"action": action, "user_id": "user_123", "payload": payload, "options": options}
+    return await client.post("/execute", json=envelope, headers=SERVICE_HEADERS)
+
+
+async def data(client: AsyncClient, action: str, payload: dict[str, Any], **options: Any) -> Any:
+    answer = await send(client, action, payload, **options)
+    assert answer.status_code == 200, answer.text
+    return answer.json()["data"]
+
+
+async def content(db: Connection) -> dict[str, Any]:
+    """Every row of every table."""
+    tables = await db.fetch("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
+    return {
+        name: await db.fetchval(f"SELECT array_agg(t::text ORDER BY t::text) FROM {name} AS t")
+        for (name,) in tables
+    }
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"include": ["colour"]},
+        {"include": "tags"},
+        {"strict": "yes"},
+        {"strict": 1},
+        {"dry_run": "true"},
+        {"dry_run": 1},
+        {"dry_run": None},
+        {"installation_id": ""},
+        {"installation_id": "with space"},
+        {"installation_id": "x" * 256},
+        {"installation_id": 7},
+        {"verbose": True},
+    ],
+)
+async def test_a_wrong_option_is_refused_and_nothing_written(
+    client: AsyncClient, db: Connection, options: dict[str, Any]
+) -> None:
+    answer = await send(client, "create-task", {"title": "Feed cat"}, **options)
+    assert answer.status_code == 400
+    assert next(iter(options)) in answer.json()["detail"]
+    assert await db.fetchval("SELECT count(*) FROM tasks") == 0
+
+
+async def test_what_is_included_stands_beside_the_nine_fields_of_every_task(
+    client: AsyncClient,
+) -> None:
+    created = await data(
+        client, "create-task", {"title": "Feed cat", "tags": ["é", 'a"b']}, include=EXTRAS
+    )
+    assert list(created) == FIELDS + EXTRAS
+    assert (created["tags"], created["version"]) == (["é", 'a"b'], 1)
+    assert created["updated_at"] == created["created_at"]
+    named = {"task_id": created["id"]}
+    category = await data(client, "create-category", {"name": "Vet"})
+    answers = [
+        await data(client, "get-task", named, include=["version", "tags"]),
+        await data(client, "update-task", {**named, "title": "x"}, include=["version", "tags"]),
+        (await data(client, "list-tasks", {}, include=["version", "tags"]))["tasks"][0],
+        (await data(client, "list-tasks", {"limit": 1}, include=["tags", "version"]))["tasks"][0],
+    ]
+    assert [list(task) for task in answers] == [[*FIELDS, "tags", "version"]] * 4
+    assert [task["version"] for task in answers] == [1, 2, 2, 2]
+    assigned = await data(
+        client, "assign-category", {**named, "category_id": category["id"]}, include=["version"]
+    )
+    assert (assigned["version"], assigned["categories"][0]["name"]) == (3, "Vet")
+    await data(client, "delete-task", {**named, "permanent": False})
+    restored = await data(client, "restore-task", named, include=EXTRAS)
+    listed = await data(client, "list-tasks", {}, include=EXTRAS)
+    assert listed == {"tasks": [restored], "count": 1}
+
+
+async def test_without_include_an_answer_is_as_ever(
+    client: AsyncClient, make_task: TaskFactory
+) -> None:
+    task = await make_task(tags=["home"])
+    for options in ({}, {"include": []}):
+        for action, payload in (("get-task", {"task_id": str(task.id)}), ("list-tasks", {})):
+            shown = await data(client, action, payload, **options)
+            assert list(shown["tasks"][0] if "tasks" in shown else shown) == FIELDS
+
+
+async def test_many_and_long_tags_are_listed_whole(
+    client: AsyncClient, make_task: TaskFactory
+) -> None:
+    tags = [f"{number:03}" + "猫" * 97 for number in range(100)]
+    for _ in range(30):
+        await make_task(tags=tags)
+    listed = await data(client, "list-tasks", {}, include=["tags"])
+    assert (listed["count"], {tuple(task["tags"]) for task in listed["tasks"]}) == (
+        30,
+        {tuple(tags)},
+    )
+
+
+async def test_ignored_members_are_named_and_refused_where_strict(
+    client: AsyncClient, db: Connection
+) -> None:
+    lenient = await send(client, "list-tasks", {"tag": "x", "limt": 3, "é,\n": 1})
+    assert lenient.status_code == 200
+    assert lenient.headers["X-Ignored-Fields"] == "tag, limt, %C3%A9%2C%0A"
+    assert "X-Ignored-Fields" not in (await send(client, "list-tasks", {"limit": 3})).headers
+    strict = await send(client, "create-task", {"title": "x", "tag": "y"}, strict=True)
+    assert (strict.status_code, strict.json()["detail"]) == (400, "Unknown field: tag")
+    assert strict.json()["errors"] == [{"field": "tag", "message": "Unknown field: tag"}]
+    assert await db.fetchval("SELECT count(*) FROM tasks") == 0
+    assert (await send(client, "create-task", {"title": "x"}, strict=True)).status_code == 200
+
+
+async def test_many_ignored_members_make_no_long_header(client: AsyncClient) -> None:
+    payload = {f"{number}" + "é" * 500: 1 for number in range(200)}
+    answer = await send(client, "list-tasks", payload)
+    assert len(answer.headers["X-Ignored-Fields"]) < 3000
+
+
+async def test_a_batch_names_and_refuses_ignored_members_by_command(client: AsyncClient) -> None:
+    wrong = create("b", tag="x") | {"options": {}}
+    lenient = await send_batch(client, create("a"), wrong)
+    assert lenient.headers["X-Ignored-Fields"] == "commands[1].options, commands[1].payload.tag"
+    strict = await send_batch(client, create("c"), create("d", tag="x"), strict=True)
+    assert (strict.status_code, strict.json()["index"]) == (400, 1)
+    alone = await send_batch(
+        client, create("c"), create("d", tag="x"), mode="independent", strict=True
+    )
+    assert [one["status"] for one in alone.json()["data"]["results"]] == [200, 400]
+
+
+REQUESTS = [request for action in commands() for request in action.example_requests()]
+
+
+@pytest.mark.parametrize("envelope", REQUESTS, ids=lambda one: str(one["action"]))
+async def test_a_dry_run_of_any_action_answers_as_the_real_one_and_leaves_nothing(
+    client: AsyncClient,
+    db: Connection,
+    make_task: TaskFactory,
+    make_contact: ContactFactory,
+    make_call: CallFactory,
+    envelope: dict[str, Any],
+) -> None:
+    task = await make_task()
+    contact = await make_contact()
+    category = await data(client, "create-category", {"name": "Vet"})
+    ids = {
+        "task_id": str(task.id),
+        "category_id": category["id"],
+        "contact_id": str(contact.id),
+        "call_id": str((await make_call(contact)).id),
+        "user_id": str(contact.id),
+    }
+    if envelope["action"] == "unassign-category":
+        await data(client, "assign-category", {name: ids[name] for name in list(ids)[:2]})
+    if envelope["action"] == "restore-task":
+        await data(client, "delete-task", {"task_id": str(task.id), "permanent": False})
+    payload = {name: ids.get(name, value) for name, value in envelope["payload"].items()}
+    before = await content(db)
+    rehearsed = await send(client, envelope["action"], payload, dry_run=True)
+    assert await content(db) == before
+    real = await send(client, envelope["action"], payload)
+    assert rehearsed.status_code == real.status_code == 200
+    assert rehearsed.json()["dry_run"] is True
+    assert set(rehearsed.json()) == {*real.json(), "dry_run"}
+    assert shape(rehearsed.json()["data"]) == shape(real.json()["data"])
+    if find_action(envelope["action"]).writes:
+        assert await content(db) != before
+
+
+def shape(value: Any) -> Any:
+    """The value without what differs from one time to the next."""
+    if isinstance(value, dict):
+        varying = {"id", "created_at", "updated_at", "completed_at"}
+        return {name: name if name in varying else shape(one) for name, one in value.items()}
+    return [shape(one) for one in value] if isinstance(value, list) else value
+
+
+async def test_a_dry_run_leaves_its_idempotency_key_unused(
+    client: AsyncClient, db: Connection
+) -> None:
+    await data(client, "get-stats", {})  # makes the development key
+    before = await content(db)
+    rehearsed = await send(client, "create-task", {"title": "x"}, dry_run=True, idempotency_key="k")
+    assert (rehearsed.status_code, rehearsed.json()["dry_run"]) == (200, True)
+    assert await content(db) == before
+    real = await send(client, "create-task", {"title": "y"}, idempotency_key="k")
+    assert (real.status_code, "Idempotency-Replayed" in real.headers) == (200, False)
+    assert "dry_run" not in real.json()
+    again = await send(client, "create-task", {"title": "y"}, dry_run=True, idempotency_key="k")
+    assert again.headers["Idempotency-Replayed"] == "true"
+    assert again.json() == real.json() | {"dry_run": True}
+
+
+async def test_a_dry_run_makes_the_same_checks(client: AsyncClient, db: Connection) -> None:
+    named = {"task_id": str(MISSING_ID)}
+    missing = await send(client, "delete-task", named, dry_run=True)
+    assert (missing.status_code, missing.json()) == (
+        404,
+        {"detail": f"Task not found: {MISSING_ID}", "code": "not_found"},
+    )
+    assert (await send(client, "create-task", {}, dry_run=True)).status_code == 400
+    sequence = await data(client, "create-task", {"title": "x"})
+    assert sequence["title"] == "x"
+    assert await db.fetchval("SELECT last_sequence FROM change_counts") == 1
+
+
+async def test_what_reaches_outside_cannot_be_rehearsed(
+    client: AsyncClient, db: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outside = replace(find_action("test-user-secret"), allow=SERVICES)
+    monkeypatch.setitem(ACTION_HANDLERS, "test-user-secret", outside)
+    refused = await send(client, "test-user-secret", {}, dry_run=True)
+    assert (refused.status_code, refused.json()["code"]) == (400, "dry_run_unsupported")
+    batched = await send_batch(client, create("a"), command("b", "test-user-secret"))
+    assert (batched.status_code, batched.json()["index"]) == (400, 1)
+    alone = await send_batch(
+        client, create("a"), command("b", "test-user-secret"), mode="independent", dry_run=True
+    )
+    results = alone.json()["data"]["results"]
+    assert [one["status"] for one in results] == [200, 400]
+    assert results[1]["error"]["code"] == "dry_run_unsupported"
+    assert await db.fetchval("SELECT count(*) FROM tasks") == 0
+
+
+@pytest.mark.parametrize("mode", ["atomic", "independent"])
+async def test_a_batch_can_be_rehearsed(client: AsyncClient, db: Connection, mode: str) -> None:
+    queued = [
+        create("a", "one"),
+        create("b", "two"),
+        command("c", "update-task", task_id=ref("a"), status="completed"),
+        command("d", "list-tasks"),
+    ]
+    await data(client, "get-stats", {})  # makes the development key
+    before = await content(db)
+    rehearsed = (await send_batch(client, *queued, mode=mode, dry_run=True)).json()
+    assert await content(db) == before
+    real = (await send_batch(client, *queued, mode=mode)).json()
+    assert rehearsed["dry_run"] is True
+    assert shape(rehearsed["data"]) == shape(real["data"])
+    again = (await send_batch(client, *queued, mode=mode, dry_run=True)).json()["data"]
+    assert again["replayed"] == 3
+
+
+async def test_a_task_that_was_deleted_can_be_listed_and_deleted_for_good(
+    client: AsyncClient, db: Connection, make_task: TaskFactory
+) -> None:
+    task, kept = await make_task(), await make_task()
+    named = {"task_id": str(task.id)}
+    await data(client, "delete-task", {**named, "permanent": False})
+    listed = await data(client, "list-tasks", {"deleted": True})
+    assert [one["id"] for one in listed["tasks"]] == [str(task.id)]
+    paged = await data(client, "list-tasks", {"deleted": True, "page": 1, "status": "pending"})
+    assert (paged["count"], paged["total"]) == (1, 1)
+    for payload in ({}, {"deleted": False}, {"deleted": None}):
+        others = await data(client, "list-tasks", payload)
+        assert [one["id"] for one in others["tasks"]] == [str(kept.id)]
+    assert (await send(client, "delete-task", named)).status_code == 404
+    deleted = await data(client, "delete-task", {**named, "permanent": True})
+    assert deleted == {"success": True, "deleted_id": str(task.id)}
+    assert (await data(client, "list-tasks", {"deleted": True}))["count"] == 0
+    assert (await send(client, "restore-task", named)).status_code == 404
+    assert await db.fetchval("SELECT count(*) FROM tasks") == 1
+
+
+async def test_a_page_of_another_origin_may_read_what_answers_carry(client: AsyncClient) -> None:
+    origin = {"Origin": "http://localhost:3000"}
+    answer = await client.post("/execute", json={}, headers={**SERVICE_HEADERS, **origin})
+    exposed = set(answer.headers["access-control-expose-headers"].split(", "))
+    assert exposed >= {
+        *("Idempotency-Replayed", "Retry-After", "RateLimit", "RateLimit-Policy"),
+        *("ETag", "X-Ignored-Fields"),
+    }
