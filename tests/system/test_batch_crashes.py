@@ -58,6 +58,8 @@ class Writer:
                 return
             self.sent = number + 1
             await self.send(client, number)
+            if number not in self.acknowledged:
+                await asyncio.sleep(0.1)
 
     async def send(self, client: AsyncClient, number: int) -> None:
         try:
