@@ -62,7 +62,7 @@ class Exchange:
 
     `log` becomes the line about both; `headers` go out with the answer, whatever it is; `label`
     is what metrics count it as. `waited` is how many seconds it has spent on the database.
-    `installation_id` is whose device sent the command, where it says so.
+    `installation_id` names whose device or installation sent it, where a command says so.
     """
 
     log: dict[str, Any] = field(default_factory=dict)

@@ -68,8 +68,19 @@ def command(key: str, request_id: str, **changed: Any) -> dict[str, Any]:
     }
 
 
+QUEUED = [
+    {"id": "one", "action": "create-task", "payload": {"title": BODY_TEXT}},
+    {"id": "two", "action": "create-task", "payload": {}},
+]
 REQUESTS: list[dict[str, Any]] = [
     command(KEY, "created"),
+    command(
+        KEY,
+        "batched",
+        action="batch",
+        payload={"mode": "independent", "commands": QUEUED},
+        options={"installation_id": "whiskers-phone"},
+    ),
     command(WRONG_KEY, "refused"),
     command(KEY, "unknown-action", action="fly-to-moon"),
     command(KEY, "wrong-payload", payload={"title": BODY_TEXT, "status": BODY_TEXT}),
@@ -137,6 +148,7 @@ def test_every_request_is_one_line_with_its_status(entries: list[dict[str, Any]]
     requests = [entry for entry in entries if entry["event"] == "request"]
     assert [(entry["request_id"], entry["status"]) for entry in requests] == [
         ("created", 200),
+        ("batched", 200),
         ("refused", 401),
         ("unknown-action", 404),
         ("wrong-payload", 400),
@@ -169,6 +181,14 @@ def test_line_of_a_command_tells_who_did_what_and_how_long_it_took(
         "key_name": "cat-house",
         "status": 200,
     }
+
+
+def test_line_of_a_batch_tells_what_became_of_its_commands_and_who_sent_it(
+    entries: list[dict[str, Any]],
+) -> None:
+    entry = requests_in(entries)["batched"]
+    assert (entry["action"], entry["installation_id"]) == ("batch", "whiskers-phone")
+    assert entry["batch"] == {"mode": "independent", "commands": 2, "applied": 1, "failed": 1}
 
 
 def test_failed_commands_tell_whose_key_it_was(entries: list[dict[str, Any]]) -> None:

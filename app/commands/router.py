@@ -77,11 +77,10 @@ async def _execute(request: Request) -> ASGIApp:
     action = find_action(command.action)
     exchange.label = action.name
     action.authorize(caller)
-    payload = action.validate(command.payload)
     options = read_options(headers.get("idempotency-key"), command.options)
     if options.installation_id is not None:
-        exchange.installation_id = options.installation_id
-        exchange.log["installation_id"] = options.installation_id
+        exchange.installation_id = exchange.log["installation_id"] = options.installation_id
+    payload = action.validate(command.payload)
     _check_members(exchange, action, command.payload, options)
     result = await perform(request, action, payload, user_id=command.user_id, options=options)
     if isinstance(result, Stored):

@@ -100,7 +100,8 @@ async def test_without_include_an_answer_is_as_ever(
     client: AsyncClient, make_task: TaskFactory
 ) -> None:
     task = await make_task(tags=["home"])
-    for options in ({}, {"include": []}):
+    as_ever: list[dict[str, Any]] = [{}, {"include": []}]
+    for options in as_ever:
         for action, payload in (("get-task", {"task_id": str(task.id)}), ("list-tasks", {})):
             shown = await data(client, action, payload, **options)
             assert list(shown["tasks"][0] if "tasks" in shown else shown) == FIELDS

@@ -91,10 +91,11 @@ async def check(server: Server, writers: list[Writer], *, whole: bool) -> None:
         expected = set(range(writer.sent)) if whole else writer.acknowledged
         assert expected <= found.keys()
         keys = await db.fetchval("SELECT count(*) FROM replays WHERE user_id = $1", writer.user)
-        sequences = await db.fetchrow(
-            "SELECT count(*), max(sequence) FROM changes WHERE user_id = $1", writer.user
+        sequences = await db.fetch(
+            "SELECT sequence FROM changes WHERE user_id = $1 ORDER BY sequence", writer.user
         )
-        assert keys == sequences[0] == (sequences[1] or 0) == 2 * SIZE * len(found)
+        assert keys == 2 * SIZE * len(found)
+        assert [row[0] for row in sequences] == list(range(1, keys + 1))
     await db.close()
 
 
