@@ -12,7 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from app.services import Connection
-from tests.conftest import Figure, talking_to
+from tests.conftest import Figure
+from tests.support.application import talking_to
 from tests.support.batches import Command, command, create, ref, send_alone, send_batch
 
 IDS = "abcdef"
