@@ -107,6 +107,8 @@ class Together:
         self.at = None
         self._pending.clear()
         self._contents.clear()
+        for command in self.commands:
+            self.outcomes[command.index] = None
         await self._claim(context)
         await locks.lock_named(context.db, context.user_id, context.owner, self._named())
         for command in self.commands:
