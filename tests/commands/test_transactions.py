@@ -17,7 +17,7 @@ from tests.conftest import SERVICE_HEADERS
 ALONE = [
     action
     for action in commands()
-    if action.writes and not action.transaction and not action.outside
+    if action.writes and not action.transaction and not action.outside and not action.composite
 ]
 
 
