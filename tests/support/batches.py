@@ -2,11 +2,14 @@
 
 from typing import Any
 
+import pytest
 from httpx import AsyncClient, Response
 
+from app.services import Connection
 from tests.conftest import SERVICE_HEADERS
 
 Command = dict[str, Any]
+each_mode = pytest.mark.parametrize("mode", ["atomic", "independent"])
 
 
 def command(id: str, action: str, **payload: Any) -> Command:  # noqa: A002 - its name in the batch
@@ -46,3 +49,12 @@ async def send_alone(
         "options": {"idempotency_key": one["id"], **options},
     }
     return await client.post("/execute", json=envelope, headers=SERVICE_HEADERS)
+
+
+async def titles(db: Connection) -> list[str]:
+    return [row[0] for row in await db.fetch("SELECT title FROM tasks ORDER BY id")]
+
+
+async def count(db: Connection, table: str) -> int:
+    found: int = await db.fetchval(f"SELECT count(*) FROM {table}")
+    return found
