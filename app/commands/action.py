@@ -5,7 +5,6 @@ from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, get_args, get_origin, get_type_hints
-from uuid import UUID
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import from_json

@@ -6,7 +6,8 @@ from typing import Any
 
 from httpx import AsyncClient
 
-from tests.system.test_faults import Server, send, server, service
+from tests.support.postgres import Server
+from tests.system.test_faults import send, server, service
 
 __all__ = ["server"]
 _USER = "crash"
