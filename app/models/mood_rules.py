@@ -1,0 +1,169 @@
+"""Why the cat looks like that: what is known of a user's tasks in, the mood out, nothing else."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
+
+from app.models.calendar import Calendar, date_of
+from app.models.mood import (
+    DayCount,
+    Label,
+    Mood,
+    MoodReport,
+    Reason,
+    ReasonCode,
+    StreakShown,
+    Today,
+)
+from app.models.streak import Run, streak
+
+WEEK = 7
+_BASE = 50
+_LABELS: dict[int, Label] = {
+    85: "ecstatic",
+    70: "happy",
+    50: "content",
+    35: "bored",
+    20: "worried",
+    0: "sad",
+}
+"""Each with the lowest score that it is for."""
+_PATIENCE = 2  # whole days without a completion that nobody minds
+_MOST_SILENT = 7  # whole days beyond them that are counted
+_MOST_OVERDUE = 7  # whole days of the oldest overdue task that are counted
+
+
+class Facts(NamedTuple):
+    """What is known of one user's tasks and completions at an instant.
+
+    `runs` has all days with a completion. `week` has the tasks done on each of the last seven days
+    that has any; of them `dated` had a due date, and `on_time` were done by it.
+    """
+
+    runs: Iterable[Run] = ()
+    week: Mapping[int, int] = {}
+    dated: int = 0
+    on_time: int = 0
+    last_completion: datetime | None = None
+    oldest_task: datetime | None = None
+    due_today: int = 0
+    overdue: int = 0
+    oldest_overdue: datetime | None = None
+    next_due: datetime | None = None
+
+
+class Signs(NamedTuple):
+    """What the points are given for. Ages are in whole days of 24 hours."""
+
+    done_today: int = 0
+    dated: int = 0
+    on_time: int = 0
+    streak: int = 0
+    overdue: int = 0
+    oldest_overdue: int = 0
+    silence: int | None = 0  # since the last completion, else the oldest task; None: neither
+
+
+def report(facts: Facts, calendar: Calendar, now: datetime) -> MoodReport:
+    """The mood at an instant, with what it rests on."""
+    today = calendar.today(now.timestamp())
+    ends = _instant(calendar.start_of(today + 1))
+    standing = streak(facts.runs, calendar, today)
+    row, done_today = standing.current, facts.week.get(today, 0)
+    return MoodReport.model_construct(
+        mood=mood(_signs(facts, done_today, row.days, now)),
+        streak=StreakShown.model_construct(
+            current=row.days,
+            longest=standing.longest,
+            last_day=None if row.last_day is None else date_of(row.last_day),
+            at_risk_until=ends if row.days and not done_today else None,
+            freezes_left=row.freezes,
+        ),
+        today=Today.model_construct(
+            date=date_of(today), completed=done_today, due=facts.due_today, overdue=facts.overdue
+        ),
+        week=[
+            DayCount.model_construct(date=date_of(day), completed=facts.week.get(day, 0))
+            for day in range(today - WEEK + 1, today + 1)
+        ],
+        next_due=facts.next_due,
+        computed_at=now,
+        valid_until=min(_changes(facts, ends, now)),
+    )
+
+
+def mood(signs: Signs) -> Mood:
+    """The score, its label, and the reasons, which add up to it."""
+    reasons = [_reason("base", _BASE, "Every mood begins here"), *_reasons(signs)]
+    raw = sum(reason.points for reason in reasons)
+    score = min(max(raw, 0), 100)
+    if score != raw:
+        reasons.append(_reason("clamp", score - raw, "No mood is below 0 or above 100"))
+    label = next(label for least, label in _LABELS.items() if score >= least)
+    return Mood.model_construct(score=score, label=label, reasons=reasons)
+
+
+def _reasons(signs: Signs) -> Iterator[Reason]:
+    if signs.silence is None:
+        yield _reason("new_user", 0, "Nothing to do yet, and nothing done")
+        return
+    for code, points, text in _weighed(signs, signs.silence):
+        if points:
+            yield _reason(code, points, text)
+
+
+def _weighed(signs: Signs, silence: int) -> Iterator[tuple[ReasonCode, int, str]]:
+    done, dated, row, overdue = signs.done_today, signs.dated, signs.streak, signs.overdue
+    yield "done_today", min(6 * done, 18), f"{_count(done, 'task')} done today"
+    # Ten times the share, rounded half up, in whole numbers.
+    on_time = (20 * signs.on_time + dated) // (2 * dated) if dated else 0
+    text = f"{signs.on_time} of {_count(dated, 'task')} with a due date done in time this week"
+    yield "on_time_week", on_time, text
+    yield "streak", min(2 * row, 20), f"{_count(row, 'day')} in a row"
+    yield "overdue", -min(5 * overdue, 30), f"{_count(overdue, 'task')} overdue"
+    age = signs.oldest_overdue
+    text = f"The oldest overdue task has waited for {_count(age, 'day')}"
+    yield "oldest_overdue", -2 * min(age, _MOST_OVERDUE), text
+    beyond = min(max(silence - _PATIENCE, 0), _MOST_SILENT)
+    yield "silence", -3 * beyond, f"Nothing done for {_count(silence, 'day')}"
+
+
+def _signs(facts: Facts, done_today: int, row: int, now: datetime) -> Signs:
+    since = facts.last_completion or facts.oldest_task
+    return Signs(
+        done_today,
+        facts.dated,
+        facts.on_time,
+        row,
+        facts.overdue,
+        0 if facts.oldest_overdue is None else _whole_days(facts.oldest_overdue, now),
+        None if since is None else _whole_days(since, now),
+    )
+
+
+def _changes(facts: Facts, ends: datetime, now: datetime) -> Iterator[datetime]:
+    """The instants at which the answer changes without a write: today's end, or earlier."""
+    yield ends
+    if facts.next_due is not None:
+        yield facts.next_due
+    if facts.oldest_overdue is not None:
+        yield facts.oldest_overdue + timedelta(_whole_days(facts.oldest_overdue, now) + 1)
+    since = facts.last_completion or facts.oldest_task
+    if since is not None:
+        yield since + timedelta(max(_whole_days(since, now), _PATIENCE) + 1)
+
+
+def _whole_days(since: datetime, now: datetime) -> int:
+    return max(0, (now - since) // timedelta(1))
+
+
+def _instant(seconds: float) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def _reason(code: ReasonCode, points: int, text: str) -> Reason:
+    return Reason.model_construct(code=code, points=points, text=text)
