@@ -39,9 +39,9 @@ def development_values() -> dict[str, str]:
 
 def _platform() -> Iterable[APIRouter]:
     from app.commands import router as execute  # noqa: PLC0415
-    from app.doors.platform import actions, health, stats  # noqa: PLC0415
+    from app.doors.platform import actions, health, mood, stats  # noqa: PLC0415
 
-    return execute.router, stats.router, actions.router, health.router
+    return execute.router, stats.router, mood.router, actions.router, health.router
 
 
 def _admin() -> Iterable[APIRouter]:
@@ -140,7 +140,7 @@ _SESSION = "`Authorization: Bearer` with a session token, or `X-Service-Auth` an
 DOORS = (
     Door(
         name="commands",
-        paths=("/", "/execute", "/stats", "/actions", "/health"),
+        paths=("/", "/execute", "/stats", "/mood", "/mood.svg", "/actions", "/health"),
         routers=_platform,
         credential="`X-Service-Key`",
         tags={

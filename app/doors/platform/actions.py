@@ -1,7 +1,6 @@
 """GET /actions: the catalogue of what the asking key may do."""
 
 from functools import lru_cache
-from hashlib import sha256
 from typing import Any, NamedTuple, Self
 
 from fastapi import APIRouter, Request, Response, Security
@@ -11,6 +10,7 @@ from app.auth.service_keys import SERVICE_KEY, service_key
 from app.commands.action import Action
 from app.commands.catalogue import Catalogue, Tool, catalogue_entry, catalogue_of, permitted
 from app.errors import NotFound
+from app.http.caching import cacheable, tag_of
 from app.http.examples import refuses
 from app.http.guard import guarded
 from app.models.error import documented
@@ -58,7 +58,7 @@ class _Published(NamedTuple):
     @classmethod
     def of(cls, content: BaseModel) -> Self:
         body = content.model_dump_json().encode()
-        return cls(body, f'"{sha256(body).hexdigest()[:32]}"')
+        return cls(body, tag_of(body))
 
 
 @lru_cache  # to make it takes three times as long as a command, and few callers differ
@@ -68,13 +68,4 @@ def _catalogue(permitted: tuple[Action, ...]) -> _Published:
 
 def _cacheable(request: Request, content: _Published) -> Response:
     body, etag = content
-    Exchange.of(request.scope).headers[b"cache-control"] = b"private, no-cache"
-    headers = {"ETag": etag, "Vary": "X-Service-Key, Origin"}
-    known = {tag.strip().removeprefix("W/") for tag in _if_none_match(request).split(",")}
-    if etag in known or "*" in known:
-        return Response(status_code=304, headers=headers)
-    return Response(body, media_type="application/json", headers=headers)
-
-
-def _if_none_match(request: Request) -> str:
-    return request.headers.get("if-none-match", "")
+    return cacheable(request, Response(body, media_type="application/json"), etag)
