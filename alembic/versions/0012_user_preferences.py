@@ -11,9 +11,9 @@ depends_on = None
 def upgrade() -> None:
     op.execute("""
         CREATE TABLE user_preferences (
-            user_id VARCHAR(255) NOT NULL,
+            user_id TEXT NOT NULL,
             since TIMESTAMPTZ NOT NULL,
-            time_zone VARCHAR(64) NOT NULL,
+            time_zone TEXT NOT NULL,
             day_start TIME NOT NULL,
             PRIMARY KEY (user_id, since)
         )

@@ -139,9 +139,7 @@ def test_a_task_counts_once_a_day_and_again_on_another() -> None:
     assert report.today.completed == 1
 
 
-def test_in_time_is_by_the_due_date_that_the_task_had_at_its_completion() -> (
-    None
-):
+def test_in_time_is_by_the_due_date_that_the_task_had_at_its_completion() -> None:
     at = ago(2)
     in_time, late = Completion(at, 1, at), Completion(at, 2, at - timedelta(microseconds=1))
     assert points(mood_of([in_time]))["on_time_week"] == 10
