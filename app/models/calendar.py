@@ -65,8 +65,10 @@ class Calendar:
 
     def days_between(self, day: int, later: int) -> int:
         """How many days were lived between the two: not those that a journey or a zone left out."""
-        left_out = bisect_left(self._left_out, later) - bisect_right(self._left_out, day)
-        return max(0, later - day - 1 - left_out)
+        days = later - day - 1
+        if days > 0 and self._left_out:
+            days -= bisect_left(self._left_out, later) - bisect_right(self._left_out, day)
+        return max(days, 0)
 
 
 @lru_cache(1024)

@@ -5,16 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 from app.models.calendar import Calendar, date_of
-from app.models.mood import (
-    DayCount,
-    Label,
-    Mood,
-    MoodReport,
-    Reason,
-    ReasonCode,
-    StreakShown,
-    Today,
-)
+from app.models.mood import Label, Mood, MoodReport, ReasonCode
 from app.models.streak import Run, streak
 
 WEEK = 7
@@ -29,8 +20,8 @@ _LABELS: dict[int, Label] = {
 }
 """Each with the lowest score that it is for."""
 _PATIENCE = 2  # whole days without a completion that nobody minds
-_MOST_SILENT = 7  # whole days beyond them that are counted
-_MOST_OVERDUE = 7  # whole days of the oldest overdue task that are counted
+
+_Reason = tuple[ReasonCode, int, str]
 
 
 class Facts(NamedTuple):
@@ -67,52 +58,59 @@ class Signs(NamedTuple):
 def report(facts: Facts, calendar: Calendar, now: datetime) -> MoodReport:
     """The mood at an instant, with what it rests on."""
     today = calendar.today(now.timestamp())
-    ends = _instant(calendar.start_of(today + 1))
-    standing = streak(facts.runs, calendar, today)
-    row, done_today = standing.current, facts.week.get(today, 0)
-    return MoodReport.model_construct(
-        mood=mood(_signs(facts, done_today, row.days, now)),
-        streak=StreakShown.model_construct(
-            current=row.days,
-            longest=standing.longest,
-            last_day=None if row.last_day is None else date_of(row.last_day),
-            at_risk_until=ends if row.days and not done_today else None,
-            freezes_left=row.freezes,
-        ),
-        today=Today.model_construct(
-            date=date_of(today), completed=done_today, due=facts.due_today, overdue=facts.overdue
-        ),
-        week=[
-            DayCount.model_construct(date=date_of(day), completed=facts.week.get(day, 0))
-            for day in range(today - WEEK + 1, today + 1)
-        ],
-        next_due=facts.next_due,
-        computed_at=now,
-        valid_until=min(_changes(facts, ends, now)),
+    ends = datetime.fromtimestamp(calendar.start_of(today + 1), UTC)
+    row, done = streak(facts.runs, calendar, today), facts.week.get(today, 0)
+    return MoodReport.model_validate(
+        {
+            "mood": _mood(_signs(facts, done, row.current, now)),
+            "streak": {
+                "current": row.current,
+                "longest": row.longest,
+                "last_day": None if row.last_day is None else date_of(row.last_day),
+                "at_risk_until": ends if row.current and not done else None,
+                "freezes_left": row.freezes,
+            },
+            "today": {
+                "date": date_of(today),
+                "completed": done,
+                "due": facts.due_today,
+                "overdue": facts.overdue,
+            },
+            "week": [
+                {"date": date_of(day), "completed": facts.week.get(day, 0)}
+                for day in range(today - WEEK + 1, today + 1)
+            ],
+            "next_due": facts.next_due,
+            "computed_at": now,
+            "valid_until": min(_changes(facts, ends, now)),
+        }
     )
 
 
 def mood(signs: Signs) -> Mood:
     """The score, its label, and the reasons, which add up to it."""
-    reasons = [_reason("base", _BASE, "Every mood begins here"), *_reasons(signs)]
-    raw = sum(reason.points for reason in reasons)
+    return Mood.model_validate(_mood(signs))
+
+
+def _mood(signs: Signs) -> dict[str, object]:
+    reasons: list[_Reason] = [("base", _BASE, "Every mood begins here"), *_reasons(signs)]
+    raw = sum(points for _, points, _ in reasons)
     score = min(max(raw, 0), 100)
     if score != raw:
-        reasons.append(_reason("clamp", score - raw, "No mood is below 0 or above 100"))
+        reasons.append(("clamp", score - raw, "No mood is below 0 or above 100"))
     label = next(label for least, label in _LABELS.items() if score >= least)
-    return Mood.model_construct(score=score, label=label, reasons=reasons)
+    shown = [{"code": code, "points": points, "text": text} for code, points, text in reasons]
+    return {"score": score, "label": label, "reasons": shown}
 
 
-def _reasons(signs: Signs) -> Iterator[Reason]:
+def _reasons(signs: Signs) -> Iterator[_Reason]:
     if signs.silence is None:
-        yield _reason("new_user", 0, "Nothing to do yet, and nothing done")
-        return
-    for code, points, text in _weighed(signs, signs.silence):
-        if points:
-            yield _reason(code, points, text)
+        yield "new_user", 0, "Nothing to do yet, and nothing done"
+    else:
+        yield from (reason for reason in _weighed(signs, signs.silence) if reason[1])
 
 
-def _weighed(signs: Signs, silence: int) -> Iterator[tuple[ReasonCode, int, str]]:
+def _weighed(signs: Signs, silence: int) -> Iterator[_Reason]:
     done, dated, row, overdue = signs.done_today, signs.dated, signs.streak, signs.overdue
     yield "done_today", min(6 * done, 18), f"{_count(done, 'task')} done today"
     # Ten times the share, rounded half up, in whole numbers.
@@ -123,9 +121,9 @@ def _weighed(signs: Signs, silence: int) -> Iterator[tuple[ReasonCode, int, str]
     yield "overdue", -min(5 * overdue, 30), f"{_count(overdue, 'task')} overdue"
     age = signs.oldest_overdue
     text = f"The oldest overdue task has waited for {_count(age, 'day')}"
-    yield "oldest_overdue", -2 * min(age, _MOST_OVERDUE), text
-    beyond = min(max(silence - _PATIENCE, 0), _MOST_SILENT)
-    yield "silence", -3 * beyond, f"Nothing done for {_count(silence, 'day')}"
+    yield "oldest_overdue", -min(2 * age, 14), text
+    beyond = max(silence - _PATIENCE, 0)
+    yield "silence", -min(3 * beyond, 21), f"Nothing done for {_count(silence, 'day')}"
 
 
 def _signs(facts: Facts, done_today: int, row: int, now: datetime) -> Signs:
@@ -157,13 +155,5 @@ def _whole_days(since: datetime, now: datetime) -> int:
     return max(0, (now - since) // timedelta(1))
 
 
-def _instant(seconds: float) -> datetime:
-    return datetime.fromtimestamp(seconds, UTC)
-
-
 def _count(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
-
-
-def _reason(code: ReasonCode, points: int, text: str) -> Reason:
-    return Reason.model_construct(code=code, points=points, text=text)

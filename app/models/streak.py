@@ -5,54 +5,40 @@ from typing import NamedTuple
 
 from app.models.calendar import Calendar
 
+Run = tuple[int, int]
+"""The first and the last of days with a completion of which each follows the one before."""
+
 _EARNED_EVERY = 7
 _MOST_FREEZES = 2
 
 
-class Run(NamedTuple):
-    """Days with a completion of which each follows the one before: the first and the last."""
-
-    first: int
-    last: int
-
-
-class Row(NamedTuple):
-    """Counted days that stand in a row, though single ones missed between them were bridged."""
-
-    days: int = 0
-    freezes: int = 0
-    last_day: int | None = None
-
-    def joined(self, run: Run, missed: int) -> "Row":
-        """The row after a run that began when so many days had been missed."""
-        row = self.bridged(missed)
-        days = row.days + run.last - run.first + 1
-        earned = days // _EARNED_EVERY - row.days // _EARNED_EVERY
-        return Row(days, min(row.freezes + earned, _MOST_FREEZES), run.last)
-
-    def bridged(self, missed: int) -> "Row":
-        """The row after so many missed days: a freeze bridges one, two end the row."""
-        if missed == 0:
-            return self
-        if missed == 1 and self.freezes > 0:
-            return self._replace(freezes=self.freezes - 1)
-        return Row(last_day=self.last_day)
-
-
 class Streak(NamedTuple):
-    """The row that stands today, which is no row where it has no days, and the longest ever."""
+    """The row of days that stands today, none where it has 0 days, and the longest ever."""
 
-    current: Row
-    longest: int
+    current: int = 0
+    longest: int = 0
+    last_day: int | None = None
+    freezes: int = 0
 
 
 def streak(runs: Iterable[Run], calendar: Calendar, today: int) -> Streak:
-    """What has become of all runs, oldest first. Today may still come: it is not missed yet."""
-    row, longest = Row(), 0
-    for run in runs:
-        missed = 0 if row.last_day is None else calendar.days_between(row.last_day, run.first)
-        row = row.joined(run, missed)
-        longest = max(longest, row.days)
-    if row.last_day is not None:
-        row = row.bridged(calendar.days_between(row.last_day, today))
-    return Streak(row, longest)
+    """What has become of all runs, oldest first. Today may still come: it is not missed yet.
+
+    A freeze bridges a single missed day, which then counts in nothing; two end the row.
+    """
+    days = longest = freezes = 0
+    last_day = None
+    for first, last in runs:
+        missed = 0 if last_day is None else calendar.days_between(last_day, first)
+        if missed > min(freezes, 1):
+            days = freezes = 0
+        else:
+            freezes -= missed
+        before, days, last_day = days, days + last - first + 1, last
+        earned = days // _EARNED_EVERY - before // _EARNED_EVERY
+        freezes = min(freezes + earned, _MOST_FREEZES)
+        longest = max(longest, days)
+    missed = 0 if last_day is None else calendar.days_between(last_day, today)
+    if missed > min(freezes, 1):
+        return Streak(0, longest, last_day)
+    return Streak(days, longest, last_day, freezes - missed)

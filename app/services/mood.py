@@ -13,7 +13,6 @@ from asyncpg import Record
 from app.models.calendar import DAY, Calendar, Preference, calendar
 from app.models.mood import MoodReport
 from app.models.mood_rules import WEEK, Facts, report
-from app.models.streak import Run
 from app.services import Connection
 from app.services.preferences import HISTORY, history
 
@@ -148,7 +147,7 @@ def _instant(seconds: float) -> datetime:
 
 def _facts(row: Record) -> Facts:
     return Facts(
-        runs=map(Run, row["starts"] or (), row["ends"] or ()),
+        runs=zip(row["starts"] or (), row["ends"] or (), strict=True),
         week=dict(zip(row["days"] or (), row["done"] or (), strict=True)),
         dated=row["dated"],
         on_time=row["on_time"],

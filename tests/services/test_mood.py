@@ -11,7 +11,7 @@ import asyncpg
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from app.models.calendar import Preference
+from app.models.calendar import Preference, calendar
 from app.services import Connection, mood
 from app.services.mood import fetch_mood
 from app.services.stats import count_tasks
@@ -162,7 +162,7 @@ async def test_ten_thousand_tasks_and_completions_cost_little(
     now, zone = datetime.now(UTC), "America/New_York"
     report = await fetch_mood(myriad, "myriad", zone, now)
     assert report.streak.current > 1000
-    arguments = mood._arguments(mood.calendar((Preference(time_zone=zone),), now.year + 1), now)
+    arguments = mood._arguments(calendar((Preference(time_zone=zone),), now.year + 1), now)
     in_database = await _database_ms(myriad, mood._FACTS, "myriad", *arguments)
     worker = await _worker_ms(lambda: fetch_mood(myriad, "myriad", zone, now))
     stats = await _worker_ms(lambda: count_tasks(myriad, "myriad"))

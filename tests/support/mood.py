@@ -61,8 +61,8 @@ def facts(
         by_day.setdefault(_day(done.completed_at, days), {}).setdefault(done.task, []).append(done)
     today = days.today(now.timestamp())
     week = {day: done for day, done in by_day.items() if today - 7 < day <= today}
-    dated = [
-        [done for done in of_task if done.due_date is not None]
+    in_time = [
+        [done.completed_at <= done.due_date for done in of_task if done.due_date is not None]
         for of_day in week.values()
         for of_task in of_day.values()
     ]
@@ -71,8 +71,8 @@ def facts(
     return Facts(
         runs=_runs(sorted(by_day)),
         week={day: len(done) for day, done in week.items()},
-        dated=sum(bool(with_due) for with_due in dated),
-        on_time=sum(any(d.completed_at <= d.due_date for d in with_due) for with_due in dated),
+        dated=sum(bool(of_task) for of_task in in_time),
+        on_time=sum(any(of_task) for of_task in in_time),
         last_completion=max((done.completed_at for done in counted), default=None),
         oldest_task=min((task.created_at for task in tasks), default=None),
         due_today=sum(starts <= due < ends for due in dues),
@@ -95,7 +95,7 @@ def _counts(done: Completion, days: Calendar) -> bool:
 def _runs(days: list[int]) -> list[Run]:
     starts = days[:1] + [after for before, after in pairwise(days) if after > before + 1]
     ends = [before for before, after in pairwise(days) if after > before + 1] + days[-1:]
-    return list(map(Run, starts, ends))
+    return list(zip(starts, ends, strict=True))
 
 
 def ago(days: float = 0, *, hours: float = 0) -> datetime:
