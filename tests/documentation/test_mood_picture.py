@@ -3,11 +3,12 @@
 import os
 from collections.abc import Iterator
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Literal, get_args
 
 import pytest
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page, Request, sync_playwright
 
 from app.doors.platform.mood_picture import draw
 from app.models.mood import DayCount, Label
@@ -70,6 +71,10 @@ def picture(label: Label, tmp_path: Path) -> str:
     return path.as_uri()
 
 
+def _note(asked: list[str], request: Request) -> None:
+    asked.append(request.url)
+
+
 def luminance(color: str) -> float:
     channels = [int(part) / 255 for part in color.strip("rgb()").split(",")]
     linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
@@ -88,7 +93,7 @@ def test_each_label_is_drawn_whole_and_readable_in_light_and_dark(
     cards = {}
     for scheme, page in pages.items():
         asked: list[str] = []
-        page.on("request", lambda request, asked=asked: asked.append(request.url))
+        page.on("request", partial(_note, asked))
         page.goto(url := picture(label, tmp_path))
         drawn = page.evaluate(_MEASURE)
         if folder := os.environ.get("SCREENSHOTS"):
