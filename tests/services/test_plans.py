@@ -9,8 +9,9 @@ from uuid import uuid4
 import asyncpg
 import pytest
 
+from app.models.calendar import calendar
 from app.models.task_list import TaskSort
-from app.services import Connection, stats
+from app.services import Connection, mood, stats
 from app.services.task_lists import _count_statement, page_statement
 from tests.conftest import MISSING_ID
 from tests.support.databases import named
@@ -35,10 +36,13 @@ FILTERS = {
     "search": "%task%",
 }
 POSITIONS: dict[str, Any] = {"priority": 2, "title": "task 5"}
+MOOD_ARGUMENTS = mood._arguments(calendar((), 2030), datetime.now(UTC))
 STATEMENTS: dict[str, tuple[str, tuple[Any, ...]]] = {
     "list of nobody": (page_statement(), ("nobody", SIZE)),
     "stats": (stats._COUNT, (USER,)),
     "stats of nobody": (stats._COUNT, ("nobody",)),
+    "mood": (mood._FACTS, (USER, *MOOD_ARGUMENTS)),
+    "mood of nobody": (mood._FACTS, ("nobody", *MOOD_ARGUMENTS)),
     "total": (_count_statement(tuple(FILTERS)), (USER, *FILTERS.values())),
     **{
         f"list by {', '.join(names) or 'nothing'}": (

@@ -143,6 +143,30 @@ async def test_replica_answers_the_lists_of_doors(pair: Pair, user: str) -> None
         assert answered() == before + 1
 
 
+async def day_end(client: AsyncClient, user: str) -> str:
+    answer = await client.get("/mood", params={"user_id": user}, headers=SERVICE_HEADERS)
+    assert answer.status_code == 200, answer.text
+    until: str = answer.json()["valid_until"]
+    return until[11:16]
+
+
+async def test_replica_answers_the_mood_by_no_preference_that_was_replaced(
+    pair: Pair, user: str
+) -> None:
+    async with pair.service() as writing, pair.service() as reading:
+        for zone, end in (("Asia/Tokyo", "15:00"), ("Asia/Kolkata", "18:30")):
+            payload = {"time_zone": zone}
+            await send(writing, {"action": "set-preferences", "user_id": user, "payload": payload})
+            await pair.catch_up()
+            before = answered()
+            assert await day_end(reading, user) == end
+            assert answered() == before + 1
+        async with pair.lagging():
+            payload = {"time_zone": "Asia/Dhaka"}
+            await send(writing, {"action": "set-preferences", "user_id": user, "payload": payload})
+            assert await day_end(reading, user) == "18:00"
+
+
 async def test_who_has_written_sees_it_on_every_worker(pair: Pair, user: str) -> None:
     async with pair.service() as writing, pair.service() as reading, pair.lagging():
         task_id = await create(writing, user, "Feed cat")
