@@ -28,17 +28,19 @@ def streak(runs: Iterable[Run], calendar: Calendar, today: int) -> Streak:
     """
     days = longest = freezes = 0
     last_day = None
-    for first, last in runs:
+    for first, last in runs:  # there may be thousands, so little is called for each
         missed = 0 if last_day is None else calendar.days_between(last_day, first)
-        if missed > min(freezes, 1):
+        if missed > 1 or missed > freezes:
             days = freezes = 0
         else:
             freezes -= missed
         before, days, last_day = days, days + last - first + 1, last
-        earned = days // _EARNED_EVERY - before // _EARNED_EVERY
-        freezes = min(freezes + earned, _MOST_FREEZES)
-        longest = max(longest, days)
+        if days >= _EARNED_EVERY and freezes < _MOST_FREEZES:
+            earned = days // _EARNED_EVERY - before // _EARNED_EVERY
+            freezes = min(freezes + earned, _MOST_FREEZES)
+        if days > longest:
+            longest = days
     missed = 0 if last_day is None else calendar.days_between(last_day, today)
-    if missed > min(freezes, 1):
+    if missed > 1 or missed > freezes:
         return Streak(0, longest, last_day)
     return Streak(days, longest, last_day, freezes - missed)

@@ -4,6 +4,7 @@ PostgreSQL is told the calendar as arrays: from which instants on the days of th
 from those of UTC. It needs no time zones of its own, which may be older than ours.
 """
 
+from asyncio import to_thread
 from datetime import UTC, datetime
 from functools import lru_cache
 from math import isinf
@@ -111,6 +112,8 @@ async def fetch_mood(
         if (found := history(row)) == preferences:
             return report(_facts(row), days, now)
         _remember(user_id, found)
+        # Zones that nobody has asked about yet take a while, and others are served meanwhile.
+        await to_thread(calendar, found, now.year + 1)
 
 
 # A guess that saves a statement: the statement itself says whether it was right.
