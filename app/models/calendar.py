@@ -7,7 +7,7 @@ same arithmetic with them.
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from datetime import date, datetime, time, timedelta
-from functools import cache, lru_cache
+from functools import lru_cache
 from itertools import pairwise, takewhile
 from math import ceil, floor, inf
 from typing import NamedTuple
@@ -97,37 +97,36 @@ def _offset(instant: float, zone: ZoneInfo) -> object:
     return datetime.fromtimestamp(instant, zone).utcoffset()
 
 
-@cache
-def _near_changes(zone: ZoneInfo, last_year: int) -> list[int]:
-    """The days that may be longer or shorter than others."""
-    days = range(_FIRST_DAY, date(last_year + 1, 1, 1).toordinal() - _EPOCH)
-    noon = datetime.combine(date_of(_FIRST_DAY), time(12), zone)
-    offsets = ((noon + timedelta(past)).utcoffset() for past in range(len(days)))
-    changes = (
-        day for day, (now, then) in zip(days, pairwise(offsets), strict=False) if now != then
-    )
-    return sorted({near for day in changes for near in range(day - 1, day + 3)})
-
-
 @lru_cache(1024)
-def _zone_steps(preference: Preference, last_year: int) -> list[_Step]:
+def _zone_steps(zone: ZoneInfo, day_start: time, days: range) -> list[_Step]:
     """The steps of somebody who stays in one zone: in the middle of each day of odd length."""
-    zone, day_start = time_zone(preference.time_zone), preference.day_start
-    steps = [_Step(-inf, _FIRST_DAY * DAY - _start_of(_FIRST_DAY, zone, day_start))]
-    for day in _near_changes(zone, last_year):
+    steps = [_Step(-inf, days.start * DAY - _start_of(days.start, zone, day_start))]
+    for day in _near_changes(zone, days):
         start, end = (_start_of(either, zone, day_start) for either in (day, day + 1))
         if end - start != DAY:
             steps.append(_Step((start + end) / 2, (day + 1) * DAY - end))
     return steps
 
 
+@lru_cache(1024)
+def _near_changes(zone: ZoneInfo, days: range) -> list[int]:
+    """The days that may be longer or shorter than others."""
+    noon = datetime.combine(date_of(days.start), time(12), zone)
+    offsets = [(noon + timedelta(past)).utcoffset() for past in range(len(days))]
+    changed = (day for day, (now, then) in zip(days, pairwise(offsets)) if now != then)  # noqa: B905
+    return sorted({near for day in changed for near in range(max(day - 1, days.start), day + 3)})
+
+
 def _steps(preferences: tuple[Preference, ...], last_year: int) -> Iterator[_Step]:
+    last_day = date(last_year + 1, 1, 1).toordinal() - _EPOCH
     ends = [preference.since for preference in preferences[1:]] + [inf]
-    for preference, end in zip(preferences, ends, strict=True):
-        steps = _zone_steps(preference._replace(since=-inf), last_year)
-        first = bisect_right(steps, preference.since, key=lambda step: step.instant) - 1
-        yield _Step(preference.since, steps[first].shift)
-        yield from takewhile(lambda step: step.instant < end, steps[first + 1 :])  # noqa: B023
+    for (since, name, day_start), end in zip(preferences, ends, strict=True):
+        # Two days more on both sides, because they are those of UTC.
+        first, last = max(since / DAY - 2, _FIRST_DAY), min(end / DAY + 3, last_day)
+        steps = _zone_steps(time_zone(name), day_start, range(int(first), int(last)))
+        present = bisect_right(steps, since, key=lambda step: step.instant) - 1
+        yield _Step(since, steps[present].shift)
+        yield from takewhile(lambda step: step.instant < end, steps[present + 1 :])  # noqa: B023
 
 
 def _left_out(steps: list[_Step]) -> Iterator[int]:

@@ -4,9 +4,8 @@ from datetime import timedelta
 import pytest
 
 from app.errors import Full
-from app.models.calendar import _near_changes
 from app.models.preferences import PreferenceChanges, UserPreferences
-from app.models.time_zone import TIME_ZONES, time_zone
+from app.models.time_zone import TIME_ZONES
 from app.services import Connection, preferences
 from app.services.changes import fetch_progress
 from app.services.mood import fetch_mood
@@ -88,19 +87,3 @@ async def test_preferences_of_one_user_are_bounded(db: Connection) -> None:
         await change(db, time_zone="UTC")
     assert await change(db, time_zone="Asia/Tokyo") == UserPreferences(time_zone="Asia/Tokyo")
     assert (await fetch_mood(db, "user_123", None, NOW + timedelta(9999))).mood.score == 50
-
-
-async def test_a_journey_through_all_zones_lets_others_be_served(db: Connection) -> None:
-    history = [
-        ("user_123", NOW - timedelta(days), zone) for days, zone in enumerate(sorted(TIME_ZONES))
-    ]
-    await db.executemany("INSERT INTO user_preferences VALUES ($1, $2, $3, '00:00')", history)
-    time_zone.cache_clear()
-    _near_changes.cache_clear()
-    answer = asyncio.create_task(fetch_mood(db, "user_123", None, NOW))
-    turns = 0
-    while not answer.done():
-        await asyncio.sleep(0.005)
-        turns += 1
-    assert (await answer).mood.score == 50
-    assert turns > 20
