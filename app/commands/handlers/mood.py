@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 from pydantic import BaseModel
 
-from app.commands.action import Context, action
+from app.commands.action import Context, Example, action
 from app.errors import Full
 from app.models.mood import MoodReport
 from app.models.preferences import PreferenceChanges, UserPreferences
@@ -18,7 +18,14 @@ class GetMood(BaseModel):
     time_zone: TimeZone | None = None
 
 
-@action(scope="stats:read", replicable=True, examples=({}, {"time_zone": "Europe/Berlin"}))
+@action(
+    scope="stats:read",
+    replicable=True,
+    examples=(
+        Example("where the user prefers to live"),
+        Example("in Berlin, without a preference", time_zone="Europe/Berlin"),
+    ),
+)
 async def get_mood(context: Context, payload: GetMood) -> MoodReport:
     """Returns the user's mood with the reasons that add up to it, streak, today and last week.
 
@@ -36,7 +43,10 @@ class SetPreferences(PreferenceChanges):
     writes=True,
     transaction=True,
     raises=(Full,),
-    examples=({"time_zone": "Europe/Berlin"}, {"day_start": "04:00"}),
+    examples=(
+        Example("live in Berlin", time_zone="Europe/Berlin"),
+        Example("begin the day at four", day_start="04:00"),
+    ),
 )
 async def set_preferences(context: Context, payload: SetPreferences) -> UserPreferences:
     """Sets the user's time zone and when their day begins; what is left out stays.
