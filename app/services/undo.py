@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from asyncpg import Record
 
-from app.errors import AlreadyUndone, ChangedSince, Gone, NotFound
+from app.errors import LONGEST_NAME, AlreadyUndone, ChangedSince, Gone, NotFound
 from app.models.origin import Origin
 from app.models.task import Task
 from app.services import Connection, undo_writes
@@ -69,7 +69,7 @@ async def undo_command(db: Connection, user_id: str, command_id: str, origin: Or
     await db.fetchval(_LOCK, user_id)
     found = await db.fetchrow(_FIND_COMMAND, user_id, command_id, origin.name)
     if found is None:
-        raise NotFound("No change of this command")
+        raise NotFound(f"Command not found: {command_id[:LONGEST_NAME]}")
     if found["batch_id"] is None:
         rows = await db.fetch(_STEP_OF_SEQUENCE, user_id, found["sequence"])
     else:

@@ -225,8 +225,11 @@ async def test_only_a_key_that_enforces_ownership_hides_foreign_tasks(
 @pytest.mark.parametrize(
     ("scopes", "permitted"),
     [
-        (["tasks:read"], {"list-tasks", "get-task"}),
-        (["tasks:write"], {"create-task", "update-task", "delete-task", "restore-task"}),
+        (["tasks:read"], {"list-tasks", "get-task", "list-changes"}),
+        (
+            ["tasks:write"],
+            {"create-task", "update-task", "delete-task", "restore-task", "undo"},
+        ),
         (["stats:read", "get-task"], {"get-stats", "get-task"}),
         (["*"], {action.name for action in commands() if action.scope}),
         (None, {action.name for action in commands() if action.scope}),

@@ -129,6 +129,8 @@ async def test_answer_matches_the_served_response_schema(
     await make_task(description="Salmon", priority="urgent")
     category = (await execute("create-category", name="Vet")).json()["data"]
     ids = {"task_id": str(task.id), "category_id": category["id"]}
+    renamed = await execute("update-task", task_id=str(task.id), title="Renamed")
+    ids["command_id"] = renamed.headers["x-request-id"]
     contact = await make_contact()
     ids |= {"contact_id": str(contact.id), "call_id": str((await make_call(contact)).id)}
     if request_body["action"] == "unassign-category":

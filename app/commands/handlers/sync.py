@@ -32,7 +32,7 @@ class ListChanges(BaseModel):
     replicable=True,
     allow=PEOPLE | SERVICES,
     raises=(CursorExpired,),
-    examples=({}, {"cursor": cursor("user_123", 42), "limit": 100}),
+    examples=({}, {"cursor": cursor("user_123", 0), "limit": 100}),
 )
 async def list_changes(context: Context, payload: ListChanges) -> ChangeList:
     """Returns what changed in the user's tasks since the cursor, in the order of the commits.
@@ -76,7 +76,7 @@ class Undo(BaseModel):
 
     sequence: Annotated[
         Annotated[int, Field(ge=1, le=2**63 - 1), WHOLE] | None,
-        Field(description="That of one change."),
+        Field(description="That of one change.", examples=[42]),
     ] = None
     command_id: Annotated[
         Annotated[str, StringConstraints(pattern=r"^[\x21-\x7e]{1,255}$")] | None,
@@ -96,7 +96,7 @@ class Undo(BaseModel):
     transaction=True,
     allow=PEOPLE | SERVICES,
     raises=(NotFound, ChangedSince, AlreadyUndone, Gone),
-    examples=({"sequence": 42}, {"command_id": "1732190000000-k3j9x"}),
+    examples=({"command_id": "1732190000000-k3j9x"},),
 )
 async def undo(context: Context, payload: Undo) -> Undone:
     """Restores what a change overwrote, or all changes of a command. It is itself a change.
