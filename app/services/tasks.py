@@ -11,6 +11,14 @@ from app.models.origin import PLATFORM, Origin
 from app.models.task import Task, TaskChanges, TaskFields
 from app.services import Connection
 from app.services.changes import begin_count, counted, deleting, locked, recorded
+from app.services.overwritten import (
+    ALL_BEFORE,
+    BEFORE,
+    CHANGED,
+    CONTENT_WRITTEN,
+    OLD,
+    TRANSITION,
+)
 
 COLUMNS = (
     "id, user_id, title, description, status, priority, created_at, completed_at, due_date, tags, "
@@ -18,7 +26,6 @@ COLUMNS = (
 )
 WRITTEN = ", ".join(f"tasks.{name}" for name in COLUMNS.split(", "))
 """The same where another table has some of these names."""
-OLD = "id, user_id, title, description, status, priority, completed_at, due_date, tags"
 
 # A write that says completed stamps the instant, any other status clears it.
 _COMPLETED_AT = "CASE WHEN {status} = 'completed' THEN {instant} END"
@@ -101,22 +108,6 @@ _FETCH = f"SELECT {COLUMNS} FROM tasks WHERE {_OWNED}"
 async def fetch_task(db: Connection, task_id: UUID, owner: str | None) -> Task:
     """One task; NotFound when there is none, Foreign when it belongs to another owner."""
     return await _task(db, await db.fetchrow(_FETCH, task_id, owner), task_id, owner)
-
-
-def _old_value(name: str) -> str:
-    # What goes with a status has to come back with it.
-    with_it = ", 'completed_at', old.completed_at" if name == "status" else ""
-    built = f"jsonb_build_object('{name}', old.{name}{with_it})"
-    return f"CASE WHEN '{name}' = ANY ($3) THEN {built} ELSE '{{}}' END"
-
-
-_FIELDS = ("title", "description", "status", "priority", "due_date", "tags")
-BEFORE = f"({' || '.join(map(_old_value, _FIELDS))})"
-TRANSITION = """CASE
-    WHEN old.status <> 'completed' AND written.status = 'completed' THEN 'completed'
-    WHEN old.status = 'completed' AND written.status <> 'completed' THEN 'reopened'
-END"""
-CHANGED = "old JOIN written ON written.id = old.id"
 
 
 def _update(status: str, completed_at: str, condition: str, origin: int) -> str:
@@ -243,11 +234,6 @@ async def toggle_task(
     return await _task(db, row, task_id, owner)
 
 
-CONTENT = f"{OLD}, created_at, version"
-_KEPT = ", ".join(f"'{name}', old.{name}" for name in CONTENT.split(", ")[2:])
-_CATEGORIES = "ARRAY(SELECT category_id FROM task_categories WHERE task_id = old.id)"
-ALL_BEFORE = f"jsonb_build_object({_KEPT}, 'categories', {_CATEGORIES})"
-CONTENT_WRITTEN = ", ".join(f"tasks.{name}" for name in CONTENT.split(", "))
 _DELETE = f"""
 WITH {deleting(_OWNED, CONTENT_WRITTEN, "($3 OR deleted_at IS NULL)")}, {
     recorded("'deleted'", "written AS old", 4, before=ALL_BEFORE)

@@ -10,7 +10,7 @@ from app.errors import ChangedSince, Gone
 from app.models.origin import Origin
 from app.services import Connection
 from app.services.changes import counted, deleting, locked, recorded
-from app.services.tasks import ALL_BEFORE, BEFORE, CHANGED, CONTENT_WRITTEN, OLD, TRANSITION
+from app.services.overwritten import ALL_BEFORE, BEFORE, CHANGED, CONTENT_WRITTEN, OLD, TRANSITION
 
 
 class Step(NamedTuple):
