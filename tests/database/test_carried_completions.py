@@ -8,7 +8,7 @@ import pytest
 
 from alembic import command
 from app.database.migrations import alembic_config
-from tests.conftest import create_clone
+from tests.support.databases import create_clone
 
 
 @pytest.fixture
