@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import BaseModel, Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
-from app.commands.action import Context, action
+from app.commands.action import Context, Example, action
 from app.errors import AlreadyUndone, ChangedSince, CursorExpired, Gone, InvalidPayload, NotFound
 from app.models.caller import PEOPLE, SERVICES
 from app.models.change import LONGEST_CURSOR, Change, ChangeList, Undone, cursor, sequence_of
@@ -32,7 +32,10 @@ class ListChanges(BaseModel):
     replicable=True,
     allow=PEOPLE | SERVICES,
     raises=(CursorExpired,),
-    examples=({}, {"cursor": cursor("user_123", 0), "limit": 100}),
+    examples=(
+        Example("the cursor of now"),
+        Example("what changed since a cursor", cursor=cursor("user_123", 0), limit=100),
+    ),
 )
 async def list_changes(context: Context, payload: ListChanges) -> ChangeList:
     """Returns what changed in the user's tasks since the cursor, in the order of the commits.
