@@ -8,6 +8,8 @@ from starlette.types import Message, Receive, Scope
 
 from app.state import Exchange
 
+_AS_IT_IS = frozenset({b"", b"identity"})
+
 MAX_BODY_BYTES = 1024 * 1024
 OPEN_BODY_BYTES = 8 * 1024
 """What anybody may send; with a credential it is MAX_BODY_BYTES."""
@@ -25,7 +27,7 @@ def too_slow() -> HTTPException:
 
 
 class LimitedBody:
-    """Reads a body; raises 413 over so many bytes and 408 after 10 s.
+    """Reads a body; raises 415 where it is coded, 413 over so many bytes and 408 after 10 s.
 
     Whoever handles the request reads it, so that a credential is asked for first.
     """
@@ -34,13 +36,22 @@ class LimitedBody:
         self._exchange = Exchange.of(scope)
         self._receive = receive
         self._most_bytes = most_bytes
-        declared = dict(scope["headers"]).get(b"content-length", b"0")
+        headers = scope["headers"]
+        self._is_coded = any(
+            name == b"content-encoding" and value.strip().lower() not in _AS_IT_IS
+            for name, value in headers
+        )
+        declared = dict(headers).get(b"content-length", b"0")
         self._declared = int(declared) if declared.isdigit() else 0
         self._size = 0
         self._deadline: float | None = None
         self._complete = False
 
     async def _next(self) -> Message:
+        if self._is_coded:
+            raise HTTPException(
+                415, "Send the body without a content coding", {"Accept-Encoding": "identity"}
+            )
         if self._declared > self._most_bytes:
             raise too_large(self._most_bytes)
         received = self._exchange.body_received  # said by BoundedProtocol

@@ -10,7 +10,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.http.answers import ErrorShape, error_answer
 from app.http.guard import Handle, Route
-from app.http.paths import leads_nowhere
+from app.http.paths import leads_nowhere, require_utf8, without_trailing_slash
 from app.state import Exchange
 
 MAX_PARAMETERS = 100
@@ -99,8 +99,10 @@ class Dispatch:
     ) -> ASGIApp:
         if leads_nowhere(scope):
             raise HTTPException(404)
+        require_utf8(scope)
         if branch is None:
             return self.app
+        scope["path"] = without_trailing_slash(scope["path"])
         target, scope["path_params"] = branch.find(scope)
         exchange.label = target.path
         _tell_telemetry(scope, target.path)

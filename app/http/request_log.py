@@ -19,7 +19,12 @@ _PAGE_POLICY = (
     b"img-src 'self' data:; worker-src blob:; frame-ancestors 'none'",
 )
 
+# An answer is no page: nothing in it is to be loaded, run or framed.
+_API_POLICY = (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'")
+_NO_FRAME = (b"x-frame-options", b"DENY")
 _NOSNIFF = (b"x-content-type-options", b"nosniff")
+SAFETY = (_NOSNIFF, _NO_FRAME, _API_POLICY)
+"""What every answer carries."""
 _HSTS = (b"strict-transport-security", b"max-age=31536000; includeSubDomains")
 
 
@@ -43,7 +48,7 @@ class RequestLog:
 
     def __init__(self, app: ASGIApp, *, secure: bool) -> None:
         self.app = app
-        self._headers = dict([_NOSNIFF, _HSTS] if secure else [_NOSNIFF])
+        self._headers = dict([*SAFETY, _HSTS] if secure else SAFETY)
         self._logger = logger.bind()  # binding at every line would cost as much as the line
         self._refusals = Refusals()
 

@@ -1,5 +1,6 @@
 """JSON as RFC 8259 has it, with no more levels and values than anybody needs."""
 
+from codecs import BOM_UTF8
 from itertools import accumulate
 from json import JSONDecodeError, loads
 from typing import Any, NoReturn
@@ -24,7 +25,11 @@ def require_json(content_type: str | None) -> None:
 
 
 def parse_json(body: bytes, most_values: int = MAX_VALUES) -> Any:
-    """The value of strict JSON: UTF-8, no NaN or Infinity, and bounded before it is built."""
+    """The value of strict JSON: UTF-8, no NaN or Infinity, and bounded before it is built.
+
+    A byte order mark before it is passed over.
+    """
+    body = body.removeprefix(BOM_UTF8)
     if len(body) > most_values or _openings(body) > MAX_DEPTH:
         _require_bounds(_outside_strings(body, most_values), most_values)
     try:

@@ -71,6 +71,16 @@ _DOCUMENTED: dict[int, dict[str, Any]] = {
     },
     408: {"model": Error, "description": "The body took longer than 10 seconds to arrive."},
     413: {"model": Error, "description": "The body is larger than 1 MiB."},
+    415: {
+        "model": Error,
+        "description": "The body has a content coding, gzip for example.",
+        "headers": {
+            "Accept-Encoding": {
+                "description": "The codings that are understood: `identity`, which is none.",
+                "schema": {"type": "string"},
+            }
+        },
+    },
     423: {
         "model": Error,
         "description": "Five failures locked the account, for 15 minutes.",
@@ -119,5 +129,5 @@ def refusals(
     return {status: {**response, "model": model} for status, response in responses.items()}
 
 
-BODY_ERRORS = (408, 413, 422)
+BODY_ERRORS = (408, 413, 415, 422)
 """What may go wrong while a body is read."""

@@ -11,6 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import Scope
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
+from app.http.request_log import SAFETY
 from app.server.flow import BoundedFlow
 from app.state import Exchange
 
@@ -272,7 +273,7 @@ class BoundedProtocol(HttpToolsProtocol):
             (b"content-type", b"application/json"),
             (b"content-length", b"%d" % len(body)),
             (b"x-request-id", urandom(16).hex().encode()),
-            (b"x-content-type-options", b"nosniff"),
+            *SAFETY,
             _CLOSE,
         ]
         self.transport.write(b"%b%b\r\n%b" % (STATUS_LINE[status], _lines(headers), body))

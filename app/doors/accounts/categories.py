@@ -53,7 +53,7 @@ class CategoryPage(BaseModel):
     status_code=201,
     summary="Create a category",
     responses=refusals(
-        *(400, 401, 403, 408, 409, 413, 429),
+        *(400, 401, 403, 408, 409, 413, 415, 429),
         status_401=UNAUTHORIZED,
         status_403=UNVERIFIED,
         status_409=f"The account has a category of this name, or {MOST_CATEGORIES} of any.",

@@ -64,7 +64,7 @@ router = APIRouter(
     status_code=201,
     summary="Register",
     responses=refusals(
-        *(400, 408, 409, 413, 429),
+        *(400, 408, 409, 413, 415, 429),
         status_409="The address has an account.",
         status_413=_TOO_LARGE,
         status_503=_BUSY,
@@ -89,7 +89,7 @@ async def register(request: Request, new: NewAccount) -> Registered:
     "/login",
     summary="Log in",
     responses=refusals(
-        *(400, 401, 408, 413, 423, 429),
+        *(400, 401, 408, 413, 415, 423, 429),
         status_401="Address or password is wrong.",
         status_413=_TOO_LARGE,
         status_503=_BUSY,
@@ -110,7 +110,7 @@ async def log_in(request: Request, given: Credentials) -> LoggedIn:
     "/refresh",
     summary="Refresh",
     responses=refusals(
-        *(400, 401, 408, 413, 429),
+        *(400, 401, 408, 413, 415, 429),
         status_401="The refresh token is unknown, expired or used before.",
         status_413=_TOO_LARGE,
     ),

@@ -26,6 +26,7 @@ from app.http.rate_limits import Limit, count, standard_headers
 from app.models.category import CategorizedTask, CategoryLabel
 from app.models.error import refusals
 from app.models.instant import FutureInstant, Instant
+from app.models.number import DIGITS
 from app.models.patch import Patch
 from app.models.task import Priority, Status, Task, Version, WritableStatus
 from app.models.task_list import CategorizedRows, Slice, TaskFilter, TaskSort, UntitledSort
@@ -98,8 +99,8 @@ class TaskPageQuery(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    page: Annotated[int, Field(ge=1, le=2**31 - 1)] = 1
-    limit: Annotated[int, Field(ge=1, le=100)] = 20
+    page: Annotated[int, Field(ge=1, le=2**31 - 1), DIGITS] = 1
+    limit: Annotated[int, Field(ge=1, le=100), DIGITS] = 20
     status: WritableStatus | None = None
     priority: _Priority | None = None
     due_from: Annotated[Instant | None, Field(description="Due then or later.")] = None
@@ -158,7 +159,9 @@ def shown(task: CategorizedTask) -> AccountTask:
     return AccountTask.model_construct(**vars(task))
 
 
-@router.post("/tasks", status_code=201, summary="Create a task", responses=_answers(408, 413, 429))
+@router.post(
+    "/tasks", status_code=201, summary="Create a task", responses=_answers(408, 413, 415, 429)
+)
 async def create_task(request: Request, new: AccountsNewTask) -> AccountTask:
     """Stores a new task of the account."""
     given = {"priority": new.priority, **new.model_dump(exclude_unset=True)}
@@ -201,7 +204,7 @@ async def get_task(request: Request, task_id: TaskPath) -> AccountTask:
 
 
 @router.patch(
-    "/tasks/{task_id}", summary="Change a task", responses=_answers(404, 408, 409, 413, 429)
+    "/tasks/{task_id}", summary="Change a task", responses=_answers(404, 408, 409, 413, 415, 429)
 )
 @refuses(on_409=VersionConflict("The task was changed in the meantime: version 2"))
 async def update_task(request: Request, task_id: TaskPath, patch: AccountsTaskPatch) -> AccountTask:
