@@ -8,6 +8,10 @@ from pydantic import AfterValidator, BeforeValidator, Field
 from pydantic_core import PydanticCustomError
 
 _ISO_DATE = re.compile(r"\d{4}-\d\d-\d\d")
+_BASIC = re.compile(
+    r"(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(?:(\d\d)([.,]\d{1,6})?)?(?:(Z|[+-]\d\d)(\d\d)?)?",
+    re.ASCII,
+)
 _FIRST_YEAR, _LAST_YEAR = 1900, 9998
 
 
@@ -18,9 +22,28 @@ def timestamp() -> str:
 
 def _iso_text(value: object) -> object:
     """Refuses numbers and digit strings, which would silently pass as Unix seconds."""
-    if isinstance(value, datetime) or (isinstance(value, str) and _ISO_DATE.match(value)):
+    if isinstance(value, datetime):
         return value
+    if isinstance(value, str):
+        if _ISO_DATE.match(value):
+            return value
+        if basic := _BASIC.fullmatch(value):
+            return _extended(*basic.groups(""))
     raise PydanticCustomError("iso_datetime", "must be an ISO 8601 date and time")
+
+
+def _extended(*parts: str) -> str:
+    """The extended spelling of a basic one's parts."""
+    year, month, day, hour, minute, second, fraction, zone, zone_minutes = parts
+    if zone not in ("", "Z"):
+        zone = f"{zone}:{zone_minutes or '00'}"
+    return f"{year}-{month}-{day}T{hour}:{minute}:{second or '00'}{fraction}{zone}"
+
+
+def _whole_day(value: object) -> object:
+    if isinstance(value, str) and _ISO_DATE.fullmatch(value):
+        return f"{value}T23:59:59.999999Z"
+    return value
 
 
 def _utc(value: datetime) -> datetime:
@@ -53,9 +76,11 @@ Instant = Annotated[
     Field(
         description="ISO 8601; without a zone it is taken as UTC. Years 1900 to 9998.",
         examples=["2026-11-20T10:00:00Z"],
-        json_schema_extra={"pattern": r"^(19\d\d|[2-8]\d{3}|9[0-8]\d\d|99[0-8]\d|999[0-8])-"},
+        json_schema_extra={"pattern": r"^(19\d\d|[2-8]\d{3}|9[0-8]\d\d|99[0-8]\d|999[0-8])-?"},
     ),
 ]
+LastInstant = Annotated[Instant, BeforeValidator(_whole_day)]
+"""The end of a span: a date without a time is its last moment."""
 FutureInstant = Annotated[
     Instant, AfterValidator(_in_the_future), Field(examples=["2126-11-20T10:00:00Z"])
 ]

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field, StringConstraints, TypeAdapter, ValidationError
 
-from app.models.instant import Instant
+from app.models.instant import Instant, LastInstant
 from app.models.page import ALL
 from app.models.task import Priority, Status, Tag, Task
 from app.models.text import STORABLE, VISIBLE
@@ -27,6 +27,17 @@ TaskSort = Literal[UntitledSort, "title", "-title"]
 NEWEST_FIRST: TaskSort = "-created_at"
 
 
+Search = Annotated[
+    str,
+    StringConstraints(max_length=200),
+    VISIBLE,
+    Field(
+        description="Only tasks with this text, in any case, in the title or in the first "
+        "2,000 characters of the description."
+    ),
+]
+
+
 class TaskFilter(BaseModel):
     """Filters of a list of tasks; one that is absent or null does not restrict it."""
 
@@ -36,14 +47,11 @@ class TaskFilter(BaseModel):
         list[Tag] | None, Field(max_length=100, description="Only tasks with all of these tags.")
     ] = None
     due_from: Annotated[Instant | None, Field(description="Only tasks due then or later.")] = None
-    due_to: Annotated[Instant | None, Field(description="Only tasks due then or earlier.")] = None
-    search: Annotated[
-        Annotated[str, StringConstraints(max_length=200), VISIBLE] | None,
-        Field(
-            description="Only tasks with this text, in any case, in the title or in the first "
-            "2,000 characters of the description."
-        ),
+    due_to: Annotated[
+        LastInstant | None,
+        Field(description="Only tasks due then or earlier; a date includes its day."),
     ] = None
+    search: Search | None = None
 
 
 class CompletionFilter(TaskFilter):

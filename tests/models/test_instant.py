@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
-from app.models.instant import Instant
+from app.models.instant import Instant, LastInstant
 
 ADAPTER: TypeAdapter[datetime] = TypeAdapter(Instant)
 FIRST, LAST = datetime(1900, 1, 1), datetime(9998, 12, 31, 23, 59, 59, 999999)  # noqa: DTZ001
@@ -42,6 +42,10 @@ def test_instant_without_a_zone_is_utc(moment: datetime) -> None:
         ("2026-11-20T10:00:00.123456Z", datetime(2026, 11, 20, 10, 0, 0, 123456, UTC)),
         ("2026-11-20 10:00", datetime(2026, 11, 20, 10, tzinfo=UTC)),
         ("2026-11-20", datetime(2026, 11, 20, tzinfo=UTC)),
+        ("20261120T100000Z", datetime(2026, 11, 20, 10, tzinfo=UTC)),
+        ("20261120T1000", datetime(2026, 11, 20, 10, tzinfo=UTC)),
+        ("20261120T100000.5+0200", datetime(2026, 11, 20, 8, 0, 0, 500000, UTC)),
+        ("20261120T100000-03", datetime(2026, 11, 20, 13, tzinfo=UTC)),
     ],
 )
 def test_common_iso_spellings_are_understood(text: str, expected: datetime) -> None:
@@ -55,6 +59,8 @@ def test_common_iso_spellings_are_understood(text: str, expected: datetime) -> N
         *("0", "1732190000", "1732190000.5", "-1", "20261120", "2026"),
         *(True, False, None, [], {}, b"2026-11-20", date(2026, 11, 20)),
         *("", "tomorrow", "2026-13-01", "2026-02-30", "2026-11-20T25:00:00Z", "2026-11-20Tnoon"),
+        *("20261120T", "20261120T10", "20261320T100000Z", "20261120T250000Z", "20261120T100000ZZ"),
+        *("20261120 100000", "٢٣261120T100000Z", "20261120T100000+9999"),
         *("2026-11-20T10:00:00+99:99", "٢٠٢٦-11-20", "2026-11-20\x00", "+2026-11-20"),
     ],
 )
@@ -84,3 +90,15 @@ def test_instant_outside_the_years_1900_to_9998_is_refused(text: str) -> None:
 def test_whatever_is_sent_is_an_instant_or_a_validation_error(value: Any) -> None:
     with suppress(ValidationError):
         assert ADAPTER.validate_python(value).tzinfo is UTC
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("2026-11-20", datetime(2026, 11, 20, 23, 59, 59, 999999, UTC)),
+        ("2026-11-20T00:00", datetime(2026, 11, 20, tzinfo=UTC)),
+        ("20261120T000000Z", datetime(2026, 11, 20, tzinfo=UTC)),
+    ],
+)
+def test_a_date_that_ends_a_span_includes_its_day(text: str, expected: datetime) -> None:
+    assert TypeAdapter(LastInstant).validate_python(text) == expected
