@@ -15,6 +15,7 @@ from fastapi.dependencies.utils import (
 )
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
+from pydantic_core import PydanticUndefined
 from starlette.responses import Response
 from starlette.types import ASGIApp
 
@@ -76,12 +77,13 @@ class Route(APIRoute):
             (declared.header_params, "headers"),
         )
         request_name, most = declared.request_param_name, self.most_body_bytes
+        required = any(field.field_info.is_required() for field in declared.body_params)
 
         async def read(request: Request) -> dict[str, Any]:
             arguments: dict[str, Any] = {request_name: request} if request_name else {}
             errors: list[Any] = []
             if declared.body_params:
-                body = await _read(request, most)
+                body = await _read(request, most, required=required)
             for fields, given in parts:
                 if fields:
                     values, wrong = request_params_to_args(fields, getattr(request, given))
@@ -98,8 +100,10 @@ class Route(APIRoute):
         return read
 
 
-async def _read(request: Request, most_bytes: int) -> Any:
+async def _read(request: Request, most_bytes: int, *, required: bool) -> Any:
     body = await LimitedBody(request.scope, request.receive, most_bytes).read()
+    if not body and not required:
+        return PydanticUndefined
     require_json(request.headers.get("content-type"))
     return parse_json(body, _MOST_VALUES)
 

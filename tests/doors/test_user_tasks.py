@@ -136,7 +136,8 @@ async def test_a_foreign_task_is_403_and_a_missing_one_404(
         assert_refused(refused, 403, "FORBIDDEN")
         missing = await ask(method, f"/{MISSING_ID}{path}", json=body)
         assert_refused(missing, 404, "NOT_FOUND")
-    assert_refused(await ask(method, f"/1{path}", json=body), 400, "VALIDATION_ERROR")
+    for no_id in ("1", "nope", "%F0%9F%90%88", "550e8400-e29b-41d4-a716-44665544000g"):
+        assert_refused(await ask(method, f"/{no_id}{path}", json=body), 404, "NOT_FOUND")
 
 
 @pytest.mark.parametrize(
