@@ -20,7 +20,7 @@ from app.errors import (
     NotFound,
     Unauthorized,
 )
-from app.http.answers import ErrorShape
+from app.http.answers import ErrorShape, sentence_and_errors
 from app.http.cors import CrossOrigin
 from app.state import Resources
 
@@ -171,7 +171,7 @@ DOORS = (
         credential=_SESSION,
         opened_by="`SESSION_HASH_SECRET`, `SESSION_TABLE` or `SERVICE_AUTH_TOKEN`",
         is_open=lambda settings: settings.opens_sessions,
-        shape=ErrorShape(shapes.session_task),
+        shape=ErrorShape(shapes.session_task, mistakes=sentence_and_errors),
         equip=_equip_sessions,
         cors=CrossOrigin.WEB_CLIENTS,
         development={
@@ -189,7 +189,7 @@ DOORS = (
         credential=_SESSION,
         opened_by="the same and `ENCRYPTION_KEY`",
         is_open=lambda settings: settings.opens_user_api_keys,
-        shape=ErrorShape(shapes.detail),
+        shape=ErrorShape(shapes.detail, mistakes=sentence_and_errors),
         equip=_equip_user_api_keys,
         cors=CrossOrigin.WEB_CLIENTS,
         development={"ENCRYPTION_KEY": "dev-encryption-key-replace-in-production-00="},
@@ -246,7 +246,7 @@ DOORS = (
         credential="`X-API-Key`",
         opened_by="`TASK_API_KEY`",
         is_open=lambda settings: settings.task_api_key is not None,
-        shape=ErrorShape(shapes.contact),
+        shape=ErrorShape(shapes.contact, mistakes=shapes.contact_mistakes),
         development={"TASK_API_KEY": _PARTNER_KEY},
         tags={"contacts": "Users whom a partner calls and does tasks for."},
         refusals={

@@ -18,7 +18,7 @@ from app.models.call import Call, CallFields, CallStatus
 from app.models.constant import AlwaysFalse
 from app.models.contact import Contact
 from app.models.contact_task import ContactTask, ContactTaskFields, ContactTaskStatus
-from app.models.error import BODY_ERRORS, documented, refusals
+from app.models.error import BODY_ERRORS, RequestError, refusals
 from app.models.text import UserId
 
 _LONGEST_ECHO = 100
@@ -33,6 +33,12 @@ class Refusal(BaseModel):
     """Why the request was refused."""
 
     success: AlwaysFalse
+    message: str
+
+
+class InvalidRequestError(RequestError):
+    """What is wrong with the request, and the same as a sentence."""
+
     message: str
 
 
@@ -51,7 +57,7 @@ def _refusals(*statuses: int) -> dict[int | str, dict[str, Any]]:
         status_403="The key is wrong.",
     )
     if 422 in answers:
-        answers[422] = documented(422)[422]  # FastAPI's own
+        answers[422] = {**answers[422], "model": InvalidRequestError}
     return answers
 
 

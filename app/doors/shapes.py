@@ -1,5 +1,7 @@
 """How the doors word their errors: a status, a sentence and a code become a body."""
 
+from app.http.answers import Mistakes, details
+
 
 def detail(_: int, sentence: str, code: str | None) -> dict[str, object]:
     """FastAPI's own, and the code where there is one."""
@@ -22,3 +24,8 @@ def user_task(status: int, sentence: str, _: str | None) -> dict[str, object]:
 def contact(_: int, sentence: str, __: str | None) -> dict[str, object]:
     """That it failed, and a sentence."""
     return {"success": False, "message": sentence}
+
+
+def contact_mistakes(sentence: str, mistakes: Mistakes) -> dict[str, object]:
+    """What is wrong with a request, as FastAPI tells it, and a sentence."""
+    return {**details(sentence, mistakes), "message": sentence}

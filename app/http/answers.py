@@ -1,6 +1,6 @@
 """Where results and errors become HTTP answers."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from fastapi.exceptions import RequestValidationError
@@ -78,18 +78,38 @@ def _body(text: bytes, *, more: bool = True) -> Message:
     return {"type": "http.response.body", "body": text, "more_body": more}
 
 
+Mistakes = Sequence[Mapping[str, Any]]
+"""What is wrong with a request, as FastAPI tells it."""
+
+
+def details(_: str, mistakes: Mistakes) -> dict[str, object]:
+    """FastAPI's own body: each mistake with its place."""
+    told = [
+        {"type": one["type"], "loc": [*map(_bounded, one["loc"])], "msg": one["msg"]}
+        for one in mistakes
+    ]
+    return {"detail": told}
+
+
+def sentence_and_errors(sentence: str, mistakes: Mistakes) -> dict[str, object]:
+    """A sentence, and beside it what is wrong with which field."""
+    errors = [{"field": _field(one) or "body", "message": one["msg"]} for one in mistakes]
+    return {"detail": sentence, "errors": errors}
+
+
 class ErrorShape(NamedTuple):
     """How a door words its errors.
 
     `body` makes the answer of a status, a sentence and, where the error has one, a stable code.
-    `invalid` is the status of a request that does not fit its declaration; None leaves those to
-    FastAPI's own shape and 422. `foreign` is the sentence of the 403 for what belongs to somebody
-    else; without it, that does not exist.
+    `invalid` is the status of a request that does not fit its declaration; `mistakes` makes its
+    body of a sentence and what is wrong, without it `body` does. `foreign` is the sentence of the
+    403 for what belongs to somebody else; without it, that does not exist.
     """
 
     body: Callable[[int, str, str | None], dict[str, object]]
-    invalid: int | None = None
+    invalid: int = 422
     foreign: str | None = None
+    mistakes: Callable[[str, Mistakes], dict[str, object]] | None = None
 
 
 def error_answer(exchange: Exchange, error: Exception, shape: ErrorShape | None = None) -> Answer:
@@ -127,26 +147,30 @@ def _known(error: AppError, shape: ErrorShape | None) -> Answer:
 
 def _invalid(error: RequestValidationError, shape: ErrorShape | None) -> Answer:
     """What is wrong and where; never what was sent."""
-    errors = error.errors()[:MOST_NAMED]
-    if shape is not None and shape.invalid is not None:
-        sentence = "; ".join(map(_complaint, errors))
-        return _json(shape.body(shape.invalid, sentence, None), shape.invalid)
-    details = [
-        {"type": one["type"], "loc": [*map(_bounded, one["loc"])], "msg": one["msg"]}
-        for one in errors
-    ]
-    return _json({"detail": details}, 422)
+    mistakes = error.errors()[:MOST_NAMED]
+    sentence = "; ".join(map(_complaint, mistakes))
+    if shape is None:
+        return _json(details(sentence, mistakes), 422)
+    if shape.mistakes is not None:
+        return _json(shape.mistakes(sentence, mistakes), shape.invalid)
+    return _json(shape.body(shape.invalid, sentence, None), shape.invalid)
 
 
 def _bounded(part: str | int) -> str | int:
     return part[:LONGEST_NAME] if isinstance(part, str) else part
 
 
-def _complaint(details: Mapping[str, Any]) -> str:
-    _, *place = details["loc"]
+def _complaint(mistake: Mapping[str, Any]) -> str:
+    field = _field(mistake)
+    return f"{field}: {mistake['msg']}" if field else str(mistake["msg"])
+
+
+def _field(mistake: Mapping[str, Any]) -> str:
+    """Its name; empty where it is about the body as a whole, or a position in its text."""
+    _, *place = mistake["loc"]
     if not place or isinstance(place[0], int):
-        return str(details["msg"])  # about the body as a whole, or a position in its text
-    return f"{'.'.join(map(str, place))[:LONGEST_NAME]}: {details['msg']}"
+        return ""
+    return ".".join(map(str, place))[:LONGEST_NAME]
 
 
 def _json(body: Mapping[str, object], status: int, headers: Mapping[str, str] = {}) -> Answer:

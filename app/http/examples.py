@@ -51,7 +51,7 @@ def refusal(
 ) -> Any:
     """The body of the route's answer with this status; None where it cannot have one."""
     own: Mapping[int, Exception] = vars(route.endpoint).get("refusals", {})
-    invalid = (shape and shape.invalid) or 422
+    invalid = shape.invalid if shape else 422
     known = {**_USUAL, 413: too_large(route.most_body_bytes), invalid: route.complaint()}
     error = {**known, **of_door, **own}.get(status)
     return None if error is None else _body(error, shape)

@@ -38,6 +38,13 @@ class RequestFieldError(BaseModel):
     msg: str
 
 
+class FieldErrors(BaseModel):
+    """What is wrong with the request, in one sentence and field by field."""
+
+    detail: str
+    errors: list[FieldError]
+
+
 class RequestError(BaseModel):
     """What is wrong with the request; a sentence where it is not about single members."""
 

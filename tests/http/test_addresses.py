@@ -70,7 +70,7 @@ async def test_a_query_means_its_utf8_whether_it_is_escaped_or_not(
     async def raw(scope, receive, send):  # type: ignore[no-untyped-def]
         await app({**scope, "query_string": query}, receive, send)
 
-    client._transport.app = raw  # type: ignore[attr-defined] # noqa: SLF001 - httpx would escape
+    client._transport.app = raw  # type: ignore[attr-defined]
     await client.post(
         "/execute",
         json={"action": "create-task", "user_id": user_id, "payload": {"title": "Feed cat"}},

@@ -1,7 +1,5 @@
-import asyncio
 import io
 import re
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest

@@ -65,7 +65,9 @@ async def get_user_secret(context: Context, payload: GetUserSecret) -> UserSecre
 
 
 class TestUserSecret(NamedSecret):
-    """Names the secret to test."""
+    """Names the secret to test, or is the one to test before it is kept."""
+
+    value: SecretValue | None = None
 
 
 @action(
@@ -77,7 +79,17 @@ class TestUserSecret(NamedSecret):
     examples=({},),
 )
 async def test_user_secret(context: OutsideContext, payload: TestUserSecret) -> Verdict:
-    """Asks the provider whether it accepts the user's API key, and notes the outcome."""
+    """Asks the provider whether it accepts the user's API key, and notes the outcome.
+
+    Where a value is given that one is tested, and nothing is kept or noted.
+    """
+    if payload.value is not None:
+        given = payload.value.get_secret_value()
+        return await context.resources[Providers].check(payload.provider, given)
+    return await _test_stored(context, payload)
+
+
+async def _test_stored(context: OutsideContext, payload: TestUserSecret) -> Verdict:
     cipher = context.resources[SecretCipher]
     async with context.lend() as db:
         stored = await secrets.fetch_secret(db, context.user_id, payload.provider)

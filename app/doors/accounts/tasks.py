@@ -25,7 +25,7 @@ from app.http.guard import guarded
 from app.http.rate_limits import Limit, count, standard_headers
 from app.models.category import CategorizedTask, CategoryLabel
 from app.models.error import refusals
-from app.models.instant import FutureInstant, Instant
+from app.models.instant import FutureInstant, Instant, LastInstant
 from app.models.number import DIGITS
 from app.models.patch import Patch
 from app.models.task import Priority, Status, Task, Version, WritableStatus
@@ -104,7 +104,9 @@ class TaskPageQuery(BaseModel):
     status: WritableStatus | None = None
     priority: _Priority | None = None
     due_from: Annotated[Instant | None, Field(description="Due then or later.")] = None
-    due_to: Annotated[Instant | None, Field(description="Due then or earlier.")] = None
+    due_to: Annotated[
+        LastInstant | None, Field(description="Due then or earlier; a date includes its day.")
+    ] = None
     sort: Annotated[UntitledSort, Field(description="With `-` the greatest first.")] = "-created_at"
     order: Annotated[
         Literal["asc", "desc"] | None, Field(description="Decides instead of the `-`.")

@@ -10,20 +10,24 @@ from pydantic import (
     AfterValidator,
     AliasGenerator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     StringConstraints,
+    model_validator,
 )
 from pydantic.alias_generators import to_camel
+from pydantic_core import PydanticCustomError
 
 from app.auth.people import SERVICE_AUTH, SESSION, person
 from app.commands.handlers import tasks as actions
 from app.commands.handlers.task_rows import TaskQuery
 from app.commands.perform import perform
+from app.doors.completion import OptionalCompletion, complete
 from app.doors.listing import all_tasks
 from app.http.guard import guarded
 from app.http.rate_limits import Limit, count, x_headers
-from app.models.error import BODY_ERRORS, Error, documented
+from app.models.error import BODY_ERRORS, Error, FieldErrors, documented
 from app.models.instant import Instant
 from app.models.task import Description, Tags, Task, without_defaults
 from app.models.task_list import TaskFilter
@@ -72,6 +76,9 @@ def answers(status: int, *errors: int, **descriptions: str) -> dict[int | str, d
     responses = documented(
         *(401, *errors, 429), fault=Error, status_401=unauthorized, **descriptions
     )
+    if 422 in responses:
+        invalid = "The request is malformed; `detail` says how, and `errors` field by field."
+        responses[422] = {"model": FieldErrors, "description": invalid}
     responses[429]["headers"] = {**responses[429]["headers"], **_STANDING}
     return {status: {"headers": _STANDING}, **responses}
 
@@ -86,6 +93,10 @@ def _canonical(word: str) -> str:
     return _SPELLED.get(word, word.lower())
 
 
+def _in_capitals(word: object) -> object:
+    return word.upper() if isinstance(word, str) else word
+
+
 def _shown(word: str) -> str:
     return _SHOWN.get(word, word.upper())
 
@@ -97,6 +108,7 @@ Text = Annotated[Description, Field(examples=["Milk, eggs, bread"])]
 Status = Annotated[Literal["TODO", "IN_PROGRESS", "COMPLETED"], AfterValidator(_canonical)]
 Priority = Annotated[
     Literal["URGENT", "HIGH", "MEDIUM", "LOW"],
+    BeforeValidator(_in_capitals),
     AfterValidator(_canonical),
     Field(examples=["MEDIUM"]),
 ]
@@ -108,10 +120,14 @@ ShownPriority = Annotated[
 ]
 
 
+# `due_date` is understood beside `dueDate`, the spelling that is documented.
+_SPELLING = ConfigDict(alias_generator=to_camel, populate_by_name=True)
+
+
 class SessionsNewTask(BaseModel):
     """A new task."""
 
-    model_config = ConfigDict(alias_generator=to_camel)
+    model_config = _SPELLING
 
     title: ShortTitle
     description: Text | None = None
@@ -121,9 +137,9 @@ class SessionsNewTask(BaseModel):
 
 
 class SessionsTaskPatch(BaseModel):
-    """The fields to overwrite; null clears all but title, status and tags."""
+    """The fields to overwrite, one at least; null clears all but title, status and tags."""
 
-    model_config = ConfigDict(alias_generator=to_camel, json_schema_extra=without_defaults)
+    model_config = ConfigDict(**_SPELLING, json_schema_extra=without_defaults)
 
     title: ShortTitle = ""
     description: Text | None = None
@@ -131,6 +147,15 @@ class SessionsTaskPatch(BaseModel):
     priority: Priority | None = None
     due_date: Instant | None = None
     tags: Tags = []
+
+    @model_validator(mode="after")
+    def _some_field(self) -> "SessionsTaskPatch":
+        if not self.model_fields_set:
+            known = ", ".join(map(to_camel, type(self).model_fields))
+            raise PydanticCustomError(
+                "no_fields", "No fields provided for update: known are {known}", {"known": known}
+            )
+        return self
 
 
 class ShownTask(BaseModel):
@@ -179,19 +204,18 @@ async def get_task(request: Request, task_id: UUID) -> ShownTask:
 @router.patch("/{task_id}", summary="Change a task", responses=answers(200, 404, *BODY_ERRORS))
 async def update_task(request: Request, task_id: UUID, patch: SessionsTaskPatch) -> ShownTask:
     """Overwrites the fields that are given and returns the whole task."""
-    changes = patch.model_dump(exclude_unset=True)
-    if not changes:
-        return await get_task(request, task_id)
-    payload = actions.UpdateTask(task_id=task_id, **changes)
+    payload = actions.UpdateTask(task_id=task_id, **patch.model_dump(exclude_unset=True))
     return _show(await perform(request, actions.update_task, payload))
 
 
 @router.patch(
-    "/{task_id}/complete", summary="Complete or reopen a task", responses=answers(200, 404, 422)
+    "/{task_id}/complete",
+    summary="Complete or reopen a task",
+    responses=answers(200, 404, *BODY_ERRORS),
 )
-async def toggle_task(request: Request, task_id: UUID) -> ShownTask:
-    """Completes the task, or reopens it when it is completed."""
-    return _show(await perform(request, actions.toggle_task, actions.ToggleTask(task_id=task_id)))
+async def complete_task(request: Request, task_id: UUID, wish: OptionalCompletion) -> ShownTask:
+    """Makes the task what the body says; without one, completes it or reopens a completed one."""
+    return _show(await complete(request, task_id, wish))
 
 
 @router.delete(

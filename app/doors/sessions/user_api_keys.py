@@ -1,8 +1,9 @@
 """/api/user-api-keys: the API keys that people leave here for services that act for them."""
 
 from datetime import datetime
+from typing import Annotated
 
-from fastapi import Request
+from fastapi import Body, Request
 from limits import parse
 from pydantic import BaseModel
 
@@ -54,6 +55,13 @@ class RevealedApiKey(CurrentApiKey):
     plaintext_key: str | None = None
 
 
+class ApiKeyToTest(BaseModel):
+    """An API key to test before it is kept; without one the key that is kept is tested."""
+
+    api_key: SecretValue | None = None
+    provider: Provider = "gemini"
+
+
 class CheckedApiKey(BaseModel):
     """The outcome of a test."""
 
@@ -89,11 +97,17 @@ async def read_key(request: Request) -> RevealedApiKey | CurrentApiKey:
     return shown.model_construct(configured=True, **vars(secret))
 
 
-@router.post("/test", summary="Test the API key", responses=answers(200, 404))
-async def check_key(request: Request) -> CheckedApiKey:
-    """Asks the provider whether it accepts the key, at most five times an hour."""
+@router.post("/test", summary="Test an API key", responses=answers(200, 404, *BODY_ERRORS))
+async def check_key(
+    request: Request, key: Annotated[ApiKeyToTest, Body(default_factory=ApiKeyToTest)]
+) -> CheckedApiKey:
+    """Asks the provider whether it accepts the key, at most five times an hour.
+
+    A key in the body is tested as it is: neither kept, nor does the one that is kept change.
+    """
     await count(request.scope, _TESTS, Exchange.of(request.scope).caller.user_id)
-    verdict: Verdict = await perform(request, actions.test_user_secret, actions.TestUserSecret())
+    payload = actions.TestUserSecret(provider=key.provider, value=key.api_key)
+    verdict: Verdict = await perform(request, actions.test_user_secret, payload)
     return CheckedApiKey(
         success=verdict.status == "success",
         message=verdict.message,

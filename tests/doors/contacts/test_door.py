@@ -77,6 +77,7 @@ async def test_other_errors_have_the_doors_shape_too(ask: Ask, client: AsyncClie
         answer = await client.post("/users", content=body, headers=headers)
         assert answer.status_code == 422
         assert isinstance(answer.json()["detail"], list)
+        assert answer.json()["message"] == answer.json()["detail"][0]["msg"]
 
 
 async def test_the_document_describes_the_door(client: AsyncClient) -> None:

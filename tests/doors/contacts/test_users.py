@@ -64,7 +64,8 @@ async def test_missing_field_of_a_user_is_422(ask: Ask, field: str) -> None:
 async def test_wrong_email_is_answered_as_the_document_prints(ask: Ask) -> None:
     answer = await ask("POST", "/users", {**USER, "email": "s3cr3t"})
     error = {"msg": "value is not a valid email address", "type": "value_error.email"}
-    assert answer.json() == {"detail": [{"loc": ["body", "email"], **error}]}
+    message = "email: value is not a valid email address"
+    assert answer.json() == {"detail": [{"loc": ["body", "email"], **error}], "message": message}
 
 
 @pytest.mark.parametrize(("field", "longest"), [("name", 100), ("company", 100), ("notes", 500)])

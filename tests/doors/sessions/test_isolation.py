@@ -20,7 +20,9 @@ ROUTES: dict[str, Route] = {
     "rename": lambda client, path, headers: client.patch(
         path, json={"title": "Mine", "tags": ["mine"]}, headers=headers
     ),
-    "empty patch": lambda client, path, headers: client.patch(path, json={}, headers=headers),
+    "complete": lambda client, path, headers: client.patch(
+        f"{path}/complete", json={"completed": True}, headers=headers
+    ),
     "finish": lambda client, path, headers: client.patch(
         path, json={"status": "COMPLETED"}, headers=headers
     ),

@@ -137,7 +137,7 @@ async def test_what_cannot_be_a_key_is_422_and_not_echoed(
     client: AsyncClient, ann: Headers, body: dict[str, Any]
 ) -> None:
     answer = await client.post(PATH, json=body, headers=ann)
-    assert (answer.status_code, list(answer.json())) == (422, ["detail"])
+    assert (answer.status_code, list(answer.json())) == (422, ["detail", "errors"])
     assert KEY not in answer.text
 
 
@@ -166,6 +166,27 @@ async def test_how_a_test_ended_is_told_and_noted(
     assert shown["validation_status"] == outcome[1]
     assert shown["last_validated_at"].endswith("Z")
     assert KEY.encode() in provider.requests[0]
+
+
+async def test_a_key_in_the_body_is_tested_and_leaves_what_is_kept_alone(
+    client: AsyncClient, ann: Headers, provider: Provider
+) -> None:
+    other = "another-key-of-20-characters"
+    unsaved = await client.post(f"{PATH}/test", json={"api_key": other}, headers=ann)
+    assert (unsaved.status_code, unsaved.json()["success"]) == (200, True)
+    assert (await current(client, ann))["configured"] is False
+    await save(client, ann)
+    kept = await current(client, ann)
+    provider.behaviour = "refuse"
+    refused = await client.post(f"{PATH}/test", json={"api_key": other}, headers=ann)
+    assert refused.json()["validation_status"] == "failure"
+    assert await current(client, ann) == kept
+    assert all(other.encode() in request for request in provider.requests)
+    for nothing in ({}, {"api_key": None}):
+        await client.post(f"{PATH}/test", json=nothing, headers=ann)
+        assert KEY.encode() in provider.requests[-1]
+    invalid = await client.post(f"{PATH}/test", json={"api_key": "short"}, headers=ann)
+    assert invalid.status_code == 422
 
 
 async def test_a_test_without_a_key_is_404(client: AsyncClient, ann: Headers) -> None:

@@ -1,0 +1,40 @@
+"""What real web clients send to the sessions door, and what it tells them of what it knows."""
+
+from typing import Any
+
+import pytest
+from httpx import AsyncClient
+
+from tests.conftest import TaskFactory
+from tests.support.people import acting_for
+
+ANN = acting_for("user_123")
+KNOWN = "title, description, status, priority, dueDate, tags"
+
+
+@pytest.mark.parametrize("body", [{}, {"completed": True}, {"Title": "x", "due": None}])
+async def test_a_patch_that_names_no_field_is_422_and_told_which_are_known(
+    client: AsyncClient, make_task: TaskFactory, body: dict[str, Any]
+) -> None:
+    task = await make_task()
+    answer = await client.patch(f"/api/tasks/{task.id}", json=body, headers=ANN)
+    sentence = f"No fields provided for update: known are {KNOWN}"
+    errors = [{"field": "body", "message": sentence}]
+    assert (answer.status_code, answer.json()) == (422, {"detail": sentence, "errors": errors})
+
+
+@pytest.mark.parametrize("name", ["dueDate", "due_date"])
+async def test_a_due_date_is_understood_in_both_spellings(client: AsyncClient, name: str) -> None:
+    due = {name: "2026-12-20T10:00:00Z"}
+    made = await client.post("/api/tasks", json={"title": "Feed cat", **due}, headers=ANN)
+    assert made.json()["dueDate"] == "2026-12-20T10:00:00Z"
+    path = f"/api/tasks/{made.json()['id']}"
+    cleared = await client.patch(path, json={name: None}, headers=ANN)
+    assert (cleared.status_code, cleared.json()["dueDate"]) == (200, None)
+
+
+@pytest.mark.parametrize("priority", ["URGENT", "high", "Medium", "lOW"])
+async def test_a_priority_is_understood_in_any_case(client: AsyncClient, priority: str) -> None:
+    task = {"title": "Feed cat", "priority": priority}
+    made = await client.post("/api/tasks", json=task, headers=ANN)
+    assert (made.status_code, made.json()["priority"]) == (201, priority.upper())
