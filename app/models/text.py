@@ -1,5 +1,6 @@
 """Text as PostgreSQL can store it, and the identifiers made of it."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -38,15 +39,26 @@ def storable(value: str) -> str:
     return value
 
 
+# White space and control characters, those that Unicode has ignored where they cannot be shown
+# (fillers, joiners, selectors, marks of direction), and the blank of Braille.
+_NOT_SHOWN = (
+    r"\s\x00-\x20\x7f-\xa0\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f"
+    r"\u200b-\u200f\u2028-\u202f\u205f-\u206f\u2800\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb"
+)
+_NOTHING = re.compile(
+    rf"[{_NOT_SHOWN}\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U00013430-\U0001343f\U000e0000-\U000e0fff]*"
+)
+
+
 def _visible(value: str) -> str:
-    if not value.strip():
+    if _NOTHING.fullmatch(value):
         raise PydanticCustomError("blank", "must not be blank")
     return storable(value)
 
 
 STORABLE = Check(storable, r"^[^\x00]*$")
 """Refuses what PostgreSQL cannot store."""
-VISIBLE = Check(_visible, r"^[^\x00]*[^\s\x00][^\x00]*$")
+VISIBLE = Check(_visible, rf"^[^\x00]*[^{_NOT_SHOWN}][^\x00]*$")
 """Refuses also what nobody can see."""
 
 UserId = Annotated[
