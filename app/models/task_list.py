@@ -138,8 +138,12 @@ class Rows(NamedTuple):
 
 
 class CategorizedRows(NamedTuple):
-    """The same, with the ids of the categories that each is in."""
+    """The same, with the ids of the categories that each is in.
+
+    Where they begin a list, `total` counts all of it, as it was in the same instant.
+    """
 
     tasks: list[Task]
     category_ids: list[list[UUID]]
     rest: Slice | None
+    total: int | None

@@ -6,6 +6,8 @@ A task and its category always belong to the same user.
 from collections.abc import Collection, Sequence
 from uuid import UUID
 
+from asyncpg import Record
+
 from app.errors import AlreadyAssigned, AppError, Foreign, Full, NotFound, Taken
 from app.models.category import (
     DEFAULT_COLOR,
@@ -19,6 +21,7 @@ from app.models.category import (
 from app.models.origin import PLATFORM, Origin
 from app.services import Connection, tasks
 from app.services.changes import lock_count, locked, recorded
+from app.services.folding import dictionary_key, fold
 from app.services.violations import violating
 
 _COLUMNS = "id, name, color, created_at"
@@ -46,12 +49,17 @@ async def insert_category(db: Connection, user_id: str, category: CategoryFields
     return Category.model_construct(**row)
 
 
-_LIST = f"SELECT {_COLUMNS} FROM categories WHERE user_id = $1 ORDER BY name"
+def _by_name(row: Record) -> tuple[str, str]:
+    return dictionary_key(fold(row["name"])), row["name"]
+
+
+_LIST = f"SELECT {_COLUMNS} FROM categories WHERE user_id = $1"
 
 
 async def list_categories(db: Connection, user_id: str) -> list[Category]:
     """One user's categories, by name."""
-    return [Category.model_construct(**row) for row in await db.fetch(_LIST, user_id)]
+    rows = sorted(await db.fetch(_LIST, user_id), key=_by_name)
+    return [Category.model_construct(**row) for row in rows]
 
 
 _CATEGORY_IDS = """to_jsonb(ARRAY(
@@ -213,22 +221,22 @@ async def fetch_categorized(db: Connection, task_id: UUID, owner: str | None) ->
 
 _LABELS = """
 SELECT task_id, id, name, color FROM task_categories JOIN categories ON id = category_id
-WHERE task_id = ANY ($1) ORDER BY name
+WHERE task_id = ANY ($1)
 """
 
 
 async def fetch_labels(db: Connection, task_ids: Sequence[UUID]) -> dict[UUID, list[CategoryLabel]]:
     """The categories of each of these tasks, by name."""
     labels: dict[UUID, list[CategoryLabel]] = {task_id: [] for task_id in task_ids}
-    for row in await db.fetch(_LABELS, task_ids):
+    for row in sorted(await db.fetch(_LABELS, task_ids), key=_by_name):
         labels[row["task_id"]].append(CategoryLabel.model_construct(**row))
     return labels
 
 
-_FIND_LABELS = "SELECT id, name, color FROM categories WHERE id = ANY ($1) ORDER BY name"
+_FIND_LABELS = "SELECT id, name, color FROM categories WHERE id = ANY ($1)"
 
 
 async def find_labels(db: Connection, category_ids: Collection[UUID]) -> list[CategoryLabel]:
     """Those of the categories that exist, by name."""
-    rows = await db.fetch(_FIND_LABELS, category_ids)
+    rows = sorted(await db.fetch(_FIND_LABELS, category_ids), key=_by_name)
     return [CategoryLabel.model_construct(**row) for row in rows]

@@ -23,13 +23,15 @@ SEARCHED_CHARACTERS = 2000
 class Page(NamedTuple):
     """The JSON of a slice's first tasks between commas, as many as are fetched at once.
 
-    `last` is None where no more can follow in the list, `rest` where the slice ends here.
+    `last` is None where no more can follow in the list, `rest` where the slice ends here. `total`
+    is the number of tasks in the whole list, where it was asked for.
     """
 
     tasks: bytes
     size: int
     last: Position | None
     rest: Slice | None
+    total: int | None = None
 
 
 _CONDITIONS = {
@@ -42,12 +44,15 @@ _CONDITIONS = {
     "deleted": "(deleted_at IS NOT NULL) = {}",
     "search": f"(title ILIKE {{0}} OR left(description, {SEARCHED_CHARACTERS}) ILIKE {{0}})",
 }
-# Later than any due date, so that tasks without one come last.
+# Later than any due date and, for the other direction, no later than the earliest, so that tasks
+# without one come last.
 _NEVER = "timestamptz '9998-12-31 23:59:59.999999Z'"
+_BEFORE_ALL = "timestamptz '1900-01-01 00:00:00Z'"
 _SORT_KEYS = {
     "created_at": "created_at",
     "updated_at": "updated_at",
     "due_date": f"coalesce(due_date, {_NEVER})",
+    "-due_date": f"coalesce(due_date, {_BEFORE_ALL})",
     "priority": "coalesce(array_position("
     "ARRAY['low', 'medium', 'high', 'urgent'], priority::text), 0)",
     "title": "lower(title)",
@@ -76,7 +81,7 @@ def _conditions(filters: tuple[str, ...], numbers: Iterator[int]) -> str:
 
 def selection(columns: str, shape: Shape) -> str:
     numbers = count(3)
-    key = _SORT_KEYS[shape.sort.removeprefix("-")]
+    key = _SORT_KEYS.get(shape.sort) or _SORT_KEYS[shape.sort.removeprefix("-")]
     conditions = _conditions(shape.filters, numbers)
     if shape.following:
         beyond = "<" if shape.sort[0] == "-" else ">"
@@ -89,6 +94,11 @@ def selection(columns: str, shape: Shape) -> str:
         ORDER BY {shape.order(key)}
         LIMIT $2 {offset}
     """
+
+
+def counted_total(shape: Shape) -> str:
+    """How many tasks the whole list has, with the parameters of the selection."""
+    return f"SELECT count(*) FROM tasks WHERE {_conditions(shape.filters, count(3))}"
 
 
 class Request(NamedTuple):
@@ -184,6 +194,7 @@ def page_statement(
     skipping: bool = False,
     include: tuple[Extra, ...] = (),
     counted: bool = False,
+    with_total: bool = False,
 ) -> str:
     """A page as JSON: user, size, values of the filters, position or offset are its parameters.
 
@@ -191,13 +202,15 @@ def page_statement(
     """
     shape = Shape(filters, sort, following, skipping, include)
     selected = _counted_json(shape) if counted else _brief_json(shape)
+    total = f"({counted_total(shape)})" if with_total else "NULL::bigint"
     most = "" if counted else f"AND octet_length(string_agg(task, ',')) <= {PAGE_BYTES}"
     return f"""
         SELECT textsend(CASE
                 WHEN count(*) = 0 THEN ''
                 WHEN count(*) = count(task) {most} THEN string_agg(task, ',')
             END) AS tasks,
-            count(*) AS size, (array_agg(key))[count(*)] AS key, (array_agg(id))[count(*)] AS id
+            count(*) AS size, (array_agg(key))[count(*)] AS key, (array_agg(id))[count(*)] AS id,
+            {total} AS total
         FROM ({selected}) AS page
     """
 
@@ -209,39 +222,38 @@ async def fetch_page(
     sort: TaskSort = NEWEST_FIRST,
     part: Slice | None = None,
     include: Sequence[Extra] = (),
+    *,
+    with_total: bool = False,
 ) -> Page:
-    """The first tasks of a part of the list of a user's tasks, as JSON with what is included."""
+    """The first tasks of a part of the list of a user's tasks, as JSON with what is included.
+
+    Tasks and total are of one snapshot.
+    """
     part = part or Slice()
-    shape, arguments = Request.of(user_id, filters, sort, part)
-    shape = shape._replace(include=tuple(include))
-    tasks, size, key, task_id = await _fetch_json(db, shape, arguments)
-    may_go_on = size == part.at_once
-    if tasks is None:
-        tasks, size, key, task_id = await _fetch_json(db, shape, arguments, counted=True)
-        may_go_on = size > 0
-    last = Position(key, task_id) if may_go_on else None
-    return Page(tasks, size, last, part.without(size, last))
+    request = Request.of(user_id, filters, sort, part)
+    request = request._replace(shape=request.shape._replace(include=tuple(include)))
+    row = await _fetch_json(db, request, with_total=with_total)
+    may_go_on = row["size"] == part.at_once
+    if row["tasks"] is None:
+        row = await _fetch_json(db, request, counted=True, with_total=with_total)
+        may_go_on = row["size"] > 0
+    last = Position(row["key"], row["id"]) if may_go_on else None
+    return Page(row["tasks"], row["size"], last, part.without(row["size"], last), row["total"])
 
 
 async def _fetch_json(
-    db: Connection, shape: Shape, arguments: list[Any], *, counted: bool = False
+    db: Connection, request: Request, *, with_total: bool, counted: bool = False
 ) -> Record:
-    filters, sort, following, skipping, include = shape
+    filters, sort, following, skipping, include = request.shape
     statement = page_statement(
-        filters, sort, following=following, skipping=skipping, include=include, counted=counted
+        filters,
+        sort,
+        following=following,
+        skipping=skipping,
+        include=include,
+        counted=counted,
+        with_total=with_total,
     )
-    row = await db.fetchrow(statement, *arguments)
+    row = await db.fetchrow(statement, *request.arguments)
     assert row is not None  # noqa: S101 - an aggregate always returns one row
     return row
-
-
-@cache
-def _count_statement(filters: tuple[str, ...]) -> str:
-    return f"SELECT count(*) FROM tasks WHERE {_conditions(filters, count(2))}"
-
-
-async def count_tasks(db: Connection, user_id: str, filters: TaskFilter) -> int:
-    """How many tasks the whole list has."""
-    given = _given(filters)
-    total: int = await db.fetchval(_count_statement(tuple(given)), user_id, *given.values())
-    return total

@@ -10,7 +10,7 @@ from app.models.task import Task
 from app.models.task_list import CategorizedRows, Position, Rows, Slice, TaskFilter, TaskSort
 from app.services import Connection
 from app.services.pages import BRIEF_BYTES, PAGE_BYTES, cut
-from app.services.task_lists import TEXT_SIZE, Request, Shape, selection
+from app.services.task_lists import TEXT_SIZE, Request, Shape, counted_total, selection
 from app.services.tasks import COLUMNS
 
 # Tags are null only where the task is not brief. What is compressed is longer than it looks.
@@ -50,6 +50,17 @@ _CATEGORY_SIZE = f"""(
 
 @cache
 def _categorized(shape: Shape, *, counted: bool = False) -> str:
+    """In a page that begins a list there is a row at least, with the total and perhaps no task."""
+    page = _categorized_page(shape, counted=counted)
+    if shape.following:
+        return page
+    return f"""
+        SELECT page.*, total FROM ({counted_total(shape)}) AS whole (total)
+        LEFT JOIN ({page}) AS page ON true ORDER BY {shape.order()}
+    """
+
+
+def _categorized_page(shape: Shape, *, counted: bool) -> str:
     if not counted:
         few = f"{_CATEGORY_IDS.format('tasks')} LIMIT {_FEW_CATEGORIES + 1}"
         return selection(f"{_BRIEF}, ARRAY({few}) AS category_ids", shape)
@@ -66,6 +77,8 @@ def _is_brief(row: Record) -> bool:
 
 
 def _is_brief_and_in_few(row: Record) -> bool:
+    if row["id"] is None:
+        return True
     return row["tags"] is not None and len(row["category_ids"]) <= _FEW_CATEGORIES
 
 
@@ -97,8 +110,10 @@ async def fetch_rows(
 async def fetch_categorized_rows(
     db: Connection, user_id: str, filters: TaskFilter, sort: TaskSort, part: Slice
 ) -> CategorizedRows:
-    """The same, with the ids of the categories that each is in."""
+    """The same, with the ids of the categories that each is in, and at first with the total."""
     request = Request.of(user_id, filters, sort, part)
     rows, rest = await _fetch_rows(db, _categorized, _is_brief_and_in_few, request, part)
-    tasks = [Task.model_construct(**row) for row in rows]
-    return CategorizedRows(tasks, [row["category_ids"] for row in rows], rest)
+    total = None if part.after else rows[0]["total"]
+    found = [row for row in rows if row["id"] is not None]
+    tasks = [Task.model_construct(**row) for row in found]
+    return CategorizedRows(tasks, [row["category_ids"] for row in found], rest, total)

@@ -8,6 +8,7 @@ from app.errors import AlreadyAssigned, AppError, Foreign, NotFound, Taken
 from app.models.category import Category, CategoryFields
 from app.models.task import Task, TaskFields
 from app.services import Connection, categories, tasks
+from app.services.changes import fetch_progress
 from tests.conftest import MISSING_ID, TaskFactory
 
 USER, ANOTHER = "user_123", "another"
@@ -71,6 +72,39 @@ async def test_deleting_unassigns(db: Connection, make_task: TaskFactory) -> Non
     assert await names_of(db, task) == []
     with pytest.raises(NotFound, match=f"^Category not found: {category.id}$"):
         await categories.delete_category(db, category.id, USER)
+
+
+async def test_deleting_is_a_change_of_each_task_that_was_in_it(
+    db: Connection, make_task: TaskFactory
+) -> None:
+    category, first, second, other = await make(db), *[await make_task() for _ in range(3)]
+    withdrawn = await make_task()
+    for task in (first, second, withdrawn):
+        await categories.assign_category(db, task.id, category.id, USER)
+    await tasks.withdraw_task(db, withdrawn.id, USER)
+    before = await fetch_progress(db, USER)
+    await categories.delete_category(db, category.id, USER)
+    versions = [
+        (await tasks.fetch_task(db, task.id, USER)).version for task in (first, second, other)
+    ]
+    assert versions == [3, 3, 1]
+    written = await db.fetch(
+        "SELECT entity_id, operation, fields, sequence FROM changes "
+        "WHERE user_id = $1 AND sequence > $2 ORDER BY sequence",
+        *before,
+    )
+    assert {row["entity_id"] for row in written} == {first.id, second.id}
+    assert [row["sequence"] for row in written] == [before.sequence + 1, before.sequence + 2]
+    assert {(row["operation"], *row["fields"]) for row in written} == {("updated", "categories")}
+    assert (await fetch_progress(db, USER)).sequence == before.sequence + 2
+
+
+async def test_categories_are_in_the_order_of_a_dictionary(db: Connection) -> None:
+    for name in ("Zoo", "Äpfel", "apfelmus", "Éclair", "Яма", "Ёлка"):
+        await make(db, name)
+    listed = await categories.list_categories(db, USER)
+    names = ["Äpfel", "apfelmus", "Éclair", "Zoo", "Ёлка", "Яма"]
+    assert [category.name for category in listed] == names
 
 
 async def test_foreign_category_is_deleted_by_the_trusted_only(db: Connection) -> None:

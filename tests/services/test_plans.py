@@ -12,7 +12,7 @@ import pytest
 from app.models.calendar import calendar
 from app.models.task_list import TaskSort
 from app.services import Connection, mood, stats
-from app.services.task_lists import _count_statement, page_statement
+from app.services.task_lists import page_statement
 from tests.conftest import MISSING_ID
 from tests.support.databases import named
 
@@ -43,7 +43,7 @@ STATEMENTS: dict[str, tuple[str, tuple[Any, ...]]] = {
     "stats of nobody": (stats._COUNT, ("nobody",)),
     "mood": (mood._FACTS, (USER, *MOOD_ARGUMENTS)),
     "mood of nobody": (mood._FACTS, ("nobody", *MOOD_ARGUMENTS)),
-    "total": (_count_statement(tuple(FILTERS)), (USER, *FILTERS.values())),
+    "total": (page_statement(with_total=True), (USER, SIZE)),
     **{
         f"list by {', '.join(names) or 'nothing'}": (
             page_statement(names),

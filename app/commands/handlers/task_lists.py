@@ -92,11 +92,7 @@ async def list_tasks(context: Context, payload: ListTasks) -> Json[TaskList]:
     With limit, page or cursor it returns one page, and next_cursor for the one that follows;
     with page also the total. Without them it returns all tasks.
     """
-    total = None
-    if payload.page is not None:
-        total = await task_lists.count_tasks(context.db, context.user_id, payload)
-    listing = _Listing(context.user_id, payload, total, context.options.include)
-    return await listing.go_on(context.db, payload.part, b'{"tasks":[')
+    return await _Listing(context.user_id, payload, context.options.include).begin(context.db)
 
 
 class _Listing(NamedTuple):
@@ -104,19 +100,30 @@ class _Listing(NamedTuple):
 
     user_id: str
     payload: ListTasks
-    total: int | None
     include: Sequence[Extra]
+    total: int | None = None
     size: int = 0
 
+    async def begin(self, db: Connection) -> Json[TaskList]:
+        """The answer, with the total where the number of a page is given."""
+        with_total = self.payload.page is not None
+        return await self.go_on(db, self.payload.part, b'{"tasks":[', with_total=with_total)
+
     async def go_on(
-        self, db: Connection, part: Slice, opening: bytes | None = None
+        self,
+        db: Connection,
+        part: Slice,
+        opening: bytes | None = None,
+        *,
+        with_total: bool = False,
     ) -> Json[TaskList]:
         """The answer from here on, of which a long one has a rest."""
         payload = self.payload
         page = await task_lists.fetch_page(
-            db, self.user_id, payload, payload.sort, part, self.include
+            db, self.user_id, payload, payload.sort, part, self.include, with_total=with_total
         )
-        listed = self._replace(size=self.size + page.size)
+        total = page.total if with_total else self.total
+        listed = self._replace(size=self.size + page.size, total=total)
         if page.rest is None:
             return Json(page.tasks, opening, listed.closing(page.last))
         return Json(page.tasks, opening, rest=partial(listed.go_on, part=page.rest))

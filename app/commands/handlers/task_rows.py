@@ -8,7 +8,7 @@ from app.commands.action import Context, action
 from app.models.caller import PEOPLE
 from app.models.category import CategoryLabel
 from app.models.task_list import NEWEST_FIRST, CategorizedRows, Rows, Slice, TaskFilter, TaskSort
-from app.services import categories, task_lists, task_rows
+from app.services import categories, task_rows
 
 
 class TaskQuery(NamedTuple):
@@ -33,12 +33,6 @@ async def find_tasks(context: Context, payload: TaskQuery) -> Rows:
 async def find_categorized_tasks(context: Context, payload: TaskQuery) -> CategorizedRows:
     """The same, with the ids of the categories that each is in."""
     return await task_rows.fetch_categorized_rows(context.db, context.user_id, *payload)
-
-
-@action(scope="tasks:read", replicable=True, searches=_searches, allow=PEOPLE)
-async def count_tasks(context: Context, payload: TaskQuery) -> int:
-    """How many tasks the whole list has."""
-    return await task_lists.count_tasks(context.db, context.user_id, payload.filters)
 
 
 @action(scope="categories:read", allow=PEOPLE)

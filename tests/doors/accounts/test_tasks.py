@@ -237,6 +237,7 @@ async def test_lists_are_filtered(ask: Ask, make_task: TaskFactory) -> None:
     assert await titles(ask, priority="high") == ["three", "two"]
     assert await titles(ask, due_from="2026-02-01T00:00:00Z") == ["three"]
     assert await titles(ask, due_to="2026-02-01") == ["two"]
+    assert await titles(ask, due_to="2026-03-01") == ["three", "two"]
     assert await titles(ask, priority="high", status="completed") == []
 
 

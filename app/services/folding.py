@@ -1,0 +1,91 @@
+"""Text as it is searched and ordered: the same on every PostgreSQL, whatever its locale.
+
+The service folds what is not ASCII and stores that beside the text. A fold counts only while the
+hash beside it is the text's own: whoever writes the text alone, by hand or in an earlier version
+of this service, makes it void. ASCII, and what is not folded yet, is lowered by PostgreSQL.
+"""
+
+from functools import lru_cache
+from typing import NamedTuple
+from unicodedata import category, combining, normalize
+
+SEARCHED_CHARACTERS = 2000
+"""How far into a description a search looks: further, each of many long ones would take ms."""
+
+_SEARCHED = f"left(description, {SEARCHED_CHARACTERS})"
+
+
+def _valid(hashed: str, text: str, fold: str) -> str:
+    return f"""CASE WHEN {hashed} = hashtext({text}) THEN {fold}
+        ELSE lower({text} COLLATE "C") END"""
+
+
+FOLDED_TITLE = _valid("title_hash", "title", "folded_title")
+FOLDED_DESCRIPTION = _valid("description_hash", _SEARCHED, "folded_description")
+TITLE_KEY = f'({_valid("title_hash", "title", "title_key")}) COLLATE "C"'
+
+
+def fold(text: str) -> str:
+    """Text without regard to case and to how its accents are encoded, in any script."""
+    # Twice, as Unicode's canonical caseless matching: folding may undo what was normalized.
+    folded = normalize("NFC", normalize("NFD", text).casefold())
+    # The i without and with a dot, of which Turkish makes two letters.
+    return folded.replace("i\u0307", "i").replace("\u0131", "i")
+
+
+class Folds(NamedTuple):
+    """What is stored beside a text that is not ASCII; None beside one that is."""
+
+    title: str | None
+    title_key: str | None
+    description: str | None
+
+    @classmethod
+    def of(cls, title: str, description: str | None) -> "Folds":
+        """Those of a task's texts."""
+        searched = (description or "")[:SEARCHED_CHARACTERS]
+        shown = None if title.isascii() else fold(title)
+        key = None if shown is None else dictionary_key(shown)
+        return cls(shown, key, None if searched.isascii() else fold(searched))
+
+
+_AFTER = "\U0010ffff"
+_VARIANTS = {"æ": "ae", "œ": "oe", "ø": "o", "ł": "l", "đ": "d", "ð": "d", "ħ": "h", "ŧ": "t"}
+# Letters of their own behind another one, in alphabets that Unicode has scattered.
+_NEIGHBOURS = ["гґ", "дђѓ", "еє", "зѕ", "иіїйј", "лљ", "нњ", "тћќ", "уў", "чџ", "nŋ", "tþ"]
+_LETTERS = _VARIANTS | {
+    follower: f"{letter}{_AFTER}{number}"
+    for letter, *followers in _NEIGHBOURS
+    for number, follower in enumerate(followers)
+}
+
+
+def dictionary_key(folded: str) -> str:
+    """By what folded text is ordered as in a dictionary, compared byte by byte.
+
+    Its letters come first, accents decide between what is otherwise the same.
+    """
+    letters = "".join(map(_letter, folded))
+    return folded if letters == folded else f"{letters}\x01{folded}"
+
+
+_VIRAMA = 9
+
+
+@lru_cache(4096)
+def _letter(character: str) -> str:
+    """The letter without its accents; signs come before all letters, marks do not count."""
+    if character.isascii():
+        return character
+    if (letter := _LETTERS.get(character)) is not None:
+        return letter
+    if "ァ" <= character <= "ヶ":
+        character = chr(ord(character) - 0x60)  # as in hiragana
+    if category(character)[0] in "PSZ":
+        return f" {character}"
+    return "".join(part for part in normalize("NFD", character) if not _is_mark(part))
+
+
+def _is_mark(part: str) -> bool:
+    """Whether it is an accent, a point or not seen; vowel signs and viramas are letters."""
+    return combining(part) not in (0, _VIRAMA) or category(part) in ("Cc", "Cf")
