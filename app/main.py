@@ -18,6 +18,7 @@ from app.auth.service_keys import ServiceKeys
 from app.config import Settings, settings_to_serve
 from app.config.doubts import warn_of_doubts
 from app.database import Database
+from app.database.folding import fold_regularly
 from app.database.purge import purge_regularly
 from app.database.searches import Searches
 from app.doors import DOORS, open_doors
@@ -147,8 +148,10 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     await database.open()
     await resources.open()
     purging = asyncio.create_task(purge_regularly(database, settings))
+    folding = asyncio.create_task(fold_regularly(database))
     yield
     purging.cancel()
+    folding.cancel()
     await resources.close()
     await database.close()
 

@@ -60,6 +60,10 @@ class CompletionFilter(TaskFilter):
     completed: bool | None = None
 
 
+LONGEST_CURSOR = 32 * 1024
+"""A title's key may be three times as long as the title, and four bytes a character."""
+
+
 class Position(NamedTuple):
     """Where a page ends: what its last task is sorted by, and its id."""
 
@@ -69,7 +73,8 @@ class Position(NamedTuple):
     def cursor(self, sort: TaskSort) -> str:
         """The same, opaque, for the client to hand in for the next page."""
         key = self.key.isoformat() if isinstance(self.key, datetime) else self.key
-        return urlsafe_b64encode(json.dumps([sort, key, str(self.id)]).encode()).decode()
+        text = json.dumps([sort, key, str(self.id)], ensure_ascii=False)
+        return urlsafe_b64encode(text.encode()).decode()
 
     @classmethod
     def of_cursor(cls, cursor: str, sort: TaskSort) -> Self:

@@ -12,7 +12,10 @@ from unicodedata import category, combining, normalize
 SEARCHED_CHARACTERS = 2000
 """How far into a description a search looks: further, each of many long ones would take ms."""
 
-_SEARCHED = f"left(description, {SEARCHED_CHARACTERS})"
+
+def searched(description: str) -> str:
+    """The SQL of that part of a description."""
+    return f"left({description}, {SEARCHED_CHARACTERS})"
 
 
 def _valid(hashed: str, text: str, fold: str) -> str:
@@ -21,7 +24,7 @@ def _valid(hashed: str, text: str, fold: str) -> str:
 
 
 FOLDED_TITLE = _valid("title_hash", "title", "folded_title")
-FOLDED_DESCRIPTION = _valid("description_hash", _SEARCHED, "folded_description")
+FOLDED_DESCRIPTION = _valid("description_hash", searched("description"), "folded_description")
 TITLE_KEY = f'({_valid("title_hash", "title", "title_key")}) COLLATE "C"'
 
 

@@ -14,10 +14,8 @@ from asyncpg import Record
 from app.models.task import Extra
 from app.models.task_list import NEWEST_FIRST, Position, Slice, TaskFilter, TaskSort
 from app.services import Connection
+from app.services.folding import FOLDED_DESCRIPTION, FOLDED_TITLE, TITLE_KEY, fold
 from app.services.pages import BRIEF_BYTES, PAGE_BYTES, cut
-
-SEARCHED_CHARACTERS = 2000
-"""How far into a description a search looks: further, each of many long ones would take ms."""
 
 
 class Page(NamedTuple):
@@ -42,7 +40,7 @@ _CONDITIONS = {
     "due_from": "due_date >= {}",
     "due_to": "due_date <= {}",
     "deleted": "(deleted_at IS NOT NULL) = {}",
-    "search": f"(title ILIKE {{0}} OR left(description, {SEARCHED_CHARACTERS}) ILIKE {{0}})",
+    "search": f"({FOLDED_TITLE} LIKE {{0}} OR {FOLDED_DESCRIPTION} LIKE {{0}})",
 }
 # Later than any due date and, for the other direction, no later than the earliest, so that tasks
 # without one come last.
@@ -55,7 +53,7 @@ _SORT_KEYS = {
     "-due_date": f"coalesce(due_date, {_BEFORE_ALL})",
     "priority": "coalesce(array_position("
     "ARRAY['low', 'medium', 'high', 'urgent'], priority::text), 0)",
-    "title": "lower(title)",
+    "title": TITLE_KEY,
 }
 
 
@@ -124,7 +122,7 @@ def _given(filters: TaskFilter) -> dict[str, Any]:
         if name in asked and (value := getattr(filters, name)) is not None
     }
     if "search" in given:
-        escaped = given["search"].replace("\\", r"\\").replace("%", r"\%").replace("_", r"\_")
+        escaped = fold(given["search"]).replace("\\", r"\\").replace("%", r"\%").replace("_", r"\_")
         given["search"] = f"%{escaped}%"
     return given
 

@@ -11,6 +11,7 @@ from app.models.origin import PLATFORM, Origin
 from app.models.task import Task, TaskChanges, TaskFields
 from app.services import Connection
 from app.services.changes import begin_count, counted, deleting, locked, recorded
+from app.services.folding import Folds, searched
 from app.services.overwritten import (
     ALL_BEFORE,
     BEFORE,
@@ -29,6 +30,9 @@ WRITTEN = ", ".join(f"tasks.{name}" for name in COLUMNS.split(", "))
 
 # A write that says completed stamps the instant, any other status clears it.
 _COMPLETED_AT = "CASE WHEN {status} = 'completed' THEN {instant} END"
+
+# A text that is not ASCII is written with its fold, and with the hash that keeps the fold valid.
+_HASH = "CASE WHEN {fold}::text IS NOT NULL THEN hashtext({text}) END"
 
 _OWNED = "id = $1 AND ($2::text IS NULL OR user_id = $2) AND deleted_at IS NULL"
 
@@ -64,12 +68,15 @@ async def write(
 _INSERT = f"""
 WITH {counted("$1")}, written AS (
     INSERT INTO tasks (user_id, title, description, status, priority, due_date, tags,
-        created_at, updated_at, completed_at)
+        created_at, updated_at, completed_at,
+        folded_title, title_key, title_hash, folded_description, description_hash)
     SELECT $1, $2, $3, $4::text, $5, $6, $7, instant, instant,
-        {_COMPLETED_AT.format(status="$4::text", instant="instant")}
+        {_COMPLETED_AT.format(status="$4::text", instant="instant")},
+        $8, $9, {_HASH.format(fold="$8", text="$2::varchar")},
+        $10, {_HASH.format(fold="$10", text=searched("$3"))}
     FROM counted
     RETURNING {COLUMNS}
-), {recorded("'created'", "written AS old, counted", 8)}
+), {recorded("'created'", "written AS old, counted", 11)}
 SELECT {COLUMNS} FROM written
 """
 
@@ -98,6 +105,7 @@ def _values(user_id: str, task: TaskFields, origin: Origin) -> tuple[Any, ...]:
         task.priority,
         task.due_date,
         task.tags,
+        *Folds.of(task.title, task.description),
         *origin,
     )
 
@@ -108,6 +116,18 @@ _FETCH = f"SELECT {COLUMNS} FROM tasks WHERE {_OWNED}"
 async def fetch_task(db: Connection, task_id: UUID, owner: str | None) -> Task:
     """One task; NotFound when there is none, Foreign when it belongs to another owner."""
     return await _task(db, await db.fetchrow(_FETCH, task_id, owner), task_id, owner)
+
+
+_FOLDED = f"""
+        folded_title = CASE WHEN 'title' = ANY ($3) THEN $10 ELSE folded_title END,
+        title_key = CASE WHEN 'title' = ANY ($3) THEN $11 ELSE title_key END,
+        title_hash = CASE WHEN 'title' = ANY ($3)
+            THEN {_HASH.format(fold="$10", text="$4::varchar")} ELSE title_hash END,
+        folded_description = CASE WHEN 'description' = ANY ($3)
+            THEN $12 ELSE folded_description END,
+        description_hash = CASE WHEN 'description' = ANY ($3)
+            THEN {_HASH.format(fold="$12", text=searched("$5"))} ELSE description_hash END
+""".strip()
 
 
 def _update(status: str, completed_at: str, condition: str, origin: int) -> str:
@@ -128,6 +148,7 @@ WITH {locked(OLD, f"{_OWNED} AND {condition}")}, written AS (
         priority = CASE WHEN 'priority' = ANY ($3) THEN $7 ELSE old.priority END,
         due_date = CASE WHEN 'due_date' = ANY ($3) THEN $8 ELSE old.due_date END,
         tags = CASE WHEN 'tags' = ANY ($3) THEN $9 ELSE old.tags END,
+        {_FOLDED},
         completed_at = {completed_at},
         updated_at = instant,
         version = version + 1
@@ -142,8 +163,8 @@ _UPDATE = _update(
     "CASE WHEN 'status' = ANY ($3) THEN $6::text ELSE old.status END",
     "CASE WHEN 'status' = ANY ($3) THEN "
     f"{_COMPLETED_AT.format(status='$6::text', instant='instant')} ELSE old.completed_at END",
-    "($10::int IS NULL OR version = $10)",
-    origin=11,
+    "($13::int IS NULL OR version = $13)",
+    origin=14,
 )
 
 
@@ -177,6 +198,7 @@ def _assignments(changes: TaskChanges) -> Sequence[Any]:
         changes.priority,
         changes.due_date,
         changes.tags,
+        *Folds.of(changes.title, changes.description),
     )
 
 
@@ -185,7 +207,7 @@ _REOPEN = _update(
     "NULL",
     # Where nothing else is to be written, an open task is not.
     "(status = 'completed' OR $3::text[] <> '{status}')",
-    origin=10,
+    origin=13,
 )
 
 

@@ -12,7 +12,15 @@ from app.commands.models import Json
 from app.models.caller import PEOPLE, SERVICES
 from app.models.number import WHOLE
 from app.models.task import Extra
-from app.models.task_list import NEWEST_FIRST, Position, Slice, TaskFilter, TaskList, TaskSort
+from app.models.task_list import (
+    LONGEST_CURSOR,
+    NEWEST_FIRST,
+    Position,
+    Slice,
+    TaskFilter,
+    TaskList,
+    TaskSort,
+)
 from app.services import Connection, task_lists
 
 _PAGE_SIZE = 20
@@ -37,7 +45,7 @@ class ListTasks(TaskFilter):
     cursor: Annotated[
         str | None,
         Field(
-            max_length=4000,
+            max_length=LONGEST_CURSOR,
             description="`next_cursor` of the page before: no task is skipped "
             "or repeated while others are written.",
         ),
