@@ -57,9 +57,9 @@ _VARIANTS = {"æ": "ae", "œ": "oe", "ø": "o", "ł": "l", "đ": "d", "ð": "d",
 # Letters of their own behind another one, in alphabets that Unicode has scattered.
 _NEIGHBOURS = ["гґ", "дђѓ", "еє", "зѕ", "иіїйј", "лљ", "нњ", "тћќ", "уў", "чџ", "nŋ", "tþ"]
 _LETTERS = _VARIANTS | {
-    follower: f"{letter}{_AFTER}{number}"
-    for letter, *followers in _NEIGHBOURS
-    for number, follower in enumerate(followers)
+    follower: f"{letters[0]}{_AFTER}{number}"
+    for letters in _NEIGHBOURS
+    for number, follower in enumerate(letters[1:])
 }
 
 

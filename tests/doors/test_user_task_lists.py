@@ -61,11 +61,15 @@ async def test_what_cannot_be_asked_for_is_400_and_named(ask: Ask, query: dict[s
 
 
 async def test_priority_and_due_date_are_kept_and_cleared(ask: Ask, execute: Execute) -> None:
-    new = {"title": "Feed cat", "priority": "high", "due_date": "2026-12-20T10:00:00Z"}
+    new: dict[str, Any] = {
+        "title": "Feed cat",
+        "priority": "high",
+        "due_date": "2026-12-20T10:00:00Z",
+    }
     path = f"/{(await ask('POST', json=new)).json()['id']}"
     for changes in ({}, {"priority": "low"}, {"due_date": None, "completed": False}):
         if changes:
             assert (await ask("PUT", path, json=changes)).status_code == 200
-        new |= changes  # type: ignore[operator]
+        new |= changes
         stored = (await execute("get-task", task_id=path[1:])).json()["data"]
         assert (stored["priority"], stored["due_date"]) == (new["priority"], new["due_date"])
