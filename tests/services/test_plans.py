@@ -43,7 +43,7 @@ STATEMENTS: dict[str, tuple[str, tuple[Any, ...]]] = {
     "stats of nobody": (stats._COUNT, ("nobody",)),
     "mood": (mood._FACTS, (USER, *MOOD_ARGUMENTS)),
     "mood of nobody": (mood._FACTS, ("nobody", *MOOD_ARGUMENTS)),
-    "total": (page_statement(with_total=True), (USER, SIZE)),
+    "total": (page_statement(with_total=True), (USER, 0)),
     **{
         f"list by {', '.join(names) or 'nothing'}": (
             page_statement(names),
