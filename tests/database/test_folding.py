@@ -16,7 +16,8 @@ from app.models.task import TaskChanges, TaskFields
 from app.models.task_list import LONGEST_CURSOR, Slice, TaskFilter, TaskSort
 from app.services import Connection, tasks
 from app.services.task_rows import fetch_rows
-from tests.conftest import Execute, _named
+from tests.conftest import Execute
+from tests.support.databases import named
 
 USER = "user_123"
 
@@ -30,8 +31,8 @@ async def foreign(request: pytest.FixtureRequest, server_url: str) -> AsyncItera
         f"CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8' "
         f"LC_COLLATE '{locale}' LC_CTYPE '{locale}'"
     )
-    await asyncio.to_thread(migrations.upgrade, _named(server_url, name))
-    db: Connection = await asyncpg.connect(_named(server_url, name))
+    await asyncio.to_thread(migrations.upgrade, named(server_url, name))
+    db: Connection = await asyncpg.connect(named(server_url, name))
     yield db
     await db.close()
     await admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
