@@ -53,6 +53,7 @@ def _refusals(*statuses: int) -> dict[int | str, dict[str, Any]]:
     answers = refusals(
         *(401, 403, *statuses),
         model=Refusal,
+        status_400="The query is not UTF-8.",
         status_401="The key is missing.",
         status_403="The key is wrong.",
     )
@@ -133,7 +134,7 @@ async def schedule_call(request: Request, call: NewCall) -> Any:
     return await perform(request, calls.schedule_call, payload)
 
 
-@router.get("/calls", summary="List calls", response_model=list[Call], responses=_refusals(422))
+@router.get("/calls", summary="List calls", response_model=list[Call], responses=_refusals(400, 422))
 async def list_calls(
     request: Request,
     user_id: Annotated[ContactId | None, Query()] = None,
@@ -156,7 +157,7 @@ async def read_call(request: Request, call_id: EntityId) -> Any:
     "/calls/{call_id}/status",
     summary="Update a call's status",
     response_model=Call,
-    responses=_refusals(404, 422),
+    responses=_refusals(400, 404, 422),
 )
 @refuses(on_404=_absent("Call"))
 async def set_call_status(request: Request, call_id: EntityId, new_status: CallStatus) -> Any:
@@ -187,7 +188,7 @@ async def create_task(request: Request, task: ContactsNewTask) -> Any:
 
 
 @router.get(
-    "/tasks", summary="List tasks", response_model=list[ContactTask], responses=_refusals(422)
+    "/tasks", summary="List tasks", response_model=list[ContactTask], responses=_refusals(400, 422)
 )
 async def list_tasks(
     request: Request,
@@ -212,7 +213,7 @@ async def read_task(request: Request, task_id: EntityId) -> Any:
     "/tasks/{task_id}/status",
     summary="Update a task's status",
     response_model=ContactTask,
-    responses=_refusals(404, 422),
+    responses=_refusals(400, 404, 422),
 )
 async def set_task_status(
     request: Request, task_id: EntityId, new_status: ContactTaskStatus

@@ -1,6 +1,6 @@
 """GET /stats: a user's figures, bare, as Cat House reads them."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Security
 
@@ -9,7 +9,7 @@ from app.commands.handlers.stats import GetStats, get_stats
 from app.commands.perform import perform
 from app.config import Settings
 from app.http.guard import guarded
-from app.models.error import documented
+from app.models.error import Error, documented
 from app.models.stats import Stats
 from app.models.text import UserId
 from app.state import resources_of
@@ -19,7 +19,16 @@ router = APIRouter(
 )
 
 
-@router.get("/stats", summary="Statistics of one user", responses=documented(401, 403, 422))
+_NO_UTF8: dict[int | str, dict[str, Any]] = {
+    400: {"model": Error, "description": "The query is not UTF-8."}
+}
+
+
+@router.get(
+    "/stats",
+    summary="Statistics of one user",
+    responses=_NO_UTF8 | documented(401, 403, 422),
+)
 async def read_stats(request: Request, user_id: Annotated[UserId, Query()]) -> Stats:
     """The same six figures as the action get-stats, without the envelope."""
     settings = resources_of(request.scope)[Settings]
