@@ -263,7 +263,7 @@ async def test_scopes_permit_exactly_their_actions(
         *(COMMAND[:-1] + b', "payload": %b}' % value for value in (b"null", b"[]", b'"s3cr3t"')),
         COMMAND[:-1] + b', "options": {%b}}' % b",".join(b'"%d": 0' % n for n in range(90_000)),
         *(COMMAND[:-1] + b', "x": %b}' % value for value in (b"NaN", b"Infinity", b"-Infinity")),
-        *(COMMAND[:-1] + b', "payload": {"x": NaN}}', b"\xef\xbb\xbf" + COMMAND),
+        *(COMMAND[:-1] + b', "payload": {"x": NaN}}', b"\xef\xbb\xbf" * 2 + COMMAND),
         *(COMMAND.decode().encode("utf-16"), b"[" * 1000, b"[" * 1000 + b"]" * 1000),
         *(b'{"a":' * 1000, b"[" * 100_000, nested(33)),
     ],
