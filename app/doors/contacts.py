@@ -134,7 +134,9 @@ async def schedule_call(request: Request, call: NewCall) -> Any:
     return await perform(request, calls.schedule_call, payload)
 
 
-@router.get("/calls", summary="List calls", response_model=list[Call], responses=_refusals(400, 422))
+@router.get(
+    "/calls", summary="List calls", response_model=list[Call], responses=_refusals(400, 422)
+)
 async def list_calls(
     request: Request,
     user_id: Annotated[ContactId | None, Query()] = None,

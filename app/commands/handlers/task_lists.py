@@ -100,7 +100,8 @@ async def list_tasks(context: Context, payload: ListTasks) -> Json[TaskList]:
     With limit, page or cursor it returns one page, and next_cursor for the one that follows;
     with page also the total. Without them it returns all tasks.
     """
-    return await _Listing(context.user_id, payload, context.options.include).begin(context.db)
+    listing = _Listing(context.user_id, payload, context.options.include)
+    return await listing.go_on(context.db, payload.part, b'{"tasks":[')
 
 
 class _Listing(NamedTuple):
@@ -112,21 +113,12 @@ class _Listing(NamedTuple):
     total: int | None = None
     size: int = 0
 
-    async def begin(self, db: Connection) -> Json[TaskList]:
-        """The answer, with the total where the number of a page is given."""
-        with_total = self.payload.page is not None
-        return await self.go_on(db, self.payload.part, b'{"tasks":[', with_total=with_total)
-
     async def go_on(
-        self,
-        db: Connection,
-        part: Slice,
-        opening: bytes | None = None,
-        *,
-        with_total: bool = False,
+        self, db: Connection, part: Slice, opening: bytes | None = None
     ) -> Json[TaskList]:
-        """The answer from here on, of which a long one has a rest."""
+        """The answer from here on, of which a long one has a rest; its first part has the total."""
         payload = self.payload
+        with_total = opening is not None and payload.page is not None
         page = await task_lists.fetch_page(
             db, self.user_id, payload, payload.sort, part, self.include, with_total=with_total
         )
