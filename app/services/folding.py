@@ -46,10 +46,10 @@ class Folds(NamedTuple):
     @classmethod
     def of(cls, title: str, description: str | None) -> "Folds":
         """Those of a task's texts."""
-        searched = (description or "")[:SEARCHED_CHARACTERS]
+        beginning = (description or "")[:SEARCHED_CHARACTERS]
         shown = None if title.isascii() else fold(title)
         key = None if shown is None else dictionary_key(shown)
-        return cls(shown, key, None if searched.isascii() else fold(searched))
+        return cls(shown, key, None if beginning.isascii() else fold(beginning))
 
 
 _AFTER = "\U0010ffff"
