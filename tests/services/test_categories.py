@@ -94,9 +94,9 @@ async def test_deleting_is_a_change_of_each_task_that_was_in_it(
         *before,
     )
     assert {row["entity_id"] for row in written} == {first.id, second.id}
-    assert [row["sequence"] for row in written] == [before.sequence + 1, before.sequence + 2]
+    assert [row["sequence"] for row in written] == [before.changes + 1, before.changes + 2]
     assert {(row["operation"], *row["fields"]) for row in written} == {("updated", "categories")}
-    assert (await fetch_progress(db, USER)).sequence == before.sequence + 2
+    assert (await fetch_progress(db, USER)).changes == before.changes + 2
 
 
 async def test_categories_are_in_the_order_of_a_dictionary(db: Connection) -> None:
