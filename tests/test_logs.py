@@ -259,9 +259,8 @@ def test_no_line_contains_a_users_api_key_or_credential(logged_database: str) ->
     settings = {"DATABASE_URL": logged_database, "GEMINI_BASE_URL": "http://localhost:1"}
     lines = lines_of(requests, **{**PRODUCTION, **secrets, **settings, "LOG_LEVEL": "DEBUG"})
     entries = [json.loads(line) for line in lines]
-    assert [entry["status"] for entry in entries if entry["event"] == "request"] == [
-        *(201, 422, 200, 200, 401)
-    ]
-    assert entries[1]["user_id"] == "ann"
+    told = [entry for entry in entries if entry["event"] == "request"]
+    assert [entry["status"] for entry in told] == [201, 422, 200, 200, 401]
+    assert told[0]["user_id"] == "ann"
     for secret in (API_KEY, API_KEY[:15], "s3cr3t-t0ken", *secrets.values()):
         assert secret not in "\n".join(lines)

@@ -146,6 +146,7 @@ DOORS = (
         tags={
             "commands": "One way to do everything: a service performs actions for its users.",
             "stats": "A user's figures, bare.",
+            "mood": "Why Whiskers looks as he does, as figures and as a picture.",
             "catalogue": "What the asking key may do, with schemas, made for programs.",
             "health": "Who this service is and how it is. No credential.",
         },

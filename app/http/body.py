@@ -26,6 +26,12 @@ def too_slow() -> HTTPException:
     return HTTPException(408, "The request body took too long", {"Connection": "close"})
 
 
+def coded() -> HTTPException:
+    """The refusal of a body with a content coding."""
+    sentence = "Send the body without a content coding"
+    return HTTPException(415, sentence, {"Accept-Encoding": "identity"})
+
+
 class LimitedBody:
     """Reads a body; raises 415 where it is coded, 413 over so many bytes and 408 after 10 s.
 
@@ -49,9 +55,7 @@ class LimitedBody:
 
     async def _next(self) -> Message:
         if self._is_coded:
-            raise HTTPException(
-                415, "Send the body without a content coding", {"Accept-Encoding": "identity"}
-            )
+            raise coded()
         if self._declared > self._most_bytes:
             raise too_large(self._most_bytes)
         received = self._exchange.body_received  # said by BoundedProtocol

@@ -16,17 +16,20 @@ from app.errors import (
     Unavailable,
 )
 from app.http.answers import ErrorShape, error_answer
-from app.http.body import too_large, too_slow
+from app.http.body import coded, too_large, too_slow
 from app.http.guard import Route
+from app.http.paths import not_utf8
 from app.state import Exchange
 
 _MOMENT = "2026-11-25T10:30:00.000Z"
 _USUAL: Mapping[int, Exception] = {
+    400: not_utf8(),
     401: Unauthorized(),
     403: Forbidden(),
     404: NotFound(),
     408: too_slow(),
     409: AlreadyRunning(),
+    415: coded(),
     423: Locked(900),
     429: TooManyRequests(1),
     500: Fault(),
@@ -52,7 +55,9 @@ def refusal(
     """The body of the route's answer with this status; None where it cannot have one."""
     own: Mapping[int, Exception] = vars(route.endpoint).get("refusals", {})
     invalid = shape.invalid if shape else 422
-    known = {**_USUAL, 413: too_large(route.most_body_bytes), invalid: route.complaint()}
+    known = {**_USUAL, 413: too_large(route.most_body_bytes)}
+    if (complaint := route.complaint()) is not None:
+        known[invalid] = complaint
     error = {**known, **of_door, **own}.get(status)
     return None if error is None else _body(error, shape)
 

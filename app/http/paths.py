@@ -32,6 +32,11 @@ def without_trailing_slash(path: str) -> str:
 _ASCII = bytes(range(128))
 
 
+def not_utf8() -> HTTPException:
+    """The refusal of a query whose bytes are no text."""
+    return HTTPException(400, "The query is not UTF-8")
+
+
 def require_utf8(scope: Scope) -> None:
     """Has the query read as UTF-8, whether its bytes are escaped or not; 400 where they are none.
 
@@ -41,7 +46,7 @@ def require_utf8(scope: Scope) -> None:
     if b"%" not in query and query.isascii():
         return
     if not _is_utf8(query):
-        raise HTTPException(400, "The query is not UTF-8")
+        raise not_utf8()
     scope["query_string"] = quote_from_bytes(query, _ASCII).encode()
 
 

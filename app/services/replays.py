@@ -43,7 +43,7 @@ class Claimed(NamedTuple):
         if self.fingerprint != fingerprint:
             raise IdempotencyKeyReused
         if self.across_owners and not across_owners:
-            raise Forbidden("The first answer may show what this key must not see")
+            raise Forbidden("The stored answer may show tasks that this key may not see")
         return StoredAnswer(self.status, self.body)
 
 

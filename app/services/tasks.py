@@ -34,7 +34,8 @@ _COMPLETED_AT = "CASE WHEN {status} = 'completed' THEN {instant} END"
 # A text that is not ASCII is written with its fold, and with the hash that keeps the fold valid.
 _HASH = "CASE WHEN {fold}::text IS NOT NULL THEN hashtext({text}) END"
 
-_OWNED = "id = $1 AND ($2::text IS NULL OR user_id = $2) AND deleted_at IS NULL"
+_OWN = "id = $1 AND ($2::text IS NULL OR user_id = $2)"
+_OWNED = f"{_OWN} AND deleted_at IS NULL"
 
 
 _IS_FOREIGN = """
@@ -257,7 +258,7 @@ async def toggle_task(
 
 
 _DELETE = f"""
-WITH {deleting(_OWNED, CONTENT_WRITTEN, "($3 OR deleted_at IS NULL)")}, {
+WITH {deleting(_OWN, CONTENT_WRITTEN, "($3 OR deleted_at IS NULL)")}, {
     recorded("'deleted'", "written AS old", 4, before=ALL_BEFORE)
 }
 SELECT id FROM written

@@ -65,7 +65,11 @@ SHAPES: list[tuple[list[Any], int, str]] = [
     ([create("a"), {"id": "b"}], 400, at(1, "Missing required field: action")),
     ([{"id": "a", "action": "get-stats", "payload": []}], 400, at(0, "payload: ")),
     ([create("a"), command("b", "fly")], 404, at(1, "Unknown action: fly")),
-    ([command("a", "get-user-secret")], 403, at(0, "Not for this kind of credential")),
+    (
+        [command("a", "get-user-secret")],
+        403,
+        at(0, "This kind of credential may not perform the action"),
+    ),
     ([create("a"), command("b", "batch", commands=[create("c")])], 400, at(1, "action: ")),
     ([create("a"), command("b", "get-task", task_id=ref("z"))], 400, at(1, NO_EARLIER)),
     ([command("b", "get-task", task_id=ref("a")), create("a")], 400, at(0, NO_EARLIER)),

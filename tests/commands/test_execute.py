@@ -228,9 +228,13 @@ async def test_only_a_key_that_enforces_ownership_hides_foreign_tasks(
         (["tasks:read"], {"list-tasks", "get-task", "list-changes"}),
         (
             ["tasks:write"],
-            {"create-task", "update-task", "delete-task", "restore-task", "undo"},
+            {"create-task", "update-task", "delete-task", "restore-task", "undo"}
+            | {"set-preferences"},
         ),
-        (["stats:read", "get-task"], {"get-stats", "get-task"}),
+        (
+            ["stats:read", "get-task"],
+            {"get-stats", "get-mood", "get-preferences", "get-task"},
+        ),
         (["*"], {action.name for action in commands() if action.scope}),
         (None, {action.name for action in commands() if action.scope}),
     ],

@@ -11,8 +11,8 @@ from app.commands.action import Action
 from app.commands.registry import commands
 from app.errors import AppError
 from app.models.category import MOST_CATEGORIES
-from app.services import Connection
-from tests.conftest import SERVICE_HEADERS
+from app.services import Connection, tasks
+from tests.conftest import SERVICE_HEADERS, TaskFactory
 
 ALONE = [
     action
@@ -23,8 +23,11 @@ ALONE = [
 
 @pytest.mark.parametrize("action", ALONE, ids=lambda action: action.name)
 async def test_an_action_without_a_transaction_writes_by_one_statement(
-    db: Connection, action: Action
+    db: Connection, make_task: TaskFactory, action: Action
 ) -> None:
+    task = await make_task()
+    if action.name == "restore-task":
+        await tasks.withdraw_task(db, task.id, None)
     sent: list[str] = []
 
     def note(query: LoggedQuery) -> None:
@@ -32,7 +35,8 @@ async def test_an_action_without_a_transaction_writes_by_one_statement(
 
     for example in action.examples:
         with db.query_logger(note), suppress(AppError):
-            await action("user_123", example, db)
+            named = {"task_id": str(task.id)} if "task_id" in example else {}
+            await action("user_123", {**example, **named}, db)
         await asyncio.sleep(0)  # the loggers are called soon
         assert len(sent) == 1, sent
         sent.clear()

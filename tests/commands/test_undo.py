@@ -36,10 +36,15 @@ async def last(db: Connection) -> int:
     return sequence
 
 
+# Derived from the texts, and filled again later where they are not valid any more.
+DERIVED = {"folded_title", "title_key", "title_hash", "folded_description", "description_hash"}
+
+
 async def stored(db: Connection) -> list[dict[str, Any]]:
     rows = await db.fetch("SELECT * FROM tasks WHERE deleted_at IS NULL ORDER BY id")
     return [
-        {name: row[name] for name in dict(row).keys() - {"version", "updated_at"}} for row in rows
+        {name: row[name] for name in dict(row).keys() - {"version", "updated_at"} - DERIVED}
+        for row in rows
     ]
 
 

@@ -7,6 +7,7 @@ import structlog
 from fastapi import FastAPI
 from httpx import AsyncClient, Request, Response
 
+from app.config import Settings
 from app.services import Connection
 from tests.conftest import ADMIN_HEADERS, MISSING_ID, SERVICE_HEADERS
 from tests.support.people import acting_for
@@ -38,6 +39,12 @@ def app(app: FastAPI) -> FastAPI:
 
     app.add_api_route("/broken", fail)
     return app
+
+
+@pytest.fixture
+def settings(shared_settings: Settings) -> Settings:
+    """Equal to those of the other tests, but of an application that is made here."""
+    return shared_settings.model_copy()
 
 
 @pytest.fixture

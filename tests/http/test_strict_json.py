@@ -100,8 +100,7 @@ async def test_a_door_takes_no_more_values_than_a_task_could_need(client: AsyncC
         for number in (1800, 2000)
     ]
     assert [answer.status_code for answer in answers] == [201, 422]
-    (mistake,) = answers[1].json()["detail"]
-    assert mistake["msg"] == "JSON has more than 2000 values"
+    assert "JSON has more than 2000 values" in answers[1].json()["detail"]
 
 
 async def test_a_body_is_parsed_once(client: AsyncClient, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -121,7 +120,7 @@ async def test_an_answer_names_twenty_mistakes_at_most(
     answer = await execute("create-task", **tags)
     assert (answer.status_code, len(answer.json()["errors"])) == (400, 20)
     answer = await client.post("/api/tasks", json=tags, headers=acting_for("user_123"))
-    assert (answer.status_code, len(answer.json()["detail"])) == (422, 20)
+    assert (answer.status_code, len(answer.json()["errors"])) == (422, 20)
     unknown = "&".join(f"unknown{number}" for number in range(30))
     answer = await client.get(f"/api/v1/tasks?{unknown}", headers=await bearer(db, MISSING_ID))
     assert (answer.status_code, answer.json()["detail"].count("unknown")) == (400, 20)

@@ -100,11 +100,14 @@ async def test_a_worker_whose_connection_breaks_loses_its_claims_at_once(
     other = Consumer(sound, database)
     await rounds(other)
     assert sound.told == []
-    await db.execute(
-        "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity "
-        "WHERE state LIKE 'idle in trans%'"
-    )
-    await rounds(other)
+    for _ in range(20):  # the one that was slow may be the next too
+        await db.execute(
+            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity "
+            "WHERE state LIKE 'idle in trans%'"
+        )
+        await rounds(other)
+        if sound.told:
+            break
     assert sound.counted() == {task_id: 1}
     worker.cancel()
     await asyncio.wait({worker})

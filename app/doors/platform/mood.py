@@ -8,7 +8,9 @@ from app.auth.service_keys import SERVICE_KEY, service_key
 from app.commands.handlers.mood import get_mood
 from app.commands.perform import perform
 from app.doors.platform.mood_picture import draw
+from app.errors import InvalidPayload
 from app.http.caching import cacheable, tag_of
+from app.http.examples import refuses
 from app.http.guard import guarded
 from app.models.error import documented
 from app.models.mood import MoodReport
@@ -18,6 +20,10 @@ router = APIRouter(
     route_class=guarded(service_key), dependencies=[Security(SERVICE_KEY)], tags=["mood"]
 )
 
+_NO_ZONE = "must be the IANA name of a time zone"
+_UNKNOWN_ZONE = InvalidPayload(
+    f"time_zone: {_NO_ZONE}", [{"field": "time_zone", "message": _NO_ZONE}]
+)
 _RESPONSES: dict[int | str, dict[str, Any]] = {
     304: {"description": "The mood is the one that If-None-Match names."},
     **documented(
@@ -35,13 +41,8 @@ Zone = Annotated[
 _POLICY = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'"}
 
 
-class Picture(Response):
-    """An SVG."""
-
-    media_type = "image/svg+xml"
-
-
 @router.get("/mood", summary="Mood of one user", response_model=MoodReport, responses=_RESPONSES)
+@refuses(on_400=_UNKNOWN_ZONE)
 async def read_mood(request: Request, user_id: User, time_zone: Zone = None) -> Response:
     """The same as the action get-mood, without the envelope."""
     report = await _report(request, user_id, time_zone)
@@ -55,14 +56,16 @@ async def read_mood(request: Request, user_id: User, time_zone: Zone = None) -> 
 @router.get(
     "/mood.svg",
     summary="Mood of one user as a picture",
-    response_class=Picture,
+    response_class=Response,
     responses={200: {"content": {"image/svg+xml": {"schema": {"type": "string"}}}}, **_RESPONSES},
 )
+@refuses(on_400=_UNKNOWN_ZONE)
 async def read_picture(request: Request, user_id: User, time_zone: Zone = None) -> Response:
     """The cat's face, the streak and the week, 320 by 120, for light and dark pages."""
     report = await _report(request, user_id, time_zone)
     picture = draw(report)
-    return cacheable(request, Picture(picture, headers=_POLICY), tag_of(picture), _max_age(report))
+    answer = Response(picture, media_type="image/svg+xml", headers=_POLICY)
+    return cacheable(request, answer, tag_of(picture), _max_age(report))
 
 
 async def _report(request: Request, user_id: str, time_zone: str | None) -> MoodReport:
