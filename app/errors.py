@@ -85,6 +85,12 @@ class Forbidden(AppError):
     code = "forbidden"
 
 
+class Revoked(Forbidden):
+    """Access was revoked"""
+
+    code = "installation_revoked"
+
+
 class NotFound(AppError):
     """Not found"""
 

@@ -20,13 +20,16 @@ from app.config.doubts import warn_of_doubts
 from app.database import Database
 from app.database.folding import fold_regularly
 from app.database.purge import purge_regularly
+from app.database.revocations import Revocations
 from app.database.searches import Searches
+from app.database.usage import Usage
 from app.doors import DOORS, open_doors
 from app.doors.openapi import Opened, completed, operation_ids, routes_of
 from app.http.answers import Answer, error_answer
 from app.http.cors import CORS
 from app.http.dispatch import Branch, Dispatch
 from app.http.pages import SWAGGER_UI, add_swagger_ui
+from app.http.rate_limits import LateLimiter, Limiter
 from app.http.request_log import RequestLog
 from app.logs import configure_logs, logger
 from app.state import Exchange, Resources
@@ -82,9 +85,13 @@ def _layers(app: FastAPI, opened: Opened, settings: Settings) -> Callable[[], AS
 
 def resources(settings: Settings) -> Resources:
     database = Database(settings)
-    resources = Resources(settings, database, ServiceKeys(database, settings), Searches())
-    if settings.limits_requests:
-        _equip_limits(resources, settings)
+    resources = Resources(settings, database, Searches())
+    revocations, usage = Revocations(resources), Usage(resources)
+    resources.add(revocations)
+    resources.add(ServiceKeys(database, settings, revocations))
+    resources.add(usage, close=usage.close)
+    limiter = _limiter(settings)
+    resources.add(limiter, close=limiter.close)
     opened = open_doors(settings)
     resources.doors = [door.name for door in opened]
     for door in opened:
@@ -93,14 +100,14 @@ def resources(settings: Settings) -> Resources:
     return resources
 
 
-def _equip_limits(resources: Resources, settings: Settings) -> None:
-    # Most workers have no limit to count, and do without its libraries.
-    from app.http.rate_limiter import RateLimiter, execute_limit  # noqa: PLC0415
+def _limiter(settings: Settings) -> Limiter:
+    def make() -> Limiter:
+        # Most workers have no limit to count, and do without its libraries.
+        from app.http.rate_limiter import RateLimiter  # noqa: PLC0415
 
-    limiter = RateLimiter(settings)
-    resources.add(limiter, close=limiter.close)
-    if (limit := execute_limit(settings)) is not None:
-        resources.add(limit)
+        return RateLimiter(settings)
+
+    return make() if settings.limits_requests else LateLimiter(make)
 
 
 def _documented_app(settings: Settings) -> FastAPI:
@@ -147,11 +154,14 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         logger.info("mirror_is_off", remedy="AWS_S3_BUCKET")
     await database.open()
     await resources.open()
-    purging = asyncio.create_task(purge_regularly(database, settings))
-    folding = asyncio.create_task(fold_regularly(database))
+    regularly = (
+        asyncio.create_task(purge_regularly(database, settings)),
+        asyncio.create_task(fold_regularly(database)),
+        asyncio.create_task(resources[Usage].flush_regularly()),
+    )
     yield
-    purging.cancel()
-    folding.cancel()
+    for task in regularly:
+        task.cancel()
     await resources.close()
     await database.close()
 

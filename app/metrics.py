@@ -43,6 +43,11 @@ KEY_CACHE = Counter("task_manager_key_lookups", "Service keys looked up.", ["cac
 ACCOUNT_CACHE = Counter(
     "task_manager_account_lookups", "Accounts of access tokens looked up.", ["cache"]
 )
+KEY_REQUESTS = Counter(
+    "task_manager_key_requests",
+    "Requests of service keys answered; the key by its name for as many as METRICS_KEYS.",
+    ["key", "action", "outcome"],
+)
 KEY_HITS, KEY_MISSES = KEY_CACHE.labels("hit"), KEY_CACHE.labels("miss")
 ACCOUNT_HITS, ACCOUNT_MISSES = ACCOUNT_CACHE.labels("hit"), ACCOUNT_CACHE.labels("miss")
 
@@ -63,6 +68,18 @@ def record_request(action: str, status: int, seconds: float) -> None:
     count, duration = _figures(action, status)
     count.inc()
     duration.observe(seconds)
+
+
+_named: set[str] = set()
+# No key can have this name.
+_OTHER_KEYS = "_other"
+
+
+def record_key(key: str, action: str, outcome: str, most_names: int) -> None:
+    """Counts one answer to a service key, by name as long as no more than so many have one."""
+    if key not in _named and len(_named) < most_names:
+        _named.add(key)
+    KEY_REQUESTS.labels(key if key in _named else _OTHER_KEYS, action, outcome).inc()
 
 
 def exposition() -> bytes:

@@ -4,9 +4,11 @@ from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+from app.models.audit import Author
 from app.models.caller import Caller
 
 Thing = TypeVar("Thing")
+_LONGEST_HOST = 255
 
 
 class Resources:
@@ -92,12 +94,26 @@ class Exchange:
         assert self._caller is not None, "the route asks for no credential"  # noqa: S101
         return self._caller
 
+    @property
+    def known_caller(self) -> Caller | None:
+        """Who asks, if anybody showed a credential that is good."""
+        return self._caller
+
     def identify(self, caller: Caller) -> None:
         """Notes who asks, for the log too."""
         self._caller = caller
         self.log["key_name"] = caller.name
         if caller.user_id:
             self.log["user_id"] = caller.user_id
+
+
+def author_of(scope: MutableMapping[str, Any]) -> Author:
+    """Who is named where it is kept who did what, and from where."""
+    exchange = Exchange.of(scope)
+    caller = exchange.caller
+    name = caller.name if caller.kind == "admin" else f"key:{caller.name}"
+    host = (scope.get("client") or (None,))[0]
+    return Author(name, host and host[:_LONGEST_HOST], exchange.log["request_id"])
 
 
 def resources_of(scope: MutableMapping[str, Any]) -> Resources:

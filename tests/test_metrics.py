@@ -5,6 +5,8 @@ from httpx import AsyncClient
 from app import metrics
 from app.commands.registry import ACTION_HANDLERS
 from tests.conftest import ADMIN_HEADERS, SERVICE_HEADERS, Execute
+from tests.doors.admin.test_keys import create
+from tests.support.application import talking_to
 from tests.support.service import free_port, running
 
 
@@ -85,3 +87,27 @@ def test_two_workers_add_up_and_serve_a_port_of_their_own(database_url: str) -> 
         guarded = httpx.get(f"{url}/metrics", headers=ADMIN_HEADERS).text
         for text in (shown, guarded):
             assert figures(text)['task_manager_requests_total{action="/stats",status="200"}'] == 20
+
+
+async def test_keys_have_a_label_of_their_own_where_asked_for_and_no_more_than_so_many(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(metrics, "_named", set())
+    command = {"action": "get-stats", "user_id": "u"}
+    for settings in ({}, {"metrics_keys": 2}):
+        async with talking_to(database_url, **settings) as client:
+            before = await read(client)
+            for number in range(4):
+                name = f"key-{number}-{len(settings)}"
+                minted = await create(client, key_name=name)
+                headers = {"X-Service-Key": minted.json()["service_key"]}
+                await client.post("/execute", json=command, headers=headers)
+            after = await read(client)
+        risen = {
+            name: after[name] - before.get(name, 0)
+            for name in after
+            if name.startswith("task_manager_key_requests_total")
+        }
+        assert bool(risen) == bool(settings)
+    total = 'task_manager_key_requests_total{action="get-stats",key="%s",outcome="ok"}'
+    assert risen == {total % "key-0-1": 1, total % "key-1-1": 1, total % "_other": 2}

@@ -1,16 +1,19 @@
 """Service keys, looked up and remembered for less than a second."""
 
+from time import monotonic
+
 from fastapi import Request
 from fastapi.security import APIKeyHeader
 
 from app.auth.lookups import Lookups
 from app.config import Settings
 from app.database import Database
+from app.database.revocations import Revocations
 from app.errors import Unauthorized
 from app.metrics import KEY_HITS, KEY_MISSES
 from app.models.caller import Caller
 from app.services import keys
-from app.state import resources_of
+from app.state import Resources, resources_of
 
 _LONGEST_KEY = 255
 DEVELOPMENT_VALUE = keys.DEVELOPMENT_KEY
@@ -27,8 +30,11 @@ SERVICE_KEY = APIKeyHeader(
 class ServiceKeys:
     """Callers by their key; a revoked one is refused by every worker within a second."""
 
-    def __init__(self, database: Database, settings: Settings) -> None:
+    def __init__(
+        self, database: Database, settings: Settings, revocations: Revocations | None = None
+    ) -> None:
         self._database = database
+        self._revocations = revocations or Revocations(Resources(database))
         self._development = settings.environment == "development"
         self._callers = Lookups(self._look_up, KEY_HITS, KEY_MISSES)
 
@@ -45,12 +51,16 @@ class ServiceKeys:
         is_development_key = digest == keys.digest(keys.DEVELOPMENT_KEY)
         if is_development_key and not self._development:
             return None  # the whole world knows it
+        asked_at, known = monotonic(), self._revocations.version
         async with self._database.connection() as db:
-            caller = await keys.find_caller(db, digest)
-            if caller is None and is_development_key:
+            found = await keys.find_key(db, digest, known)
+            if found is None and is_development_key:
                 await keys.ensure_development_key(db)
-                caller = await keys.find_caller(db, digest)
-            return caller
+                found = await keys.find_key(db, digest, known)
+        if found is None:
+            return None
+        self._revocations.note(found.news, asked_at)
+        return found.caller
 
 
 async def service_key(request: Request) -> Caller:

@@ -1,25 +1,39 @@
 """`python -m app keys`: service keys from the command line."""
 
-from datetime import datetime
-from typing import TypeVar
+from collections.abc import Callable
+from typing import Any
 from uuid import UUID
 
 import click
-from pydantic import BaseModel, ValidationError
 
+from app.cli.administrator import administrator
 from app.cli.database import on_database
+from app.cli.models import checked, minute, print_json, print_lines, validated
 from app.config import load_settings
-from app.models.key import LONGEST_GRACE, KeyInfo, KeyRotation
-from app.services import keys
-
-Model = TypeVar("Model", bound=BaseModel)
+from app.models.key import LONGEST_GRACE, KeyInfo
+from app.services import administration, key_cards, keys
 
 _EXPIRES_AT = "ISO 8601 with a zone, else UTC; it must lie ahead."
+_SCOPE = click.option("--scope", "scopes", multiple=True, help="What it may do; may be repeated.")
+_LIMITS = (
+    click.option("--note", help="Whose key it is, and what for."),
+    click.option("--rate-limit", metavar="RATE", help="Commands, as 600/minute."),
+    click.option(
+        "--user-id", "user_ids", multiple=True, help="Whom alone it acts for; may be repeated."
+    ),
+)
+
+
+def _limits(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Adds the options that limit a key."""
+    for option in (_SCOPE, *_LIMITS):
+        command = option(command)
+    return command
 
 
 @click.group(name="keys")
 def keys_group() -> None:
-    """Create, list, rotate and revoke service keys."""
+    """Create, show, change, list, rotate and revoke service keys."""
 
 
 @keys_group.command(name="create")
@@ -27,16 +41,16 @@ def keys_group() -> None:
 @click.option(
     "--environment", type=click.Choice(["prod", "dev"]), default="prod", show_default=True
 )
-@click.option("--scope", "scopes", multiple=True, help="May be repeated; none allows everything.")
+@_limits
 @click.option("--enforce-ownership", is_flag=True, help="Hide other users' tasks from the key.")
 @click.option("--expires-at", help=f"{_EXPIRES_AT} Without it the key never expires.")
 def create_key(**options: object) -> None:
     """Create a key and print it with its limits. Its value is shown once."""
     from app.commands.scopes import NewServiceKey  # noqa: PLC0415 - only this command needs it
 
-    new = _validated(NewServiceKey, options)
+    new = validated(NewServiceKey, options)
     value = keys.generate(new.environment, load_settings().generator_secret)
-    _print(on_database(lambda db: keys.insert_key(db, new, value)))
+    print_json(on_database(lambda db: administration.mint_key(db, administrator(), new, value)))
 
 
 @keys_group.command(name="list")
@@ -44,11 +58,7 @@ def create_key(**options: object) -> None:
 def list_keys(*, as_json: bool) -> None:
     """Print a table of all keys, newest first, never their values."""
     listed = on_database(keys.list_keys)
-    if as_json:
-        for info in listed:
-            _print(info)
-    else:
-        _print_table([_HEADINGS, *map(_row, listed)])
+    print_lines(listed, as_json=as_json, table=[_HEADINGS, *map(_row, listed)])
 
 
 @keys_group.command(name="rotate")
@@ -66,38 +76,57 @@ def list_keys(*, as_json: bool) -> None:
     show_default="7 days",
     help="For how long the old key goes on working.",
 )
+@_limits
+@click.option(
+    "--enforce-ownership/--no-enforce-ownership",
+    default=None,
+    help="Whether other users' tasks are hidden from the successor.",
+)
 def rotate_key(**options: object) -> None:
     """Replace a key and print the new one, once; the old one works through its grace period."""
-    rotation = _validated(KeyRotation, options)
-    secret = load_settings().generator_secret
-    _print(on_database(lambda db: keys.rotate_key(db, rotation, secret)))
+    from app.commands.scopes import ServiceKeyRotation  # noqa: PLC0415 - only some need it
+
+    rotation, secret = validated(ServiceKeyRotation, options), load_settings().generator_secret
+    author = administrator()
+    print_json(on_database(lambda db: administration.rotate_key(db, author, rotation, secret)))
+
+
+@keys_group.command(name="show")
+@click.argument("key_id", type=click.UUID)
+def show_key(key_id: UUID) -> None:
+    """Print all about the key with this id but its value, with its use of the last 90 days."""
+    print_json(on_database(lambda db: key_cards.fetch_card(db, key_id)))
+
+
+_CLEARABLE = ("note", "scopes", "expires_at", "rate_limit", "user_ids")
+
+
+@keys_group.command(name="change")
+@click.argument("key_id", type=click.UUID)
+@_limits
+@click.option("--expires-at", help=_EXPIRES_AT)
+@click.option(
+    "--enforce-ownership/--no-enforce-ownership",
+    default=None,
+    help="Whether other users' tasks are hidden from the key.",
+)
+@click.option("--clear", multiple=True, type=click.Choice(_CLEARABLE), help="May be repeated.")
+def change_key(key_id: UUID, clear: tuple[str, ...], **options: object) -> None:
+    """Change what limits the key with this id, and print it."""
+    from app.commands.scopes import ServiceKeyChanges  # noqa: PLC0415 - only some need it
+
+    given = {name: value for name, value in options.items() if value not in (None, ())}
+    changes = checked(ServiceKeyChanges, {**given, **dict.fromkeys(clear)})
+    author = administrator()
+    print_json(on_database(lambda db: administration.change_key(db, author, key_id, changes)))
 
 
 @keys_group.command(name="revoke")
 @click.argument("key_id", type=click.UUID)
 def revoke_key(key_id: UUID) -> None:
     """Revoke the key with this id at once."""
-    name = on_database(lambda db: keys.revoke_key(db, key_id))
+    name = on_database(lambda db: administration.revoke_key(db, administrator(), key_id))
     click.echo(f"Revoked {name}.")
-
-
-def _validated(model: type[Model], options: dict[str, object]) -> Model:
-    given = {name: value for name, value in options.items() if value not in (None, ())}
-    try:
-        return model.model_validate(given)
-    except ValidationError as error:
-        raise click.ClickException(_complaint(error)) from None
-
-
-def _complaint(error: ValidationError) -> str:
-    return "; ".join(
-        f"{'.'.join(map(str, details['loc']))}: {details['msg']}"
-        for details in error.errors(include_input=False)
-    )
-
-
-def _print(model: BaseModel) -> None:
-    click.echo(model.model_dump_json())
 
 
 _HEADINGS = ("NAME", "KEY", "STATE", "CREATED", "EXPIRES", "LAST USED", "SCOPES", "TASKS", "ID")
@@ -108,21 +137,10 @@ def _row(key: KeyInfo) -> tuple[str, ...]:
         key.key_name,
         f"{key.environment or '?'}…{key.last_four or '?'}",
         key.state,
-        _minute(key.created_at),
-        _minute(key.expires_at),
-        _minute(key.last_used_at),
+        minute(key.created_at),
+        minute(key.expires_at),
+        minute(key.last_used_at),
         ",".join(key.scopes or ["*"]),
         "own" if key.enforce_ownership else "any",
         str(key.id),
     )
-
-
-def _minute(instant: datetime | None) -> str:
-    return "never" if instant is None else f"{instant:%Y-%m-%dT%H:%MZ}"
-
-
-def _print_table(rows: list[tuple[str, ...]]) -> None:
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-        click.echo("  ".join(cells).rstrip())

@@ -12,6 +12,7 @@ from pydantic_core import from_json
 from app.commands.models import NO_OPTIONS, CommandOptions, Json, Stored, serialize
 from app.commands.payloads import AnyPayload, invalid_payload
 from app.errors import AppError, Forbidden
+from app.models.audit import Author
 from app.models.caller import SERVICES, Caller, CallerKind
 from app.models.origin import PLATFORM as NO_REQUEST
 from app.models.origin import Origin
@@ -20,6 +21,7 @@ from app.state import Resources
 
 PLATFORM = Caller("service", "platform")
 NO_RESOURCES = Resources()
+NOBODY = Author("platform")
 
 
 Lend = Callable[[], AbstractAsyncContextManager[Connection]]
@@ -31,6 +33,7 @@ class Context:
 
     `resources` has what an action needs that is neither SQL nor a model: a cipher, for example.
     `origin` goes into the log of changes.
+    `author` is named in the trail of what administrators do.
     """
 
     db: Connection
@@ -39,6 +42,7 @@ class Context:
     resources: Resources = NO_RESOURCES
     origin: Origin = NO_REQUEST
     options: CommandOptions = NO_OPTIONS
+    author: Author = NOBODY
 
     @property
     def owner(self) -> str | None:
@@ -126,6 +130,8 @@ class Action:
     replicable: bool = False
     # Whether it looks through texts, which costs the database most: few at a time may.
     searches: Callable[[Any], bool] = _never
+    # Its scope must be granted in so many words: neither `*` nor a key without scopes has it.
+    by_name: bool = False
     destructive: bool = False
     idempotent: bool = True
     allow: frozenset[CallerKind] = SERVICES
@@ -152,7 +158,7 @@ class Action:
         """Whether this caller may perform it."""
         if caller.kind not in self.allow:
             return False
-        return self.scope is None or caller.holds(self.scope, self.name)
+        return self.scope is None or caller.holds(self.scope, self.name, by_name=self.by_name)
 
     def authorize(self, caller: Caller) -> None:
         """Forbidden unless the caller is of an allowed kind and holds the scope."""
@@ -204,6 +210,7 @@ def action(
     many: PerformMany | None = None,
     replicable: bool = False,
     searches: Callable[[Any], bool] = _never,
+    by_name: bool = False,
     destructive: bool = False,
     idempotent: bool = True,
     allow: frozenset[CallerKind] = SERVICES,
@@ -225,6 +232,7 @@ def action(
         many=many,
         replicable=replicable,
         searches=searches,
+        by_name=by_name,
         destructive=destructive,
         idempotent=idempotent,
         allow=allow,

@@ -13,6 +13,7 @@ from app.errors import Refused
 from app.models.constant import AlwaysTrue, NoText
 from app.models.instant import timestamp
 from app.models.page import Page, Part
+from app.models.revocation import InstallationId
 from app.models.task import Extra, Task
 from app.models.text import STORABLE, UserId
 from app.services import Connection
@@ -63,7 +64,7 @@ class CommandOptions(BaseModel):
         StrictBool, Field(description="Answer as if it were performed, and take it back.")
     ] = False
     installation_id: Annotated[
-        Annotated[str, _VISIBLE_CHARACTERS] | None,
+        InstallationId | None,
         Field(description="Whose device or installation sent the command."),
     ] = None
 

@@ -16,11 +16,12 @@ from app.database.deadline import on_the_clock, time_left
 from app.database.rehearsal import rehearsed
 from app.database.requests import get_db
 from app.database.searches import Searches
-from app.errors import MOST_NAMED, AppError, DryRunUnsupported, Fault, Refused
+from app.errors import MOST_NAMED, AppError, DryRunUnsupported, Fault, Forbidden, Refused
+from app.http.guard import require_unrevoked
 from app.logs import log_unexpected, note_cause
 from app.models.origin import Origin
 from app.services import Connection
-from app.state import Exchange, resources_of
+from app.state import Exchange, author_of, resources_of
 
 Result = TypeVar("Result")
 _CALLERS_OWN: Any = object()
@@ -42,9 +43,8 @@ async def perform(
     it has what was written of the reader's tasks: the user's unless another, or nobody's, is named.
     """
     exchange = Exchange.of(request.scope)
-    caller = exchange.caller
-    action.authorize(caller)
-    owner = user_id or caller.user_id
+    owner = user_id or exchange.caller.user_id
+    await authorize(request, action, owner)
     if action.outside:
         return await _outside(request, action, payload, owner, options)
     if action.composite and options.idempotency_key is not None:
@@ -58,6 +58,15 @@ async def perform(
     question = rehearsed(once) if options.dry_run and action.writes else once
     reader = owner if reader is _CALLERS_OWN else reader
     return await ask(request, action, payload, question, reader=reader)
+
+
+async def authorize(request: Request, action: Action, user_id: str) -> None:
+    """Forbidden unless the caller may perform the action for this user; Revoked where it is."""
+    caller = Exchange.of(request.scope).caller
+    action.authorize(caller)
+    if not caller.acts_for(user_id):
+        raise Forbidden("The key does not act for this user")
+    await require_unrevoked(request, caller, user_id)
 
 
 async def _outside(
@@ -80,7 +89,7 @@ def _context(request: Request, db: Connection, owner: str, options: CommandOptio
         options.idempotency_key or exchange.log["request_id"],
         keeps_content=resources[Settings].undo_days > 0,
     )
-    return Context(db, owner, caller, resources, origin, options)
+    return Context(db, owner, caller, resources, origin, options, author_of(request.scope))
 
 
 async def _run(exchange: Exchange, action: Action, context: Context, payload: object) -> Any:

@@ -12,6 +12,7 @@ from app.commands.handlers import (
     sync,
     task_lists,
     tasks,
+    users,
 )
 from app.errors import LONGEST_NAME, UnknownAction
 
@@ -54,6 +55,8 @@ ACTION_HANDLERS: dict[str, Action | BareHandler] = {
     "list-calls": calls.list_calls,
     "get-call": calls.get_call,
     "set-call-status": calls.set_call_status,
+    "export-user": users.export_user,
+    "purge-user": users.purge_user,
     "batch": batch.batch_of(find_action),
 }
 

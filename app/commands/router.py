@@ -30,18 +30,18 @@ from app.commands.payloads import (
     refuse_unknown,
     unknown_members,
 )
-from app.commands.perform import ask, note_ignored, perform
+from app.commands.perform import ask, authorize, note_ignored, perform
 from app.commands.registry import ACTION_HANDLERS, find_action
 from app.errors import InvalidPayload, NotFound
 from app.http.answers import Answer, ListResponse, Piece
 from app.http.body import MAX_BODY_BYTES, LimitedBody
 from app.http.examples import refuses
 from app.http.guard import Handle, Route, admit
-from app.http.rate_limits import Limit, count
+from app.http.rate_limits import count_command
 from app.http.strict_json import parse_json, require_json
 from app.metrics import REPLAYS
 from app.services import Connection
-from app.state import Exchange, resources_of
+from app.state import Exchange
 
 __all__ = ["ACTION_HANDLERS", "router"]
 
@@ -67,8 +67,7 @@ class ExecuteRoute(Route):
 async def _execute(request: Request) -> ASGIApp:
     exchange, headers = Exchange.of(request.scope), request.headers
     caller = await admit(request, service_key)
-    if (limit := resources_of(request.scope).get(Limit)) is not None:
-        await count(request.scope, limit, caller.name)
+    await count_command(request.scope, caller)
     command = parse_command(
         headers.get("content-type"), await LimitedBody(request.scope, request.receive).read()
     )
@@ -76,7 +75,7 @@ async def _execute(request: Request) -> ASGIApp:
     exchange.label = "unknown"
     action = find_action(command.action)
     exchange.label = action.name
-    action.authorize(caller)
+    await authorize(request, action, command.user_id)
     options = read_options(headers.get("idempotency-key"), command.options)
     if options.installation_id is not None:
         exchange.installation_id = exchange.log["installation_id"] = options.installation_id

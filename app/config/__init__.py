@@ -19,6 +19,7 @@ from app.config.process import ProcessSettings
 DEVELOPMENT_ADMIN_KEY = "dev-admin-key-replace-in-production"
 # As browsers send it: without a path, and without a port that goes without saying.
 _ORIGIN = re.compile(r"(?!https://[^/]*:443$|http://[^/]*:80$)[a-z][a-z0-9+.-]*://[^\s/?#@A-Z]+")
+_ADMINISTRATOR = re.compile(r"[A-Za-z0-9._@-]{1,100}")
 _LOOPBACK = re.compile(r"localhost|.*\.localhost|127(\.\d+){3}|::1|0\.0\.0\.0")
 
 
@@ -37,6 +38,14 @@ class ServiceSettings(ProcessSettings):
         SecretStr,
         Field(description="The `X-Admin-Key` of `/admin`; required outside development."),
     ] = SecretStr(DEVELOPMENT_ADMIN_KEY)
+    admin_api_keys: Annotated[
+        dict[str, SecretStr] | None,
+        NoDecode,
+        Field(
+            description="More of them, `name:secret,…`: the trail names who did what, "
+            "and each can be withdrawn by itself."
+        ),
+    ] = None
     api_key_secret: Annotated[
         SecretStr | None,
         Field(description="Keys the generator of service keys; required outside development."),
@@ -45,6 +54,14 @@ class ServiceSettings(ProcessSettings):
         bool | None,
         Field(description="Serve `/docs`, `/redoc`, `/openapi.json`; default: not in production."),
     ] = None
+    metrics_keys: Annotated[
+        int,
+        Field(
+            ge=0,
+            le=1000,
+            description="For how many service keys a worker's metrics have a label; default: none.",
+        ),
+    ] = 0
     web_concurrency: Annotated[
         int, Field(ge=1, description="Worker processes of `python -m app serve`.")
     ] = 1
@@ -77,6 +94,19 @@ class ServiceSettings(ProcessSettings):
         if self.undo_days > self.changes_kept_days:
             raise ValueError("UNDO_DAYS must be at most CHANGES_KEPT_DAYS")
         return self
+
+    @field_validator("admin_api_keys", mode="before")
+    @classmethod
+    def _split_keys(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        pairs = [pair.strip().partition(":") for pair in value.split(",") if pair.strip()]
+        names = [name for name, _, _ in pairs]
+        if not all(secret and _ADMINISTRATOR.fullmatch(name) for name, _, secret in pairs):
+            raise ValueError("must be like anna:secret,ben:secret")
+        if "admin" in names or len(set(names)) < len(names):
+            raise ValueError("names an administrator twice; ADMIN_API_KEY is that of admin")
+        return {name: SecretStr(secret) for name, _, secret in pairs}
 
     @field_validator("cors_origins", mode="before")
     @classmethod

@@ -45,7 +45,7 @@ def _useless(settings: Settings) -> Iterator[tuple[str, str]]:
         if _is_set(settings, name) and not any(_is_set(settings, each) for each in needed):
             yield name.upper(), f"does nothing without {' or '.join(map(str.upper, needed))}"
     if settings.redis_url and not settings.limits_requests:
-        yield "REDIS_URL", "does nothing without a rate limit, as EXECUTE_RATE_LIMIT"
+        yield "REDIS_URL", "does nothing without a rate limit, as EXECUTE_RATE_LIMIT or a key's own"
     replica = settings.database_replica_url
     if replica is not None and _server(replica) == _server(settings.database_url):
         yield "DATABASE_REPLICA_URL", "is DATABASE_URL itself: nothing is taken off it"

@@ -1,5 +1,6 @@
 """Settings that every process has, whatever its errand."""
 
+from collections.abc import Mapping
 from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, SecretStr, model_validator
@@ -80,6 +81,11 @@ class ProcessSettings(BaseSettings):
             name.upper(): value.get_secret_value() if value else None
             for name, value in self
             if name not in _URLS and (isinstance(value, SecretStr) or name in self.needed_secrets)
+        } | {
+            f"{name.upper()} of {holder}": secret.get_secret_value()
+            for name, value in self
+            if isinstance(value, Mapping)
+            for holder, secret in value.items()
         }
         if faults := flaws(secrets, not_judged={name.upper() for name in _OF_OTHERS}):
             raise ValueError("; ".join(faults))

@@ -9,7 +9,7 @@ from app.config import ServiceSettings
 from app.database import Database
 from app.errors import Unavailable
 from app.logs import logger
-from app.services import Connection, log_pruning, tasks
+from app.services import Connection, audit, log_pruning, revocations, tasks, usage
 
 _INTERVAL = 3600.0
 
@@ -20,6 +20,7 @@ async def purge_regularly(database: Database, settings: ServiceSettings) -> None
         await asyncio.sleep(uniform(0.5, 1.5) * _INTERVAL)  # noqa: S311 - spreads the workers
         try:
             await purge(database, settings)
+            await purge_records(database)
         except Unavailable:
             continue  # there is no hurry
         except Exception:  # nobody waits for it, and the next round may do better
@@ -44,3 +45,10 @@ async def _all(database: Database, remove: Callable[[Connection], Awaitable[int]
         removed += portion
         if not portion:
             return removed
+
+
+async def purge_records(database: Database) -> None:
+    """Removes what was kept about keys and administrators for as long as it should be."""
+    for purge_old in (usage.purge_use, audit.purge_acts, revocations.purge_revocations):
+        async with database.connection() as db:
+            await purge_old(db)

@@ -39,15 +39,18 @@ def development_values() -> dict[str, str]:
 
 def _platform() -> Iterable[APIRouter]:
     from app.commands import router as execute  # noqa: PLC0415
-    from app.doors.platform import actions, health, mood, stats  # noqa: PLC0415
+    from app.doors.platform import actions, health, mood, stats, whoami  # noqa: PLC0415
 
-    return execute.router, stats.router, mood.router, actions.router, health.router
+    return (
+        *(execute.router, stats.router, mood.router, actions.router),
+        *(whoami.router, health.router),
+    )
 
 
 def _admin() -> Iterable[APIRouter]:
-    from app.doors.admin import keys, metrics  # noqa: PLC0415
+    from app.doors.admin import audit, keys, metrics, revocations  # noqa: PLC0415
 
-    return keys.router, metrics.router
+    return keys.router, revocations.router, audit.router, metrics.router
 
 
 def _sessions() -> Iterable[APIRouter]:
@@ -140,7 +143,7 @@ _SESSION = "`Authorization: Bearer` with a session token, or `X-Service-Auth` an
 DOORS = (
     Door(
         name="commands",
-        paths=("/", "/execute", "/stats", "/mood", "/mood.svg", "/actions", "/health"),
+        paths=("/", "/execute", "/stats", "/mood", "/mood.svg", "/actions", "/whoami", "/health"),
         routers=_platform,
         credential="`X-Service-Key`",
         tags={

@@ -53,7 +53,7 @@ def _answers(*statuses: int) -> dict[int | str, dict[str, Any]]:
         model=UserTaskError,
         status_400="The request is wrong; `detail` names what is.",
         status_401="The token is missing, invalid or expired.",
-        status_403="The token, or the task, is another user's.",
+        status_403="The token, or the task, is another user's; or an administrator revoked it.",
     )
 
 

@@ -20,16 +20,18 @@ from starlette.responses import Response
 from starlette.types import ASGIApp
 
 from app.database.deadline import on_the_clock
+from app.database.revocations import Revocations
 from app.http.answers import Answer
 from app.http.body import MAX_BODY_BYTES, OPEN_BODY_BYTES, LimitedBody
 from app.http.strict_json import parse_json, require_json
-from app.models.caller import Caller
-from app.state import Exchange
+from app.models.caller import PEOPLE, SERVICES, Caller
+from app.state import Exchange, resources_of
 
 Credential = Callable[[Request], Awaitable[Caller]]
 Allowance = Callable[[Request], Awaitable[None]]
 Handle = Callable[[Request], Awaitable[ASGIApp]]
 
+_REVOCABLE = PEOPLE | SERVICES
 _MOST_VALUES = 2000
 """A task has 100 tags; who sends 1,000 is told that they are too many."""
 
@@ -142,5 +144,23 @@ async def admit(request: Request, credential: Credential) -> Caller:
     exchange.headers[b"cache-control"] = b"no-store"
     with on_the_clock(exchange):
         caller = await credential(request)
-    exchange.identify(caller)
+        exchange.identify(caller)
+        await require_unrevoked(request, caller)
     return caller
+
+
+async def require_unrevoked(request: Request, caller: Caller, user_id: str | None = None) -> None:
+    """Revoked where an administrator said so: of the key, the user or the installation.
+
+    Whom a key acts for is known only later; then the user is given.
+    """
+    if caller.kind not in _REVOCABLE:
+        return
+    revocations = resources_of(request.scope)[Revocations]
+    if revocations.is_due:
+        await revocations.refresh()
+    revocations.check(
+        user_id or caller.user_id or None,
+        Exchange.of(request.scope).installation_id,
+        caller.name if caller.kind == "service" else None,
+    )

@@ -7,13 +7,12 @@ import asyncio
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from limits import parse
 from limits.aio.storage import MemoryStorage, RedisStorage, Storage
 from limits.aio.strategies import MovingWindowRateLimiter
 from limits.errors import StorageError
 
 from app.config import Settings
-from app.http.rate_limits import Limit, Limiter, Standing, standard_headers
+from app.http.rate_limits import Limit, Limiter, Standing
 from app.logs import logger
 
 if TYPE_CHECKING:
@@ -26,13 +25,6 @@ _PAUSE = 1.0
 _SOCKET_TIMEOUT = 1.0
 _CONNECTIONS = 16
 _WARNING_INTERVAL = 60.0
-
-
-def execute_limit(settings: Settings) -> Limit | None:
-    """The limit of each service key on /execute, where there is one."""
-    if settings.execute_rate_limit is None:
-        return None
-    return Limit("commands", parse(settings.execute_rate_limit), standard_headers)
 
 
 class RateLimiter(Limiter):

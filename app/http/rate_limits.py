@@ -3,8 +3,10 @@
 What counts them is `app.http.rate_limiter`, which a worker without limits does not load.
 """
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from math import ceil
 from time import time
@@ -12,7 +14,9 @@ from typing import TYPE_CHECKING
 
 from starlette.types import Scope
 
+from app.config import Settings
 from app.errors import TooManyRequests
+from app.models.caller import Caller
 from app.state import Exchange, resources_of
 
 if TYPE_CHECKING:
@@ -83,6 +87,44 @@ class Limiter:
     async def hit(self, limit: Limit, subject: str) -> Standing | None:
         """Counts one request; None where that cannot be done now."""
         raise NotImplementedError
+
+    async def close(self) -> None:
+        """Ends what has to be ended."""
+
+
+class LateLimiter(Limiter):
+    """One that is made, with the libraries it brings along, when a key has a limit of its own."""
+
+    def __init__(self, make: Callable[[], Limiter]) -> None:
+        self._make = make
+        self._making: asyncio.Task[Limiter] | None = None
+
+    async def hit(self, limit: Limit, subject: str) -> Standing | None:
+        """Counts one request; None where that cannot be done now."""
+        if self._making is None:
+            # In a thread: to load them takes longer than a request may hold the loop.
+            self._making = asyncio.create_task(asyncio.to_thread(self._make))
+        return await (await asyncio.shield(self._making)).hit(limit, subject)
+
+    async def close(self) -> None:
+        """Ends the one that was made, if any was."""
+        if self._making is not None:
+            await (await self._making).close()
+
+
+@cache
+def command_limit(rate: str) -> Limit:
+    """The limit of one service key's commands, by its rate in words."""
+    from limits import parse  # noqa: PLC0415 - most workers have no limit to read
+
+    return Limit("commands", parse(rate), standard_headers)
+
+
+async def count_command(scope: Scope, caller: Caller) -> None:
+    """Counts a command against the key's own limit, else EXECUTE_RATE_LIMIT, if there is one."""
+    rate = caller.rate_limit or resources_of(scope)[Settings].execute_rate_limit
+    if rate is not None:
+        await count(scope, command_limit(rate), caller.name)
 
 
 async def count(scope: Scope, limit: Limit, subject: str) -> None:

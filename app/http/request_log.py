@@ -6,10 +6,11 @@ from time import perf_counter
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.database.usage import Usage
 from app.http.refusals import Refusals
 from app.logs import logger
 from app.metrics import record_request
-from app.state import Exchange
+from app.state import Exchange, resources_of
 
 # The pages bring all they need; whatever they ask of another host is not loaded.
 _PAGES = frozenset({"/docs", "/docs/oauth2-redirect", "/redoc"})
@@ -92,3 +93,5 @@ class RequestLog:
             else:
                 self._logger.info("request", **entry)
             record_request(exchange.label, status, seconds)
+            if (caller := exchange.known_caller) is not None:
+                resources_of(scope)[Usage].note(caller, exchange.label, status)

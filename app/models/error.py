@@ -136,5 +136,6 @@ def refusals(
     return {status: {**response, "model": model} for status, response in responses.items()}
 
 
+REVOKED = "An administrator revoked it; the code is `installation_revoked`."
 BODY_ERRORS = (408, 413, 415, 422)
 """What may go wrong while a body is read."""

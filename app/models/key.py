@@ -1,5 +1,6 @@
 """Service keys as administrators see them."""
 
+import datetime as dt
 from datetime import datetime
 from typing import Annotated, Literal
 from uuid import UUID
@@ -9,6 +10,7 @@ from pydantic_core import PydanticCustomError
 
 from app.models.instant import FutureInstant
 from app.models.number import WHOLE
+from app.models.text import STORABLE, UserId
 
 KeyName = Annotated[
     str,
@@ -22,6 +24,26 @@ _MOST_MEMBERS = 20
 """More than there are: each one that is refused costs a sentence."""
 
 LONGEST_GRACE = 7 * 24 * 60 * 60
+
+Note = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=500),
+    STORABLE,
+    Field(description="For people: whose key it is, and what for."),
+]
+RateLimit = Annotated[
+    str,
+    StringConstraints(pattern=r"^[1-9][0-9]{0,6}/(second|minute|hour|day)$"),
+    Field(description="Commands, in place of EXECUTE_RATE_LIMIT.", examples=["600/minute"]),
+]
+UserIds = Annotated[
+    list[UserId],
+    Field(
+        min_length=1,
+        max_length=1000,
+        description="The only users whom the key may act for; it sees what is theirs alone.",
+    ),
+]
 
 
 class Grant(BaseModel):
@@ -47,10 +69,16 @@ class NewKey(Grant):
     ] = False
     scopes: list[str] | None = None
     expires_at: Annotated[FutureInstant | None, Field(description="Absent: never.")] = None
+    note: Note | None = None
+    rate_limit: RateLimit | None = None
+    user_ids: UserIds | None = None
 
 
 class KeyRotation(Grant):
-    """Names the key to rotate, and says how long it and its successor work."""
+    """Names the key to rotate, and says how long it and its successor work.
+
+    What is absent or null of the limits is as the old key has it.
+    """
 
     key_name: KeyName
     expires_at: Annotated[
@@ -62,10 +90,43 @@ class KeyRotation(Grant):
         Field(ge=0, le=LONGEST_GRACE, description="For how long the old key goes on working."),
         WHOLE,
     ] = LONGEST_GRACE
+    enforce_ownership: bool | None = None
+    scopes: list[str] | None = None
+    note: Note | None = None
+    rate_limit: RateLimit | None = None
+    user_ids: UserIds | None = None
+
+
+class KeyChanges(Grant):
+    """The members of a key to overwrite, one at least; null clears one, an absent one stays."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"maxProperties": _MOST_MEMBERS, "minProperties": 1}
+    )
+
+    note: Note | None = None
+    scopes: list[str] | None = None
+    expires_at: FutureInstant | None = None
+    rate_limit: RateLimit | None = None
+    user_ids: UserIds | None = None
+    enforce_ownership: bool | None = None
+
+    @model_validator(mode="after")
+    def _some_member(self) -> "KeyChanges":
+        if not self.model_fields_set:
+            raise PydanticCustomError("no_fields", "No fields provided for update")
+        return self
+
+
+def _is_absent(value: object) -> bool:
+    return value is None
 
 
 class MintedKey(BaseModel):
-    """A new key and its limits. `service_key` is shown here and never again."""
+    """A new key and its limits. `service_key` is shown here and never again.
+
+    `note`, `rate_limit` and `user_ids` are there where they were given.
+    """
 
     id: UUID
     key_name: str
@@ -74,6 +135,9 @@ class MintedKey(BaseModel):
     scopes: Annotated[list[str] | None, Field(description="Null: everything is allowed.")]
     enforce_ownership: bool
     expires_at: Annotated[datetime | None, Field(description="Null: never.")]
+    note: Annotated[str | None, Field(exclude_if=_is_absent)] = None
+    rate_limit: Annotated[str | None, Field(exclude_if=_is_absent)] = None
+    user_ids: Annotated[list[str] | None, Field(exclude_if=_is_absent)] = None
 
 
 class RotatedKey(BaseModel):
@@ -106,3 +170,30 @@ class KeyList(BaseModel):
     """All keys ever minted, newest first."""
 
     keys: list[KeyInfo]
+
+
+class KeyDetails(KeyInfo):
+    """The same, with what is noted of the key and what else limits it."""
+
+    note: str | None
+    rate_limit: Annotated[str | None, Field(description="Null: EXECUTE_RATE_LIMIT, if any.")]
+    user_ids: Annotated[list[str] | None, Field(description="Null: any user.")]
+
+
+class DailyUse(BaseModel):
+    """How often a key was used for one thing on one day.
+
+    `action` is an action's name or, of what is none, the path.
+    """
+
+    day: Annotated[dt.date, Field(description="In UTC.")]
+    action: str
+    ok: int
+    refused: Annotated[int, Field(description="Answers 4xx.")]
+    failed: Annotated[int, Field(description="Answers 5xx.")]
+
+
+class KeyCard(KeyDetails):
+    """All about a key but its value, with its use of the last 90 days."""
+
+    usage: Annotated[list[DailyUse], Field(description="The latest day first.")]

@@ -38,7 +38,10 @@ ORDER BY sequence LIMIT $3
 """
 _FETCH = cut(_SELECTION, _COLUMNS, _SIZE, "sequence")
 
-_IS_KEPT = "SELECT EXISTS (SELECT FROM changes WHERE user_id = $1 AND sequence = $2)"
+# A purge of the user is no change of a task: whoever knew what was before it starts anew.
+_IS_KEPT = """
+SELECT EXISTS (SELECT FROM changes WHERE user_id = $1 AND sequence = $2 AND kind = 'task')
+"""
 
 
 async def fetch_changes(db: Connection, user_id: str, after: int, limit: int) -> list[Change]:

@@ -14,6 +14,9 @@ Document = Contact | Call | ContactTask
 
 _Finder = Callable[[Connection, Sequence[UUID]], Awaitable[Sequence[Document]]]
 
+NAME = "mirror"
+"""The consumer of the log that keeps the mirror."""
+
 INTEREST = f"""kind IN ('contact', 'call')
     OR kind = 'task' AND {contact_tasks.owned_by_contact("changes")}"""
 """The SQL condition on the `changes` that concern the mirror."""
@@ -42,3 +45,37 @@ async def list_documents(db: Connection, kind: str, page: Page) -> Part[Any]:
     if kind == "call":
         return await calls.list_calls(db, None, None, None, page)
     return await contact_tasks.list_tasks(db, None, None, page)
+
+
+# What the mirror has not yet been told of the user's is no longer in the log when it comes there,
+# so it is told at once of all that it may have. What is being delivered is delivered again: the
+# position of the last change is another.
+_FORGET_USER = """
+INSERT INTO deliveries AS old
+    (consumer, entity_id, kind, first_position, last_position, changed_at)
+SELECT $2::text, entity_id, kind, $3::bigint, $3::bigint, now()
+FROM (
+    SELECT id AS entity_id, 'contact' AS kind FROM contacts WHERE user_id = $1
+    UNION SELECT id, 'call' FROM calls WHERE user_id = $1
+    UNION SELECT id, 'task' FROM tasks WHERE user_id = $1
+    UNION SELECT entity_id, kind FROM changes
+        WHERE user_id = $1 AND kind IN ('contact', 'call', 'task')
+) AS mirrored
+WHERE EXISTS (SELECT FROM contacts WHERE user_id = $1)
+    AND EXISTS (SELECT FROM consumers WHERE name = $2::text)
+ORDER BY entity_id
+ON CONFLICT (consumer, entity_id) DO UPDATE SET
+    first_position = CASE WHEN old.changed_at IS NULL
+        THEN excluded.first_position ELSE old.first_position END,
+    last_position = excluded.last_position,
+    changed_at = coalesce(old.changed_at, excluded.changed_at),
+    due_at = now()
+"""
+
+
+async def forget_user(db: Connection, user_id: str, position: int) -> None:
+    """Has the mirror look again at all that it may show of a user, who is removed thereafter.
+
+    The position is that of the change which tells of the removal, in the caller's transaction.
+    """
+    await db.execute(_FORGET_USER, user_id, NAME, position)

@@ -50,7 +50,7 @@ def open_bucket(settings: WorkerSettings) -> S3Store:
 class Mirror:
     """Writes `users|calls|tasks/<id>.json` in the door's own shape, and removes what is gone."""
 
-    name = "mirror"
+    name = mirror.NAME
     interest = mirror.INTEREST
 
     def __init__(self, bucket: S3Store) -> None:

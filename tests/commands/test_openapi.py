@@ -6,13 +6,23 @@ from httpx import AsyncClient
 from jsonschema import Draft202012Validator
 
 from app.commands.registry import commands
-from app.services import Connection
+from app.models.key import NewKey
+from app.services import Connection, keys
 from tests.conftest import SERVICE_HEADERS, CallFactory, ContactFactory, Execute, TaskFactory
 
 Document = dict[str, Any]
 EXAMPLES = [request for action in commands() for request in action.example_requests()]
 OPEN = {"/", "/health", "/health/ready", "/health/live"}
 LOGIN = "/api/v1/auth/"
+
+
+@pytest.fixture
+async def mighty(db: Connection) -> dict[str, str]:
+    """Headers of a key that may do everything, what must be granted by name included."""
+    value = keys.generate("dev", None)
+    scopes = ["*", "users:export", "users:purge"]
+    await keys.insert_key(db, NewKey(key_name="mighty", environment="dev", scopes=scopes), value)
+    return {"X-Service-Key": value}
 
 
 @pytest.fixture
@@ -101,11 +111,11 @@ async def test_examples_are_named_by_their_action(document: Document) -> None:
 
 @pytest.mark.parametrize("request_body", EXAMPLES, ids=lambda body: str(body["action"]))
 async def test_example_matches_the_schema_and_executes(
-    document: Document, client: AsyncClient, request_body: Document
+    document: Document, client: AsyncClient, mighty: dict[str, str], request_body: Document
 ) -> None:
     schema = body_of(document)["content"]["application/json"]["schema"]
     validator(document, schema).validate(request_body)
-    answer = await client.post("/execute", json=request_body, headers=SERVICE_HEADERS)
+    answer = await client.post("/execute", json=request_body, headers=mighty)
     named = [value for name, value in request_body["payload"].items() if name.endswith("_id")]
     if named:
         assert answer.status_code == 404
@@ -123,6 +133,7 @@ async def test_answer_matches_the_served_response_schema(
     make_contact: ContactFactory,
     make_call: CallFactory,
     execute: Execute,
+    mighty: dict[str, str],
     request_body: Document,
 ) -> None:
     task = await make_task(status="completed", due_date="2020-01-01T00:00:00Z")
@@ -140,7 +151,7 @@ async def test_answer_matches_the_served_response_schema(
     ids["user_id"] = str(contact.id)
     payload = {name: ids.get(name, value) for name, value in request_body["payload"].items()}
     command = {**request_body, "payload": payload}
-    answer = await client.post("/execute", json=command, headers=SERVICE_HEADERS)
+    answer = await client.post("/execute", json=command, headers=mighty)
     assert answer.status_code == 200
     responses = document["paths"]["/execute"]["post"]["responses"]
     schema = responses["200"]["content"]["application/json"]["schema"]

@@ -5,6 +5,7 @@ from fastapi import FastAPI
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.conftest import MISSING_ID
 from tests.http.test_hostile import (
     ADMIN,
     JSON_TYPE,
@@ -24,16 +25,25 @@ pytestmark = pytest.mark.no_cover
 __all__ = ["ask"]  # a fixture
 
 
-@pytest.mark.parametrize("path", ["/admin/service-keys", "/admin/rotate-key"])
+SCHEMAS = {
+    "POST /admin/service-keys": "NewServiceKey",
+    "POST /admin/rotate-key": "ServiceKeyRotation",
+    "PATCH /admin/service-keys/{key_id}": "ServiceKeyChanges",
+    "POST /admin/revocations": "NewRevocation",
+}
+
+
+@pytest.mark.parametrize("route", SCHEMAS)
 @hostile
 @given(data=st.data())
 async def test_hostile_admin_body_is_answered_as_documented(
-    app: FastAPI, ask: Ask, path: str, data: st.DataObject
+    app: FastAPI, ask: Ask, route: str, data: st.DataObject
 ) -> None:
-    name = "NewServiceKey" if path == "/admin/service-keys" else "KeyRotation"
-    schema = app.openapi()["components"]["schemas"][name]
+    method, _, path = route.partition(" ")
+    schema = app.openapi()["components"]["schemas"][SCHEMAS[route]]
     example = {"key_name": "cat-house", "environment": "dev", "scopes": ["*"], "expires_at": None}
     bodies = damaged(schema, [example])
     content = data.draw(bodies.map(encode) | broken(bodies) | values.map(encode))
     headers = data.draw(st.just(JSON_TYPE) | content_types.map(lambda it: [(b"Content-Type", it)]))
-    await ask("POST", path, content=content, headers=ADMIN + headers)
+    url = path.format(key_id=MISSING_ID)
+    await ask(method, path, url, content=content, headers=ADMIN + headers)

@@ -16,8 +16,10 @@ from httpx import AsyncClient, Response
 from structlog.testing import LogCapture
 
 from app.config import Settings
-from app.http.rate_limiter import RateLimiter, execute_limit
+from app.http.rate_limiter import RateLimiter
+from app.http.rate_limits import command_limit
 from tests.conftest import SERVICE_HEADERS, Figure
+from tests.doors.admin.test_keys import create
 from tests.support.application import talking_to
 from tests.support.redis_server import RedisServer
 from tests.support.service import ROOT, environment
@@ -188,9 +190,8 @@ async def test_starts_while_redis_is_away(database_url: str, redis_server: Redis
 
 
 async def test_memory_is_given_back_once_a_subject_is_out_of_the_window() -> None:
-    settings = Settings(database_url="postgresql://h/d", execute_rate_limit="5/second")
-    limiter, limit = RateLimiter(settings), execute_limit(settings)
-    assert limit is not None
+    limiter = RateLimiter(Settings(database_url="postgresql://h/d"))
+    limit = command_limit("5/second")
     for number in range(1000):
         await limiter.hit(limit, f"subject {number}")
     remembered: dict[str, object] = limiter._window.storage.events  # type: ignore[attr-defined]
@@ -214,3 +215,35 @@ def test_a_worker_without_limits_does_not_load_what_counts_them() -> None:
         assert not {"limits", "redis"} & sys.modules.keys()
     """
     subprocess.run([sys.executable, "-c", program], check=True, cwd=ROOT, env=environment())
+
+
+async def test_a_keys_own_limit_counts_in_place_of_the_general_one(database_url: str) -> None:
+    for settings in ({}, {"execute_rate_limit": "2/minute"}):
+        async with talking_to(database_url, **settings) as client:
+            name = f"limited-{len(settings)}"
+            minted = await create(client, key_name=name, rate_limit="5/minute")
+            headers = {"X-Service-Key": minted.json()["service_key"]}
+            answers = [
+                await client.post("/execute", json=UNKNOWN, headers=headers) for _ in range(6)
+            ]
+            assert [answer.status_code for answer in answers] == [404] * 5 + [429]
+            assert answers[0].headers["RateLimit-Policy"] == '"commands";q=5;w=60'
+            # The key next to it has the general one, or none.
+            others = await send_in_turn(client, 3)
+            assert others == (Counter({404: 2, 429: 1}) if settings else Counter({404: 3}))
+
+
+async def test_a_keys_own_limit_is_counted_in_redis_by_all_workers_together(
+    database_url: str, redis_server: RedisServer
+) -> None:
+    async with (
+        talking_to(database_url, redis_url=redis_server.url) as one,
+        talking_to(database_url, redis_url=redis_server.url) as other,
+    ):
+        minted = await create(one, key_name="limited", rate_limit="6/minute")
+        headers = {"X-Service-Key": minted.json()["service_key"]}
+        answers = [
+            await client.post("/execute", json=UNKNOWN, headers=headers)
+            for client in (one, other) * 4
+        ]
+        assert Counter(answer.status_code for answer in answers) == {404: 6, 429: 2}

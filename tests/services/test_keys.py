@@ -39,7 +39,7 @@ async def row_of(db: Connection, value: str) -> Record:
 
 
 async def works(db: Connection, value: str) -> bool:
-    return await keys.find_caller(db, keys.digest(value)) is not None
+    return await keys.find_key(db, keys.digest(value)) is not None
 
 
 async def now(db: Connection) -> datetime:
@@ -94,8 +94,9 @@ async def test_plain_value_written_over_a_key_is_sealed(db: Connection) -> None:
 
 async def test_caller_carries_name_scopes_and_ownership(db: Connection) -> None:
     minted = await mint(db, scopes=["tasks:read", "get-stats"], enforce_ownership=True)
-    caller = await keys.find_caller(db, keys.digest(minted.service_key))
-    assert caller is not None
+    found = await keys.find_key(db, keys.digest(minted.service_key))
+    assert found is not None
+    caller = found.caller
     assert (caller.kind, caller.name, caller.enforce_ownership) == ("service", "cat-house", True)
     assert caller.scopes == frozenset({"tasks:read", "get-stats"})
 

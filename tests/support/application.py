@@ -9,6 +9,7 @@ from httpx import ASGITransport, AsyncClient
 
 from app.auth.service_keys import ServiceKeys
 from app.config import Settings
+from app.database.revocations import Revocations
 from app.main import create_app, resources
 from app.services import Connection
 from tests.support.databases import SharedConnection
@@ -30,7 +31,8 @@ def furnished(app: FastAPI, settings: Settings, db: Connection) -> FastAPI:
     database = SharedConnection(db)
     app.state.resources = resources(settings)
     app.state.resources.add(database)
-    app.state.resources.add(ServiceKeys(database, settings))
+    revocations = app.state.resources[Revocations]
+    app.state.resources.add(ServiceKeys(database, settings, revocations))
     return app
 
 

@@ -166,6 +166,8 @@ PLACES: dict[str, tuple[str, Callable[[bytes], bytes]]] = {
     "a cursor": ("/execute", command("list-tasks", '{"cursor":?}')),
     "the body of an administrator": ("/admin/service-keys", lambda value: value),
     "scopes": ("/admin/service-keys", member("scopes")),
+    "users of a key": ("/admin/service-keys", member("user_ids")),
+    "a reason": ("/admin/revocations", member("reason")),
     "tags of a person": ("/api/tasks", member("tags")),
     "a title of an account": ("/api/v1/tasks", member("title")),
     "an address of a contact": ("/users", member("email")),

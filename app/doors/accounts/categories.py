@@ -37,7 +37,7 @@ _REFUSALS = refusals(
     *(400, 401, 403, 404, 429),
     status_400="An id is malformed, or the task to be assigned has the category.",
     status_401=UNAUTHORIZED,
-    status_403="It belongs to somebody else, or the address is not verified.",
+    status_403="It belongs to somebody else, the address is not verified, or it was revoked.",
 )
 
 

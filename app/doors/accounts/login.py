@@ -14,7 +14,7 @@ from app.database.requests import get_db
 from app.doors.accounts.mail import Mailer
 from app.errors import BearerUnauthorized, InvalidPayload, Taken
 from app.http.examples import refuses
-from app.http.guard import guarded
+from app.http.guard import guarded, require_unrevoked
 from app.http.rate_limits import Limit, address, count, standard_headers
 from app.models.account import (
     Account,
@@ -24,7 +24,8 @@ from app.models.account import (
     RefreshRequest,
     Registered,
 )
-from app.models.error import refusals
+from app.models.caller import Caller
+from app.models.error import REVOKED, refusals
 from app.models.text import STORABLE
 from app.services import accounts, refresh_tokens
 from app.state import Exchange, resources_of
@@ -89,8 +90,9 @@ async def register(request: Request, new: NewAccount) -> Registered:
     "/login",
     summary="Log in",
     responses=refusals(
-        *(400, 401, 408, 413, 415, 423, 429),
+        *(400, 401, 403, 408, 413, 415, 423, 429),
         status_401="Address or password is wrong.",
+        status_403=REVOKED,
         status_413=_TOO_LARGE,
         status_503=_BUSY,
     ),
@@ -102,6 +104,7 @@ async def log_in(request: Request, given: Credentials) -> LoggedIn:
     An account that is not verified yet gets another mail, once an hour at most.
     """
     account, refresh_token, verification = await logins.log_in(request, given)
+    await _require_unrevoked(request, account)
     _send_verification(request, account, verification)
     return _logged_in(request, account, refresh_token)
 
@@ -110,8 +113,9 @@ async def log_in(request: Request, given: Credentials) -> LoggedIn:
     "/refresh",
     summary="Refresh",
     responses=refusals(
-        *(400, 401, 408, 413, 415, 429),
+        *(400, 401, 403, 408, 413, 415, 429),
         status_401="The refresh token is unknown, expired or used before.",
+        status_403=REVOKED,
         status_413=_TOO_LARGE,
     ),
 )
@@ -125,6 +129,7 @@ async def refresh(request: Request, given: RefreshRequest) -> LoggedIn:
         rotated = await refresh_tokens.rotate(db, given.refresh_token)
     if rotated is None:
         raise BearerUnauthorized(_INVALID_REFRESH)
+    await _require_unrevoked(request, rotated[0])
     return _logged_in(request, *rotated)
 
 
@@ -151,6 +156,11 @@ async def verify(
     if account is None:
         raise InvalidPayload(_INVALID_LINK)
     return account
+
+
+async def _require_unrevoked(request: Request, account: Account) -> None:
+    with on_the_clock(Exchange.of(request.scope)):
+        await require_unrevoked(request, Caller("user", "account", user_id=str(account.id)))
 
 
 def _logged_in(request: Request, account: Account, refresh_token: str) -> LoggedIn:

@@ -29,7 +29,7 @@ from app.models.text import STORABLE, VISIBLE
 from app.state import Exchange
 
 UNAUTHORIZED = "The token is missing, invalid or expired."
-UNVERIFIED = "The address is not verified."
+UNVERIFIED = "The address is not verified, or an administrator revoked the account."
 _WRITES = Limit("account-writes", parse("300/minute"), standard_headers)
 
 
@@ -53,7 +53,7 @@ router = account_router("account tasks")
 
 
 def _answers(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    forbidden = "It belongs to somebody else, or the address is not verified."
+    forbidden = "It belongs to somebody else, the address is not verified, or it was revoked."
     return refusals(
         *(400, 401, 403, *statuses),
         status_400="The request is wrong; `detail` names what is.",

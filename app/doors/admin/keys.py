@@ -1,4 +1,4 @@
-"""/admin: service keys are minted, rotated, listed and revoked."""
+"""/admin: service keys are minted, shown, changed, rotated, listed and revoked."""
 
 from typing import Any
 from uuid import UUID
@@ -6,7 +6,7 @@ from uuid import UUID
 from fastapi import APIRouter, Request, Security
 
 from app.auth.shared_keys import ADMIN_KEY, admin_key
-from app.commands.scopes import NewServiceKey
+from app.commands.scopes import NewServiceKey, ServiceKeyChanges, ServiceKeyRotation
 from app.config import Settings
 from app.database.requests import get_db
 from app.errors import AlreadyExists, NotFound
@@ -14,9 +14,9 @@ from app.http.examples import refuses
 from app.http.guard import guarded
 from app.logs import logger
 from app.models.error import BODY_ERRORS, Error, documented
-from app.models.key import KeyList, KeyRotation, MintedKey, RotatedKey
-from app.services import keys
-from app.state import resources_of
+from app.models.key import KeyCard, KeyList, MintedKey, RotatedKey
+from app.services import administration, key_cards, keys
+from app.state import author_of, resources_of
 
 router = APIRouter(
     prefix="/admin",
@@ -28,21 +28,21 @@ router = APIRouter(
 _NAME_TAKEN: dict[int | str, dict[str, Any]] = {
     400: {"model": Error, "description": "A key of this name works."}
 }
-_UNAUTHORIZED = "X-Admin-Key is missing or wrong."
+UNAUTHORIZED = "X-Admin-Key is missing or wrong."
 
 
 @router.post(
     "/service-keys",
     status_code=201,
     summary="Mint a service key",
-    responses=documented(401, *BODY_ERRORS, status_401=_UNAUTHORIZED) | _NAME_TAKEN,
+    responses=documented(401, *BODY_ERRORS, status_401=UNAUTHORIZED) | _NAME_TAKEN,
 )
 @refuses(on_400=AlreadyExists("Key name already exists"))
 async def create_key(request: Request, new: NewServiceKey) -> MintedKey:
     """Creates a key. Its value is returned once."""
-    secret = _secret(request)
+    value, author = keys.generate(new.environment, _secret(request)), author_of(request.scope)
     async with get_db(request, transaction=True) as db:
-        minted = await keys.insert_key(db, new, keys.generate(new.environment, secret))
+        minted = await administration.mint_key(db, author, new, value)
     logger.info("service_key_created", key_name=new.key_name, key_id=str(minted.id))
     return minted
 
@@ -52,15 +52,16 @@ async def create_key(request: Request, new: NewServiceKey) -> MintedKey:
     summary="Rotate a service key",
     responses=documented(
         *(401, 404, *BODY_ERRORS),
-        status_401=_UNAUTHORIZED,
+        status_401=UNAUTHORIZED,
         status_404="No key of this name works any more.",
     ),
 )
 @refuses(on_404=NotFound("Key name not found or no active key"))
-async def rotate_key(request: Request, rotation: KeyRotation) -> RotatedKey:
+async def rotate_key(request: Request, rotation: ServiceKeyRotation) -> RotatedKey:
     """Replaces a key. The new value is returned once; the old one works for its grace period."""
+    secret, author = _secret(request), author_of(request.scope)
     async with get_db(request, transaction=True) as db:
-        rotated = await keys.rotate_key(db, rotation, _secret(request))
+        rotated = await administration.rotate_key(db, author, rotation, secret)
     logger.info("service_key_rotated", key_name=rotation.key_name)
     return rotated
 
@@ -68,7 +69,7 @@ async def rotate_key(request: Request, rotation: KeyRotation) -> RotatedKey:
 @router.get(
     "/service-keys",
     summary="List service keys",
-    responses=documented(401, status_401=_UNAUTHORIZED),
+    responses=documented(401, status_401=UNAUTHORIZED),
 )
 async def list_keys(request: Request) -> KeyList:
     """Every key ever minted, newest first, never with its value."""
@@ -76,17 +77,46 @@ async def list_keys(request: Request) -> KeyList:
         return KeyList.model_construct(keys=await keys.list_keys(db))
 
 
+@router.get(
+    "/service-keys/{key_id}",
+    summary="One service key",
+    responses=documented(401, 404, 422, status_401=UNAUTHORIZED),
+)
+async def read_key(request: Request, key_id: UUID) -> KeyCard:
+    """All about a key but its value, with its use, which is a few seconds old."""
+    async with get_db(request) as db:
+        return await key_cards.fetch_card(db, key_id)
+
+
+@router.patch(
+    "/service-keys/{key_id}",
+    summary="Change a service key",
+    responses=documented(
+        *(401, 404, 409, *BODY_ERRORS),
+        status_401=UNAUTHORIZED,
+        status_409="The key was revoked, or replaced and has ended.",
+    ),
+)
+async def change_key(request: Request, key_id: UUID, changes: ServiceKeyChanges) -> KeyCard:
+    """Overwrites what is given; within a second it holds on every worker."""
+    async with get_db(request, transaction=True) as db:
+        await administration.change_key(db, author_of(request.scope), key_id, changes)
+        card = await key_cards.fetch_card(db, key_id)
+    logger.info("service_key_changed", key_name=card.key_name, key_id=str(key_id))
+    return card
+
+
 @router.delete(
     "/service-keys/{key_id}",
     status_code=204,
     summary="Revoke a service key",
-    responses=documented(401, 404, 422, status_401=_UNAUTHORIZED),
+    responses=documented(401, 404, 422, status_401=UNAUTHORIZED),
 )
 @refuses(on_404=NotFound("Key not found"))
 async def revoke_key(request: Request, key_id: UUID) -> None:
     """Revokes the key; within a second every worker refuses it."""
-    async with get_db(request) as db:
-        key_name = await keys.revoke_key(db, key_id)
+    async with get_db(request, transaction=True) as db:
+        key_name = await administration.revoke_key(db, author_of(request.scope), key_id)
     logger.info("service_key_revoked", key_name=key_name, key_id=str(key_id))
 
 

@@ -13,7 +13,7 @@ from app.errors import NotFound
 from app.http.caching import cacheable, tag_of
 from app.http.examples import refuses
 from app.http.guard import guarded
-from app.models.error import documented
+from app.models.error import REVOKED, documented
 from app.state import Exchange
 
 router = APIRouter(
@@ -29,7 +29,7 @@ _NOT_MODIFIED: dict[int | str, dict[str, Any]] = {
     "/actions",
     summary="All actions",
     response_model=Catalogue,
-    responses=_NOT_MODIFIED | documented(401),
+    responses=_NOT_MODIFIED | documented(401, 403, status_403=REVOKED),
 )
 async def list_actions(request: Request) -> Response:
     """The actions this key may perform, in the form of MCP's tools/list."""
@@ -40,7 +40,7 @@ async def list_actions(request: Request) -> Response:
     "/actions/{name}",
     summary="One action",
     response_model=Tool,
-    responses=_NOT_MODIFIED | documented(401, 404, 422),
+    responses=_NOT_MODIFIED | documented(401, 403, 404, 422, status_403=REVOKED),
 )
 @refuses(on_404=NotFound("Unknown action"))
 async def read_action(request: Request, name: str) -> Response:

@@ -27,7 +27,7 @@ from app.doors.completion import OptionalCompletion, complete
 from app.doors.listing import all_tasks
 from app.http.guard import guarded
 from app.http.rate_limits import Limit, count, x_headers
-from app.models.error import BODY_ERRORS, Error, FieldErrors, documented
+from app.models.error import BODY_ERRORS, REVOKED, Error, FieldErrors, documented
 from app.models.instant import Instant
 from app.models.task import Description, Tags, Task, without_defaults
 from app.models.task_list import TaskFilter
@@ -74,7 +74,11 @@ def answers(status: int, *errors: int, **descriptions: str) -> dict[int | str, d
     """The `responses` of a route of this door, which tell how the user stands with its limit."""
     unauthorized = "Neither a valid session nor a service in a user's name."
     responses = documented(
-        *(401, *errors, 429), fault=Error, status_401=unauthorized, **descriptions
+        *(401, 403, *errors, 429),
+        fault=Error,
+        status_401=unauthorized,
+        status_403=REVOKED,
+        **descriptions,
     )
     if 422 in responses:
         invalid = "The request is malformed; `detail` says how, and `errors` field by field."

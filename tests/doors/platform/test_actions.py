@@ -11,7 +11,7 @@ from app.models.key import NewKey
 from app.services import Connection, keys
 from tests.conftest import SERVICE_HEADERS, Execute
 
-ALL = [action.name for action in commands()]
+ALL = [action.name for action in commands() if not action.by_name]
 
 
 async def tools_of(client: AsyncClient, headers: dict[str, str]) -> list[dict[str, Any]]:

@@ -1,0 +1,82 @@
+"""/admin/revocations: users, installations and keys are refused at once, and let in again."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Query, Request, Security
+
+from app.auth.shared_keys import ADMIN_KEY, admin_key
+from app.database.requests import get_db
+from app.database.revocations import Revocations
+from app.doors.admin.keys import UNAUTHORIZED
+from app.http.guard import guarded
+from app.logs import logger
+from app.models.error import BODY_ERRORS, documented
+from app.models.page import MAX_LIMIT
+from app.models.revocation import NewRevocation, Revocation, RevocationList
+from app.services import administration, revocations
+from app.state import author_of, resources_of
+
+router = APIRouter(
+    prefix="/admin/revocations",
+    route_class=guarded(admin_key),
+    dependencies=[Security(ADMIN_KEY)],
+    tags=["admin"],
+)
+
+
+@router.post(
+    "",
+    status_code=201,
+    summary="Revoke",
+    responses=documented(
+        *(401, 409, *BODY_ERRORS),
+        status_401=UNAUTHORIZED,
+        status_409=f"There are {revocations.MOST_LIVE} of them.",
+    ),
+)
+async def revoke(request: Request, new: NewRevocation) -> Revocation:
+    """Refuses what matches all that is named, within a second on every worker, with 403."""
+    async with get_db(request, transaction=True) as db:
+        made = await administration.revoke(db, author_of(request.scope), new)
+    resources_of(request.scope)[Revocations].forget()
+    logger.info("revocation_created", revocation_id=str(made.id))
+    return made
+
+
+@router.get("", summary="List revocations", responses=documented(401, 422, status_401=UNAUTHORIZED))
+async def list_revocations(
+    request: Request,
+    limit: Annotated[int, Query(ge=1, le=MAX_LIMIT)] = 100,
+    cursor: Annotated[
+        UUID | None, Query(description="`next_cursor` of the page before; absent: the newest.")
+    ] = None,
+) -> RevocationList:
+    """A page of revocations, newest first; those that ended are kept for 400 days."""
+    async with get_db(request) as db:
+        return await revocations.list_revocations(db, cursor, limit)
+
+
+@router.get(
+    "/{revocation_id}",
+    summary="One revocation",
+    responses=documented(401, 404, 422, status_401=UNAUTHORIZED),
+)
+async def read_revocation(request: Request, revocation_id: UUID) -> Revocation:
+    """What is refused, why and since when."""
+    async with get_db(request) as db:
+        return await revocations.fetch_revocation(db, revocation_id)
+
+
+@router.delete(
+    "/{revocation_id}",
+    status_code=204,
+    summary="Lift a revocation",
+    responses=documented(401, 404, 422, status_401=UNAUTHORIZED),
+)
+async def lift(request: Request, revocation_id: UUID) -> None:
+    """Lets in again what it refused, within a second."""
+    async with get_db(request, transaction=True) as db:
+        await administration.lift_revocation(db, author_of(request.scope), revocation_id)
+    resources_of(request.scope)[Revocations].forget()
+    logger.info("revocation_lifted", revocation_id=str(revocation_id))
