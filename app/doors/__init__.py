@@ -18,6 +18,7 @@ from app.errors import (
     Foreign,
     InvalidSession,
     NotFound,
+    Revoked,
     Unauthorized,
 )
 from app.http.answers import ErrorShape, sentence_and_errors
@@ -183,7 +184,7 @@ DOORS = (
             "SERVICE_AUTH_TOKEN": _SERVICE_TOKEN,
         },
         tags={"sessions": "Tasks of people whose sessions an auth server keeps."},
-        refusals={401: InvalidSession("Not authenticated")},
+        refusals={401: InvalidSession("Not authenticated"), 403: Revoked()},
         pasted=known_secret("ServiceAuth", "service_auth_token", _SERVICE_TOKEN),
     ),
     Door(
@@ -198,7 +199,11 @@ DOORS = (
         cors=CrossOrigin.WEB_CLIENTS,
         development={"ENCRYPTION_KEY": "dev-encryption-key-replace-in-production-00="},
         tags={"user API keys": "API keys that the same people leave for services."},
-        refusals={401: InvalidSession("Not authenticated"), 404: NotFound("No API key is stored")},
+        refusals={
+            401: InvalidSession("Not authenticated"),
+            403: Revoked(),
+            404: NotFound("No API key is stored"),
+        },
     ),
     Door(
         name="accounts",

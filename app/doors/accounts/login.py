@@ -12,7 +12,7 @@ from app.config import Settings
 from app.database.deadline import on_the_clock
 from app.database.requests import get_db
 from app.doors.accounts.mail import Mailer
-from app.errors import BearerUnauthorized, InvalidPayload, Taken
+from app.errors import BearerUnauthorized, InvalidPayload, Revoked, Taken
 from app.http.examples import refuses
 from app.http.guard import guarded, require_unrevoked
 from app.http.rate_limits import Limit, address, count, standard_headers
@@ -97,7 +97,7 @@ async def register(request: Request, new: NewAccount) -> Registered:
         status_503=_BUSY,
     ),
 )
-@refuses(on_401=BearerUnauthorized(_WRONG))
+@refuses(on_401=BearerUnauthorized(_WRONG), on_403=Revoked())
 async def log_in(request: Request, given: Credentials) -> LoggedIn:
     """Exchanges address and password for tokens. Five failures lock the account for 15 minutes.
 
@@ -119,7 +119,7 @@ async def log_in(request: Request, given: Credentials) -> LoggedIn:
         status_413=_TOO_LARGE,
     ),
 )
-@refuses(on_401=BearerUnauthorized(_INVALID_REFRESH))
+@refuses(on_401=BearerUnauthorized(_INVALID_REFRESH), on_403=Revoked())
 async def refresh(request: Request, given: RefreshRequest) -> LoggedIn:
     """Exchanges a refresh token for fresh tokens, once.
 

@@ -9,7 +9,7 @@ from app.auth.shared_keys import ADMIN_KEY, admin_key
 from app.commands.scopes import NewServiceKey, ServiceKeyChanges, ServiceKeyRotation
 from app.config import Settings
 from app.database.requests import get_db
-from app.errors import AlreadyExists, NotFound
+from app.errors import AlreadyExists, Conflict, NotFound
 from app.http.examples import refuses
 from app.http.guard import guarded
 from app.logs import logger
@@ -82,6 +82,7 @@ async def list_keys(request: Request) -> KeyList:
     summary="One service key",
     responses=documented(401, 404, 422, status_401=UNAUTHORIZED),
 )
+@refuses(on_404=NotFound("Key not found"))
 async def read_key(request: Request, key_id: UUID) -> KeyCard:
     """All about a key but its value, with its use, which is a few seconds old."""
     async with get_db(request) as db:
@@ -96,6 +97,10 @@ async def read_key(request: Request, key_id: UUID) -> KeyCard:
         status_401=UNAUTHORIZED,
         status_409="The key was revoked, or replaced and has ended.",
     ),
+)
+@refuses(
+    on_404=NotFound("Key not found"),
+    on_409=Conflict("The key has ended for good: it is revoked"),
 )
 async def change_key(request: Request, key_id: UUID, changes: ServiceKeyChanges) -> KeyCard:
     """Overwrites what is given; within a second it holds on every worker."""

@@ -9,6 +9,8 @@ from app.auth.shared_keys import ADMIN_KEY, admin_key
 from app.database.requests import get_db
 from app.database.revocations import Revocations
 from app.doors.admin.keys import UNAUTHORIZED
+from app.errors import Full, NotFound
+from app.http.examples import refuses
 from app.http.guard import guarded
 from app.logs import logger
 from app.models.error import BODY_ERRORS, documented
@@ -35,6 +37,7 @@ router = APIRouter(
         status_409=f"There are {revocations.MOST_LIVE} of them.",
     ),
 )
+@refuses(on_409=Full(f"There are {revocations.MOST_LIVE} revocations; lift some first"))
 async def revoke(request: Request, new: NewRevocation) -> Revocation:
     """Refuses what matches all that is named, within a second on every worker, with 403."""
     async with get_db(request, transaction=True) as db:
@@ -62,6 +65,7 @@ async def list_revocations(
     summary="One revocation",
     responses=documented(401, 404, 422, status_401=UNAUTHORIZED),
 )
+@refuses(on_404=NotFound("Revocation not found"))
 async def read_revocation(request: Request, revocation_id: UUID) -> Revocation:
     """What is refused, why and since when."""
     async with get_db(request) as db:
@@ -74,6 +78,7 @@ async def read_revocation(request: Request, revocation_id: UUID) -> Revocation:
     summary="Lift a revocation",
     responses=documented(401, 404, 422, status_401=UNAUTHORIZED),
 )
+@refuses(on_404=NotFound("Revocation not found"))
 async def lift(request: Request, revocation_id: UUID) -> None:
     """Lets in again what it refused, within a second."""
     async with get_db(request, transaction=True) as db:

@@ -9,7 +9,7 @@ from pydantic import BaseModel
 from app.auth.service_keys import SERVICE_KEY, service_key
 from app.commands.action import Action
 from app.commands.catalogue import Catalogue, Tool, catalogue_entry, catalogue_of, permitted
-from app.errors import NotFound
+from app.errors import NotFound, Revoked
 from app.http.caching import cacheable, tag_of
 from app.http.examples import refuses
 from app.http.guard import guarded
@@ -31,6 +31,7 @@ _NOT_MODIFIED: dict[int | str, dict[str, Any]] = {
     response_model=Catalogue,
     responses=_NOT_MODIFIED | documented(401, 403, status_403=REVOKED),
 )
+@refuses(on_403=Revoked())
 async def list_actions(request: Request) -> Response:
     """The actions this key may perform, in the form of MCP's tools/list."""
     return _cacheable(request, _catalogue(permitted(Exchange.of(request.scope).caller)))
@@ -42,7 +43,7 @@ async def list_actions(request: Request) -> Response:
     response_model=Tool,
     responses=_NOT_MODIFIED | documented(401, 403, 404, 422, status_403=REVOKED),
 )
-@refuses(on_404=NotFound("Unknown action"))
+@refuses(on_403=Revoked(), on_404=NotFound("Unknown action"))
 async def read_action(request: Request, name: str) -> Response:
     """One action with its schemas; 404 also where this key may not perform it."""
     entry = catalogue_entry(Exchange.of(request.scope).caller, name)

@@ -4,6 +4,8 @@ from fastapi import APIRouter, Request, Security
 
 from app.auth.service_keys import SERVICE_KEY, service_key
 from app.database.requests import get_db
+from app.errors import Revoked
+from app.http.examples import refuses
 from app.http.guard import guarded
 from app.models.error import REVOKED, documented
 from app.models.key import KeyCard
@@ -20,6 +22,7 @@ router = APIRouter(
     summary="The key that asks",
     responses=documented(401, 403, status_403=REVOKED),
 )
+@refuses(on_403=Revoked())
 async def read_own_card(request: Request) -> KeyCard:
     """All about the key but its value: scopes, limits, until when it works, how it was used."""
     key_id = Exchange.of(request.scope).caller.key_id
