@@ -35,7 +35,7 @@ async def key(client: AsyncClient) -> dict[str, str]:
 
 
 async def send(
-    client: AsyncClient, headers: dict[str, str], action: str, user_id: str, **options: str
+    client: AsyncClient, headers: dict[str, str], action: str, user_id: str, **options: object
 ) -> Response:
     command = {"action": action, "user_id": user_id, "options": options}
     return await client.post("/execute", json=command, headers=headers)
@@ -218,6 +218,19 @@ async def test_purge_that_is_sent_again_removes_nothing_that_came_since(
     assert again.content == first.content
     assert again.headers["idempotency-replayed"] == "true"
     assert (await execute("list-tasks")).json()["data"]["count"] == 1
+
+
+async def test_dry_run_of_a_purge_tells_what_would_go_and_leaves_it(
+    client: AsyncClient, db: Connection, execute: Execute, key: dict[str, str]
+) -> None:
+    await fill(client, execute, "user_123")
+    before = await counts(db, "user_123")
+    answer = await send(client, key, "purge-user", "user_123", dry_run=True)
+    assert (answer.status_code, answer.json()["dry_run"]) == (200, True)
+    assert answer.json()["data"]["removed"]["tasks"] == 2
+    assert await counts(db, "user_123") == before
+    acts = (await client.get("/admin/audit", headers=ADMIN_HEADERS)).json()["acts"]
+    assert [act["act"] for act in acts] == ["key.created"]
 
 
 async def test_both_leave_a_trail(client: AsyncClient, key: dict[str, str]) -> None:
