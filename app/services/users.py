@@ -22,7 +22,7 @@ _AS_UUID = """(CASE WHEN $1::text ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$
 class Kept(NamedTuple):
     """A table with rows of users.
 
-    `key` tells a user's rows apart, and orders them; `columns` are shown, `hidden` ones never;
+    `key` tells a user's rows apart, and orders them; `columns` are shown, `hidden` ones (secrets, and what is made of the others) never;
     `owner` is the condition on the user's rows; `spared` on those of them that a purge leaves.
     """
 
@@ -43,6 +43,7 @@ KEPT = (
         "created_at, id",
         "id, title, description, status, priority, tags, created_at, updated_at, completed_at, "
         "due_date, deleted_at, version",
+        hidden="folded_title, title_key, title_hash, folded_description, description_hash",
     ),
     Kept("completions", "task_id, completed_at", "task_id, completed_at, due_date, reopened_at"),
     Kept("user_preferences", "since", "since, time_zone, day_start"),
