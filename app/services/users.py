@@ -22,8 +22,9 @@ _AS_UUID = """(CASE WHEN $1::text ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$
 class Kept(NamedTuple):
     """A table with rows of users.
 
-    `key` tells a user's rows apart, and orders them; `columns` are shown, `hidden` ones (secrets, and what is made of the others) never;
-    `owner` is the condition on the user's rows; `spared` on those of them that a purge leaves.
+    `key` tells a user's rows apart, and orders them; `columns` are shown; `hidden` ones never:
+    secrets, and what is made of the others. `owner` is the condition on the user's rows, `spared`
+    on those of them that a purge leaves.
     """
 
     table: str
