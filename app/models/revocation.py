@@ -1,7 +1,7 @@
 """Revocations: what is refused at once, whoever comes with it."""
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
@@ -13,13 +13,6 @@ from app.models.text import STORABLE, UserId
 
 _NAMED = ("user_id", "installation_id", "key_name")
 
-
-def _one_of(name: str, *others: str) -> dict[str, Any]:
-    """The JSON Schema of an object that has one of these texts, without a combination."""
-    named = {"required": [name], "properties": {name: {"type": "string"}}}
-    return {"if": named, "else": _one_of(*others)} if others else named
-
-
 InstallationId = Annotated[
     str,
     StringConstraints(pattern=r"^[\x21-\x7e]{1,255}$"),
@@ -30,7 +23,7 @@ InstallationId = Annotated[
 class NewRevocation(Grant):
     """Refuses what matches all that is named of user, installation and key: one at least."""
 
-    model_config = ConfigDict(json_schema_extra={"maxProperties": 20, **_one_of(*_NAMED)})
+    model_config = ConfigDict(json_schema_extra={"maxProperties": 20, "minProperties": 2})
 
     user_id: UserId | None = None
     installation_id: InstallationId | None = None
