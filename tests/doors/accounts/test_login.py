@@ -73,6 +73,7 @@ async def test_known_address_in_any_case_is_409(client: AsyncClient) -> None:
         assert_refused(answer, 409, {"detail": "Email already registered", "code": "taken"})
 
 
+@pytest.mark.alone
 async def test_of_registrations_of_one_address_side_by_side_one_succeeds(
     database_url: str,
 ) -> None:
