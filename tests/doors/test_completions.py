@@ -24,7 +24,14 @@ SELECT task_id, completed_at, due_date, reopened_at FROM completions ORDER BY co
 _COMPLETES = {"create-task", "update-task", "toggle-task", "undo"}
 _LEAVES = {
     *("delete-task", "restore-task", "assign-category", "unassign-category", "delete-category"),
-    *("create-category", "create-contact", "schedule-call", "set-call-status", "set-preferences"),
+    *(
+        "create-category",
+        "create-contact",
+        "schedule-call",
+        "set-call-status",
+        "set-preferences",
+        "purge-user",
+    ),
     *("set-user-secret", "delete-user-secret", "test-user-secret"),
 }
 
