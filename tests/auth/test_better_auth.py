@@ -117,6 +117,7 @@ async def test_a_withdrawn_key_ends(
     auth: BetterAuth, client: AsyncClient, ann: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(jwks, "_REFRESH_INTERVAL", 0.1)
+    monkeypatch.setattr(jwks, "_ASKING_INTERVAL", 0.1)  # a slow sign-in may be asked about twice
     old = auth.issue_token(ann)
     assert await user_tasks_door(client, ann, old) == 200
     await run(auth, "DELETE FROM jwks")
