@@ -94,9 +94,9 @@ def _context(request: Request, db: Connection, owner: str, options: CommandOptio
 
 async def _run(exchange: Exchange, action: Action, context: Context, payload: object) -> Any:
     if action.composite:
-        told, ignored = partial(_told, exchange), partial(note_ignored, exchange)
+        tell, ignored = partial(told, exchange), partial(note_ignored, exchange)
         return await action.perform(
-            on_one_connection(context, told, ignored, exchange.log), payload
+            on_one_connection(context, tell, ignored, exchange.log), payload
         )
     key = context.options.idempotency_key
     if key is None or not action.writes:
@@ -123,11 +123,11 @@ def _batch_context(request: Request, owner: str, options: CommandOptions) -> Bat
 
         return await ask(request, action, payload, on, reader=owner)
 
-    told, ignored = partial(_told, exchange), partial(note_ignored, exchange)
-    return BatchContext(ask_together, alone, told, ignored, exchange.log, exchange.caller, options)
+    tell, ignored = partial(told, exchange), partial(note_ignored, exchange)
+    return BatchContext(ask_together, alone, tell, ignored, exchange.log, exchange.caller, options)
 
 
-def _told(exchange: Exchange, error: Exception) -> AppError:
+def told(exchange: Exchange, error: Exception) -> AppError:
     """What a caller is told of an error; what nobody expected is logged, with its traceback."""
     if isinstance(error, AppError):
         note_cause(exchange.log, error)

@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from fastapi import APIRouter, Request, Security
 from fastapi.exceptions import RequestValidationError
@@ -71,16 +71,7 @@ async def _execute(request: Request) -> ASGIApp:
     command = parse_command(
         headers.get("content-type"), await LimitedBody(request.scope, request.receive).read()
     )
-    exchange.log |= {"action": command.action[:100], "user_id": command.user_id}
-    exchange.label = "unknown"
-    action = find_action(command.action)
-    exchange.label = action.name
-    await authorize(request, action, command.user_id)
-    options = read_options(headers.get("idempotency-key"), command.options)
-    if options.installation_id is not None:
-        exchange.installation_id = exchange.log["installation_id"] = options.installation_id
-    payload = action.validate(command.payload)
-    _check_members(exchange, action, command.payload, options)
+    action, payload, options = await prepare(request, command, headers.get("idempotency-key"))
     result = await perform(request, action, payload, user_id=command.user_id, options=options)
     if isinstance(result, Stored):
         return _replayable(exchange, result, options)
@@ -89,6 +80,35 @@ async def _execute(request: Request) -> ASGIApp:
         closing = partial(envelope_end, dry_run=options.dry_run)
         return ListResponse(_piece(result, fetch, ENVELOPE_START), closing)
     return Answer(envelope(serialize(result, options.include), dry_run=options.dry_run))
+
+
+class Prepared(NamedTuple):
+    """A command that may be performed, as far as can be told without the database."""
+
+    action: Action
+    payload: Any
+    options: CommandOptions
+
+
+async def prepare(
+    request: Request, command: CommandRequest, idempotency_key: str | None = None
+) -> Prepared:
+    """The command's action, payload and options, checked, and known to the log.
+
+    The idempotency key is given where it came outside the envelope.
+    """
+    exchange = Exchange.of(request.scope)
+    exchange.log |= {"action": command.action[:100], "user_id": command.user_id}
+    exchange.label = "unknown"
+    action = find_action(command.action)
+    exchange.label = action.name
+    await authorize(request, action, command.user_id)
+    options = read_options(idempotency_key, command.options)
+    if options.installation_id is not None:
+        exchange.installation_id = exchange.log["installation_id"] = options.installation_id
+    payload = action.validate(command.payload)
+    _check_members(exchange, action, command.payload, options)
+    return Prepared(action, payload, options)
 
 
 def _check_members(

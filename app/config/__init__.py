@@ -9,6 +9,7 @@ from pydantic_settings import NoDecode
 
 from app.config.doors import (
     AccountSettings,
+    AgentSettings,
     ContactSettings,
     LimitSettings,
     SessionSettings,
@@ -149,6 +150,7 @@ class WorkerSettings(ContactSettings, ProcessSettings):
 
 class Settings(
     WorkerSettings,
+    AgentSettings,
     UserTaskSettings,
     AccountSettings,
     SessionSettings,
@@ -175,6 +177,13 @@ class Settings(
                 if (getattr(self, name) or "https:").startswith("http:"):
                     raise ValueError(f"{name.upper()} must be https outside development")
         return self
+
+    @property
+    def opens_agents(self) -> bool:
+        """Whether agents have a way in."""
+        if self.mcp_enabled is None:
+            return self.environment == "development"
+        return self.mcp_enabled
 
     @property
     def links_lead_home(self) -> bool:

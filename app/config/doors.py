@@ -195,6 +195,15 @@ class AccountSettings(BaseModel):
         return self
 
 
+class AgentSettings(BaseModel):
+    """The door of agents."""
+
+    mcp_enabled: Annotated[
+        bool | None,
+        Field(description="Serve the actions to agents at `/mcp`; default: in development only."),
+    ] = None
+
+
 class ContactSettings(BaseModel):
     """The door of contacts, and the bucket that mirrors what it shows."""
 

@@ -1,0 +1,1 @@
+"""/mcp, for agents that speak the Model Context Protocol."""
