@@ -53,6 +53,12 @@ def invalid_field(name: str, message: str) -> InvalidPayload:
     return InvalidPayload(f"{name}: {message}", [{"field": name, "message": message}])
 
 
+def missing_field(name: str) -> InvalidPayload:
+    """The refusal of a payload that lacks one."""
+    message = f"Missing required field: {name}"
+    return InvalidPayload(message, [{"field": name, "message": message}])
+
+
 def _field_error(details: ErrorDetails) -> dict[str, str]:
     name = ".".join(map(str, details["loc"]))[:LONGEST_NAME]
     if details["type"] == "missing":

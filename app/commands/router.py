@@ -124,9 +124,14 @@ def _replayable(exchange: Exchange, stored: Stored, options: CommandOptions) -> 
     body = stored.rehearsed() if options.dry_run else stored.body
     if not stored.replayed:
         return Answer(body, stored.status)
+    note_replay(exchange)
+    return Answer(body, stored.status, (b"idempotency-replayed", b"true"))
+
+
+def note_replay(exchange: Exchange) -> None:
+    """Notes, and counts, that a command was answered as it was the first time."""
     exchange.log["replayed"] = True
     REPLAYS.inc()
-    return Answer(body, stored.status, (b"idempotency-replayed", b"true"))
 
 
 _Fetch = Callable[[Callable[[Connection], Awaitable[Json[Any]]]], Awaitable[Json[Any]]]

@@ -119,6 +119,12 @@ def _contacts() -> Iterable[APIRouter]:
     return (contacts.router,)
 
 
+def _agents() -> Iterable[APIRouter]:
+    from app.doors.agents import messages  # noqa: PLC0415
+
+    return (messages.router,)
+
+
 def _service_key(_: Settings) -> Mapping[str, str]:
     from app.auth.service_keys import DEVELOPMENT_VALUE  # noqa: PLC0415
 
@@ -264,5 +270,15 @@ DOORS = (
             404: NotFound(f"Task {_EXAMPLE_ID} not found"),
         },
         pasted=known_secret("PartnerKey", "task_api_key", _PARTNER_KEY),
+    ),
+    Door(
+        name="agents",
+        paths=("/mcp",),
+        routers=_agents,
+        credential="`X-Service-Key`, or the same as `Authorization: Bearer`",
+        opened_by="`MCP_ENABLED`; in development unless it is false",
+        is_open=lambda settings: settings.opens_agents,
+        shape=ErrorShape(shapes.message, 400),
+        cors=CrossOrigin.AGENTS,
     ),
 )

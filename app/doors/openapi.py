@@ -92,7 +92,7 @@ def _show_success(document: Document) -> None:
 def _operations(document: Document, opened: Opened) -> Iterator[tuple[Door, Document, Route]]:
     for door, routers in opened:
         for route in routes_of(routers):
-            for method in route.methods or ():
+            for method in (route.methods or ()) if route.include_in_schema else ():
                 yield door, document["paths"][route.path_format][method.lower()], route
 
 

@@ -29,3 +29,10 @@ def contact(_: int, sentence: str, __: str | None) -> dict[str, object]:
 def contact_mistakes(sentence: str, mistakes: Mistakes) -> dict[str, object]:
     """What is wrong with a request, as FastAPI tells it, and a sentence."""
     return {**details(sentence, mistakes), "message": sentence}
+
+
+def message(status: int, sentence: str, code: str | None) -> dict[str, object]:
+    """JSON-RPC's, of an error that concerns no message in particular."""
+    told = {"status": status, **({"code": code} if code else {})}
+    error = {"code": -32603 if status >= 500 else -32600, "message": sentence, "data": told}
+    return {"jsonrpc": "2.0", "id": None, "error": error}

@@ -25,6 +25,12 @@ class CrossOrigin(Enum):
         "X-Service-Key, Content-Type, Authorization",
         _STANDING,
     )
+    AGENTS = (
+        "POST, OPTIONS",
+        "X-Service-Key, Content-Type, Authorization, X-User-ID, "
+        "MCP-Protocol-Version, Mcp-Method, Mcp-Name",
+        (),
+    )
 
 
 class _ExactCORS(CORSMiddleware):

@@ -128,9 +128,7 @@ async def _answer(request: Request, message: Mapping[str, Any]) -> Answer:
     return Answer(b'{"jsonrpc":"2.0","id":%b,"result":%b}' % (_id(sent.id), to_json(result)))
 
 
-def _connect(
-    request: Request, message: Mapping[str, Any]
-) -> Connection | InboundLadderRejection:
+def _connect(request: Request, message: Mapping[str, Any]) -> Connection | InboundLadderRejection:
     """What the request tells of its client: nothing is known from before."""
     headers = request.headers
     if (twice := find_duplicated_routing_header(headers.items())) is not None:

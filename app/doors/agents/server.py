@@ -5,19 +5,22 @@ from typing import Any
 from mcp.server import CacheHint, Server, ServerRequestContext
 from mcp_types import (
     CallToolRequestParams,
+    GetPromptRequestParams,
     ListPromptsResult,
     ListResourcesResult,
     ListToolsResult,
     PaginatedRequestParams,
+    ReadResourceRequestParams,
 )
 
 from app import __version__
 from app.commands.catalogue import permitted
+from app.commands.perform import told
 from app.doors.agents import guide
 from app.doors.agents.calls import call
 from app.doors.agents.results import refusal
-from app.doors.agents.tools import names_its_user, tools_of
-from app.commands.perform import told
+from app.doors.agents.tools import tools_of
+from app.doors.agents.users import own_user
 from app.http.rate_limits import Limit, count
 from app.models.caller import Caller
 from app.state import Exchange, resources_of
@@ -41,7 +44,7 @@ async def _admit(context: _Context) -> Caller:
 
 async def _list_tools(context: _Context, _: PaginatedRequestParams | None) -> ListToolsResult:
     caller = await _admit(context)
-    return tools_of(permitted(caller), names_user=not names_its_user(context.request, caller))
+    return tools_of(permitted(caller), names_user=own_user(context.request, caller) is None)
 
 
 async def _call_tool(context: _Context, params: CallToolRequestParams) -> Any:
@@ -50,6 +53,42 @@ async def _call_tool(context: _Context, params: CallToolRequestParams) -> Any:
         await _admit(context)
         meta = (context.params or {}).get("_meta") or {}
         return await call(context.request, params.name, params.arguments or {}, meta)
-    except Exception as error:  # noqa: BLE001 - told is what is known, logged what is not
+    except Exception as error:
         exchange = Exchange.of(context.request.scope)
         return refusal(exchange, told(exchange, error))
+
+
+async def _list_resources(context: _Context, _: PaginatedRequestParams | None) -> Any:
+    await _admit(context)
+    return ListResourcesResult(resources=[guide.RESOURCE])
+
+
+async def _read_resource(context: _Context, params: ReadResourceRequestParams) -> Any:
+    await _admit(context)
+    return guide.read(str(params.uri))
+
+
+async def _list_prompts(context: _Context, _: PaginatedRequestParams | None) -> Any:
+    await _admit(context)
+    return ListPromptsResult(prompts=[guide.PROMPT])
+
+
+async def _get_prompt(context: _Context, params: GetPromptRequestParams) -> Any:
+    await _admit(context)
+    return guide.prompt(params.name, (params.arguments or {}).get("day"))
+
+
+SERVER = Server(
+    "task-manager-api",
+    title="Task Manager API",
+    version=__version__,
+    instructions=_INSTRUCTIONS,
+    cache_hints={"tools/list": _TTL, "prompts/list": _TTL, "resources/list": _TTL},
+    on_list_tools=_list_tools,
+    on_call_tool=_call_tool,
+    on_list_resources=_list_resources,
+    on_read_resource=_read_resource,
+    on_list_prompts=_list_prompts,
+    on_get_prompt=_get_prompt,
+)
+SERVER.middleware.clear()  # FastAPI's telemetry has a span for the request already

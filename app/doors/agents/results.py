@@ -1,0 +1,72 @@
+"""What a tool call is told: data that fits its schema, or one sentence."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from pydantic_core import from_json, to_json
+
+from app.errors import AnswerTooLarge, AppError
+from app.state import Exchange
+
+Result = dict[str, Any]
+
+MOST_BYTES = 64_000
+"""What the data may take of an answer, as data and, for clients that read only that, as text."""
+_ATTEMPTS = ((8000, True), (2000, True), (500, True), (100, True), (500, False), (100, False))
+"""How long texts may be, and whether the data is told twice, until it is short enough."""
+_ELSEWHERE = "The answer is in structuredContent: as a text too it would take more than 64 kB."
+
+
+def size_of(text: bytes) -> int:
+    """The bytes that this JSON takes of an answer."""
+    return len(text) + len(to_json(text.decode()))
+
+
+def success(text: bytes, meta: Result, notes: Sequence[str] = (), *, performed: bool) -> Result:
+    """The result of a call that was performed, and whose data is this JSON.
+
+    AnswerTooLarge where not even with its long texts cut it is short enough.
+    """
+    data = from_json(text)
+    if size_of(text) <= MOST_BYTES:
+        return _result(data, [text.decode(), *notes], meta)
+    for longest, twice in _ATTEMPTS:
+        shorter = _cut(data, longest)
+        text = to_json(shorter)
+        if (size_of(text) if twice else len(text)) <= MOST_BYTES:
+            note = f"Texts of more than {longest} characters are cut: never write them back."
+            shown = text.decode() if twice else _ELSEWHERE
+            return _result(shorter, [shown, *notes, note], meta)
+    whose = "It was performed, but its" if performed else "The"
+    raise AnswerTooLarge(f"{whose} answer takes more than 64 kB; ask for less at once")
+
+
+def _cut(value: Any, longest: int) -> Any:
+    if isinstance(value, str) and len(value) > longest:
+        return f"{value[:longest]}…"
+    if isinstance(value, list):
+        return [_cut(member, longest) for member in value]
+    if isinstance(value, dict):
+        return {
+            name: member if name.endswith("cursor") else _cut(member, longest)
+            for name, member in value.items()
+        }
+    return value
+
+
+def refusal(exchange: Exchange, error: AppError) -> Result:
+    """The result of a call that was refused, or that failed."""
+    exchange.log["outcome"] = error.status
+    sentence, seconds = error.message, error.headers.get("Retry-After")
+    if seconds is not None and "try again" not in sentence:
+        sentence = f"{sentence}; try again in {seconds} s"
+    told = {"status": error.status} | ({"code": error.code} if error.code else {})
+    return _result(None, [sentence], {"error": told})
+
+
+def _result(data: Any, texts: Sequence[str], meta: Result) -> Result:
+    return {
+        "content": [{"type": "text", "text": text} for text in texts],
+        **({"isError": True} if data is None else {"structuredContent": data, "isError": False}),
+        **({"_meta": meta} if meta else {}),
+    }
