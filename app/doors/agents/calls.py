@@ -1,7 +1,6 @@
 """A tool call: a command like any other, whose answer a language model has to read."""
 
 from collections.abc import Mapping
-from functools import partial
 from itertools import accumulate, takewhile
 from typing import Any, NamedTuple
 
@@ -14,12 +13,12 @@ from app.commands.payloads import invalid_payload
 from app.commands.perform import ask, perform
 from app.commands.registry import ACTION_HANDLERS
 from app.commands.router import Prepared, note_replay, prepare
-from app.doors.agents.results import MOST_BYTES, Result, size_of, success
+from app.doors.agents.results import MOST_BYTES, Result, size_of, success, too_large
 from app.doors.agents.users import own_user, take_user, user_argument
 from app.state import Exchange
 
-_PAGE_SIZE = 50
-"""Entries of a list that nobody asked for in pages."""
+_PAGE_SIZE = 20
+"""Entries of a list that nobody asked for in pages, as its action has them in pages."""
 _FRAME = 5000
 """What stands around the entries: a cursor, for the most part."""
 
@@ -37,6 +36,8 @@ async def call(
         prepared = prepared._replace(payload=shorter)
         notes = [f"These are the first {fewer}: more would take over 64 kB. Go on after them."]
         told = await _told(request, prepared, command.user_id)
+    if not told.whole:
+        raise too_large(performed=prepared.action.writes)
     return success(told.text, told.meta, notes, performed=prepared.action.writes)
 
 

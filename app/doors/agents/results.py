@@ -37,8 +37,13 @@ def success(text: bytes, meta: Result, notes: Sequence[str] = (), *, performed: 
             note = f"Texts of more than {longest} characters are cut: never write them back."
             shown = text.decode() if twice else _ELSEWHERE
             return _result(shorter, [shown, *notes, note], meta)
+    raise too_large(performed=performed)
+
+
+def too_large(*, performed: bool) -> AnswerTooLarge:
+    """The refusal of an answer that is no use to a language model."""
     whose = "It was performed, but its" if performed else "The"
-    raise AnswerTooLarge(f"{whose} answer takes more than 64 kB; ask for less at once")
+    return AnswerTooLarge(f"{whose} answer takes more than 64 kB; ask for less at once")
 
 
 def _cut(value: Any, longest: int) -> Any:
@@ -66,6 +71,7 @@ def refusal(exchange: Exchange, error: AppError) -> Result:
 
 def _result(data: Any, texts: Sequence[str], meta: Result) -> Result:
     return {
+        "resultType": "complete",
         "content": [{"type": "text", "text": text} for text in texts],
         **({"isError": True} if data is None else {"structuredContent": data, "isError": False}),
         **({"_meta": meta} if meta else {}),
