@@ -1,0 +1,179 @@
+"""A call is a command like any other."""
+
+import asyncio
+from typing import Any
+
+import pytest
+from fastapi import FastAPI
+from httpx import AsyncClient
+from jsonschema import Draft202012Validator
+
+from app.commands.action import Context, action
+from app.commands.payloads import AnyPayload
+from app.commands.registry import ACTION_HANDLERS
+from app.http import request_log
+from app.services import Connection
+from tests.conftest import MISSING_ID, OPEN_DOORS, SERVICE_HEADERS, Execute
+from tests.support.agents import (
+    ERAS,
+    agent,
+    data_of,
+    refused,
+    request,
+    send,
+    send_modern,
+    texts_of,
+)
+from tests.support.application import talking_to
+from tests.support.log_lines import lines_of
+
+
+@pytest.mark.parametrize("era", ERAS)
+@pytest.mark.usefixtures("client")
+async def test_data_fits_the_schema_and_is_told_as_text_too(app: FastAPI, era: str) -> None:
+    async with agent(app, era) as client:
+        schemas = {tool.name: tool.output_schema for tool in (await client.list_tools()).tools}
+        made = data_of(await client.call_tool("create-task", {"title": "Feed cat"}))
+        named = {"task_id": made["id"]}
+        for name, arguments in (
+            ("get-task", named),
+            ("update-task", {**named, "priority": "high"}),
+            ("toggle-task", named),
+            ("list-tasks", {}),
+            ("list-changes", {}),
+            ("get-stats", {}),
+            ("get-mood", {}),
+            ("delete-task", {**named, "permanent": False}),
+        ):
+            result = await client.call_tool(name, arguments)
+            Draft202012Validator(schemas[name] or False).validate(data_of(result))
+            assert Draft202012Validator({}).is_valid(texts_of(result)[0])
+
+
+@pytest.mark.usefixtures("client")
+async def test_data_is_that_of_the_command(app: FastAPI, execute: Execute) -> None:
+    async with agent(app) as client:
+        made = data_of(await client.call_tool("create-task", {"title": "Feed cat"}))
+    assert (await execute("get-task", task_id=made["id"])).json()["data"] == made
+
+
+@pytest.mark.parametrize("era", ERAS)
+@pytest.mark.parametrize(
+    ("tool", "arguments", "sentence"),
+    [
+        ("create-task", {}, "Missing required field: title"),
+        ("create-task", {"title": "x", "due": "tomorrow"}, "Unknown field: due"),
+        ("get-task", {"task_id": "7"}, "Invalid UUID format for task_id"),
+        ("get-task", {"task_id": str(MISSING_ID)}, f"Task not found: {MISSING_ID}"),
+        ("fly", {}, "Unknown action: fly"),
+        ("fl\ud800y", {}, None),
+        ("create-task", {"title": "\ud800"}, "title: must not contain lone surrogates"),
+        ("batch", {"commands": [{"id": "1", "action": "fly"}]}, "commands[0]: Unknown action: fly"),
+    ],
+)
+async def test_a_refusal_is_a_sentence_that_names_the_field(
+    client: AsyncClient, era: str, tool: str, arguments: dict[str, Any], sentence: str | None
+) -> None:
+    if era == ERAS[0]:
+        if sentence is None:
+            return  # no header can name such a tool
+        answer = await send_modern(client, "tools/call", tool, arguments=arguments)
+    else:
+        answer = await send(client, request("tools/call", name=tool, arguments=arguments))
+    assert answer.status_code == 200
+    result = answer.json()["result"]
+    assert result["isError"] is True
+    assert "structuredContent" not in result
+    (content,) = result["content"]
+    assert content["text"] == (sentence or content["text"])
+    assert result["_meta"]["error"]["status"] in {400, 404}
+
+
+async def test_a_fault_tells_nothing_and_is_logged(
+    client: AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    @action(scope="tasks:read")
+    async def fail(context: Context, payload: AnyPayload) -> AnyPayload:
+        """Fails."""
+        raise RuntimeError("secret of the house")
+
+    monkeypatch.setitem(ACTION_HANDLERS, "fail", fail)
+    from app import logs
+
+    lines = lines_of(logs, monkeypatch)
+    answer = await send(client, request("tools/call", name="fail"))
+    result = answer.json()["result"]
+    assert (result["isError"], result["content"][0]["text"]) == (True, "Internal server error")
+    assert "secret" not in answer.text
+    assert [line["event"] for line in lines] == ["unexpected_error"]
+
+
+@pytest.mark.usefixtures("client")
+async def test_a_call_sent_again_under_its_key_has_one_effect(app: FastAPI) -> None:
+    again = {"idempotency_key": "1732190000000-k3j9x"}
+    async with agent(app) as client:
+        first = await client.call_tool("create-task", {"title": "Feed cat"}, meta=again)
+        second = await client.call_tool("create-task", {"title": "Feed cat"}, meta=again)
+        other = await client.call_tool("create-task", {"title": "Feed dog"}, meta=again)
+        listed = data_of(await client.call_tool("list-tasks", {}))
+    assert data_of(first) == data_of(second)
+    assert "replayed" not in (first.meta or {})
+    assert (second.meta or {})["replayed"] is True
+    assert refused(other) == "The idempotency key was used for another command"
+    assert listed["count"] == 1
+
+
+@pytest.mark.parametrize("meta", [{"dry_run": "yes"}, {"idempotency_key": 7}, {"include": "x"}])
+@pytest.mark.usefixtures("client")
+async def test_an_option_that_is_wrong_is_named_and_nothing_is_done(
+    app: FastAPI, meta: dict[str, Any]
+) -> None:
+    async with agent(app) as client:
+        refusal = refused(await client.call_tool("create-task", {"title": "x"}, meta=meta))
+        assert refusal.startswith(next(iter(meta)))
+        assert data_of(await client.call_tool("list-tasks", {}))["count"] == 0
+
+
+async def test_the_line_says_which_door_action_and_user(
+    client: AsyncClient, monkeypatch: pytest.MonkeyPatch, app: FastAPI, db: Connection
+) -> None:
+    lines = []
+    stack = app.middleware_stack
+    assert isinstance(stack, request_log.RequestLog)
+    monkeypatch.setattr(
+        stack, "_logger", type("Log", (), {"info": lambda _, __, **line: lines.append(line)})()
+    )
+    await send(client, request("tools/call", name="get-task", arguments={"task_id": "7"}))
+    await send(client, request("tools/call", name="get-stats"))
+    (refused_call, call) = lines
+    assert (call["door"], call["action"], call["user_id"]) == ("agents", "get-stats", "user_123")
+    assert (call["status"], call["key_name"]) == (200, "development")
+    assert "outcome" not in call
+    assert refused_call["outcome"] == 400
+
+
+async def test_a_call_too_many_is_a_refusal_and_counts_with_commands(database_url: str) -> None:
+    options = {**OPEN_DOORS, "execute_rate_limit": "3/minute"}
+    async with talking_to(database_url, **options) as client:
+        command = {"action": "get-stats", "user_id": "user_123"}
+        assert (await client.post("/execute", json=command, headers=SERVICE_HEADERS)).is_success
+        for expected in (False, False, True):
+            answer = await send(client, request("tools/call", name="get-stats"))
+            assert answer.json()["result"]["isError"] is expected
+        sentence = answer.json()["result"]["content"][0]["text"]
+        assert sentence.startswith("Too many requests; try again in ")
+        listing = await send(client, request("tools/list"))
+        assert listing.status_code == 429
+        assert int(listing.headers["retry-after"]) > 0
+        assert listing.json()["error"]["data"]["code"] == "too_many_requests"
+
+
+async def test_sixteen_calls_at_once_are_answered_each_by_its_own(database_url: str) -> None:
+    async with talking_to(database_url, **OPEN_DOORS) as client:
+        calls = [
+            send(client, request("tools/call", number, name="create-task", arguments={"title": t}))
+            for number, t in enumerate(map(str, range(16)))
+        ]
+        answers = [answer.json() for answer in await asyncio.gather(*calls)]
+    told = [(a["id"], a["result"]["structuredContent"]["title"]) for a in answers]
+    assert told == [(number, str(number)) for number in range(16)]

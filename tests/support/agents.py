@@ -1,0 +1,78 @@
+"""Agents: the SDK's own client, and messages as anybody may send them."""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any
+
+import httpx2
+from fastapi import FastAPI
+from httpx import AsyncClient, Response
+from mcp import Client
+from mcp.client.streamable_http import streamable_http_client
+from mcp_types import CallToolResult, TextContent
+
+from tests.conftest import SERVICE_HEADERS
+
+MODERN, HANDSHAKE = "2026-07-28", "legacy"
+ERAS = (MODERN, HANDSHAKE)
+"""How the SDK's client begins: with the revision in every message, or with a handshake."""
+FOR_USER = {**SERVICE_HEADERS, "X-User-ID": "user_123"}
+ENVELOPE = {
+    "io.modelcontextprotocol/protocolVersion": MODERN,
+    "io.modelcontextprotocol/clientCapabilities": {},
+}
+
+
+@asynccontextmanager
+async def agent(
+    app: FastAPI, era: str = MODERN, headers: Mapping[str, str] = FOR_USER
+) -> AsyncIterator[Client]:
+    """The SDK's client, connected to the application within this process."""
+    transport = httpx2.ASGITransport(app)
+    async with (
+        httpx2.AsyncClient(transport=transport, headers=dict(headers)) as http,
+        Client(streamable_http_client("http://test/mcp", http_client=http), mode=era) as client,
+    ):
+        yield client
+
+
+def texts_of(result: CallToolResult) -> list[str]:
+    """What a client reads that knows no structured content."""
+    return [content.text for content in result.content if isinstance(content, TextContent)]
+
+
+def refused(result: CallToolResult) -> str:
+    """The sentence of a refusal."""
+    assert result.is_error
+    assert result.structured_content is None
+    (sentence,) = texts_of(result)
+    return sentence
+
+
+def data_of(result: CallToolResult) -> dict[str, Any]:
+    """The data of a success."""
+    assert not result.is_error, texts_of(result)
+    assert result.structured_content is not None
+    return result.structured_content
+
+
+async def send(
+    client: AsyncClient, message: Any, headers: Mapping[str, str] = FOR_USER
+) -> Response:
+    """The answer to a message of the era of handshakes."""
+    return await client.post("/mcp", json=message, headers=dict(headers))
+
+
+def request(method: str, message_id: Any = 1, **params: Any) -> dict[str, Any]:
+    """A request of that era."""
+    return {"jsonrpc": "2.0", "id": message_id, "method": method, "params": params}
+
+
+async def send_modern(
+    client: AsyncClient, method: str, name: str | None = None, **params: Any
+) -> Response:
+    """The answer to a message of the newest revision."""
+    headers = {**FOR_USER, "MCP-Protocol-Version": MODERN, "Mcp-Method": method}
+    if name is not None:
+        headers, params = headers | {"Mcp-Name": name}, params | {"name": name}
+    return await send(client, request(method, _meta=ENVELOPE, **params), headers)
