@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from json import dumps
 from typing import Any
 
 import httpx2
@@ -25,12 +26,12 @@ ENVELOPE = {
 
 @asynccontextmanager
 async def agent(
-    app: FastAPI, era: str = MODERN, headers: Mapping[str, str] = FOR_USER
+    app: FastAPI, era: str = MODERN, headers: Mapping[str, str | bytes] = FOR_USER
 ) -> AsyncIterator[Client]:
     """The SDK's client, connected to the application within this process."""
     transport = httpx2.ASGITransport(app)
     async with (
-        httpx2.AsyncClient(transport=transport, headers=dict(headers)) as http,
+        httpx2.AsyncClient(transport=transport, headers=list(headers.items())) as http,
         Client(streamable_http_client("http://test/mcp", http_client=http), mode=era) as client,
     ):
         yield client
@@ -60,7 +61,8 @@ async def send(
     client: AsyncClient, message: Any, headers: Mapping[str, str] = FOR_USER
 ) -> Response:
     """The answer to a message of the era of handshakes."""
-    return await client.post("/mcp", json=message, headers=dict(headers))
+    sent = {"Content-Type": "application/json", **headers}
+    return await client.post("/mcp", content=dumps(message), headers=sent)
 
 
 def request(method: str, message_id: Any = 1, **params: Any) -> dict[str, Any]:

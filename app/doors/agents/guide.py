@@ -21,11 +21,10 @@ _GUIDE = """# How to plan a day with this service
    what is due, overdue tasks first. Follow `next_cursor` until it is null.
 3. Ask which tasks fit into the day. Three to five that matter are a good day; a tired mood wants
    fewer.
-4. `update-task` sets `priority`, `due_date` and `status` "in_progress". Send only the fields that
-   change, and instants in UTC. `create-task` adds what is missing.
+4. `update-task` sets `priority`, `due_date` and `status`: "in_progress", at last "completed". Send
+   only the fields that change, and instants in UTC. `create-task` adds what is missing.
 5. `batch` makes several changes at once, all or none.
-6. `toggle-task` completes a task, and opens it again.
-7. `delete-task` destroys: ask first. `_meta.dry_run` shows what a tool would do, and does nothing.
+6. `delete-task` destroys: ask first. `_meta.dry_run` shows what a tool would do, and does nothing.
    `undo` takes back what was done.
 
 An error is one sentence; it names the argument to change. With `_meta.idempotency_key` a call that

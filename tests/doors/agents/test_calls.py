@@ -38,7 +38,6 @@ async def test_data_fits_the_schema_and_is_told_as_text_too(app: FastAPI, era: s
         for name, arguments in (
             ("get-task", named),
             ("update-task", {**named, "priority": "high"}),
-            ("toggle-task", named),
             ("list-tasks", {}),
             ("list-changes", {}),
             ("get-stats", {}),
@@ -67,16 +66,14 @@ async def test_data_is_that_of_the_command(app: FastAPI, execute: Execute) -> No
         ("get-task", {"task_id": str(MISSING_ID)}, f"Task not found: {MISSING_ID}"),
         ("fly", {}, "Unknown action: fly"),
         ("fl\ud800y", {}, None),
-        ("create-task", {"title": "\ud800"}, "title: must not contain lone surrogates"),
+        ("create-task", {"title": "\ud800"}, None),
         ("batch", {"commands": [{"id": "1", "action": "fly"}]}, "commands[0]: Unknown action: fly"),
     ],
 )
 async def test_a_refusal_is_a_sentence_that_names_the_field(
     client: AsyncClient, era: str, tool: str, arguments: dict[str, Any], sentence: str | None
 ) -> None:
-    if era == ERAS[0]:
-        if sentence is None:
-            return  # no header can name such a tool
+    if era == ERAS[0] and tool.isascii():  # which a header can name
         answer = await send_modern(client, "tools/call", tool, arguments=arguments)
     else:
         answer = await send(client, request("tools/call", name=tool, arguments=arguments))
@@ -147,7 +144,7 @@ async def test_the_line_says_which_door_action_and_user(
     await send(client, request("tools/call", name="get-stats"))
     (refused_call, call) = lines
     assert (call["door"], call["action"], call["user_id"]) == ("agents", "get-stats", "user_123")
-    assert (call["status"], call["key_name"]) == (200, "development")
+    assert (call["status"], call["key_name"]) == (200, "cat-house-dev")
     assert "outcome" not in call
     assert refused_call["outcome"] == 400
 
