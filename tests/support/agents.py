@@ -3,14 +3,14 @@
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from json import dumps
-from typing import Any
+from typing import Any, cast
 
 import httpx2
 from fastapi import FastAPI
 from httpx import AsyncClient, Response
 from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
-from mcp_types import CallToolResult, TextContent
+from mcp_types import CallToolResult, RequestParamsMeta, TextContent
 
 from tests.conftest import SERVICE_HEADERS
 
@@ -24,17 +24,26 @@ ENVELOPE = {
 }
 
 
+def _encoded(headers: Mapping[str, str]) -> dict[bytes, bytes]:
+    return {name.encode(): value.encode() for name, value in headers.items()}
+
+
 @asynccontextmanager
 async def agent(
-    app: FastAPI, era: str = MODERN, headers: Mapping[str, str | bytes] = FOR_USER
+    app: FastAPI, era: str = MODERN, headers: Mapping[str, str] = FOR_USER
 ) -> AsyncIterator[Client]:
     """The SDK's client, connected to the application within this process."""
     transport = httpx2.ASGITransport(app)
     async with (
-        httpx2.AsyncClient(transport=transport, headers=list(headers.items())) as http,
+        httpx2.AsyncClient(transport=transport, headers=_encoded(headers)) as http,
         Client(streamable_http_client("http://test/mcp", http_client=http), mode=era) as client,
     ):
         yield client
+
+
+def options(**given: Any) -> RequestParamsMeta:
+    """What goes with a call beside its arguments."""
+    return cast("RequestParamsMeta", given)
 
 
 def texts_of(result: CallToolResult) -> list[str]:
@@ -53,8 +62,9 @@ def refused(result: CallToolResult) -> str:
 def data_of(result: CallToolResult) -> dict[str, Any]:
     """The data of a success."""
     assert not result.is_error, texts_of(result)
-    assert result.structured_content is not None
-    return result.structured_content
+    data: dict[str, Any] | None = result.structured_content
+    assert data is not None
+    return data
 
 
 async def send(

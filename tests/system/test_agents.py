@@ -76,7 +76,17 @@ def test_the_inspector_lists_and_calls(service: tuple[str, Any], tmp_path: Path)
     ]
 
     def inspect(method: str, *arguments: str) -> dict[str, Any]:
-        command = [INSPECTOR, url, "--transport", "http", *headers, "--method", method, *arguments]
+        command = [
+            INSPECTOR,
+            "--cli",
+            url,
+            "--transport",
+            "http",
+            *headers,
+            "--method",
+            method,
+            *arguments,
+        ]
         ended = subprocess.run(
             command,
             cwd=tmp_path,

@@ -95,7 +95,7 @@ async def _told(request: Request, prepared: Prepared, user_id: str) -> _Told:
 
 def _fewer(prepared: Prepared, told: _Told) -> int | None:
     """How many entries of a list are few enough, where there are too many."""
-    limit = getattr(prepared.payload, "limit", None)
+    limit: int | None = getattr(prepared.payload, "limit", None)
     if told.whole and size_of(told.text) <= MOST_BYTES:
         return None
     if limit is None or limit == 1 or getattr(prepared.payload, "page", None) is not None:

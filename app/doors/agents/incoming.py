@@ -23,8 +23,7 @@ class Incoming:
     @property
     def transport(self) -> TransportContext:
         """Which way the request came."""
-        headers = self.message_metadata.request_context.headers
-        return TransportContext("streamable-http", can_send_request=False, headers=headers)
+        return TransportContext(kind="streamable-http", can_send_request=False)
 
     @property
     def cancel_requested(self) -> anyio.Event:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from fastapi import Request
 from mcp.server import CacheHint, Server, ServerRequestContext
 from mcp_types import (
     CallToolRequestParams,
@@ -25,7 +26,7 @@ from app.http.rate_limits import Limit, count
 from app.models.caller import Caller
 from app.state import Exchange, resources_of
 
-_Context = ServerRequestContext[Any]
+_Context = ServerRequestContext[Any, Request]
 _TTL = CacheHint(ttl_ms=60_000, scope="private")
 _INSTRUCTIONS = (
     "Tasks, categories and moods of the users of Cat House. Read the resource guide://planning "
@@ -33,28 +34,33 @@ _INSTRUCTIONS = (
 )
 
 
-async def _admit(context: _Context) -> Caller:
-    """The caller, whose request is counted."""
-    scope = context.request.scope
-    caller = Exchange.of(scope).caller
-    if (limit := resources_of(scope).get(Limit)) is not None:
-        await count(scope, limit, caller.name)
-    return caller
+async def _admit(context: _Context) -> tuple[Request, Caller]:
+    """The request, which is counted, and whose it is."""
+    request = _request(context)
+    caller = Exchange.of(request.scope).caller
+    if (limit := resources_of(request.scope).get(Limit)) is not None:
+        await count(request.scope, limit, caller.name)
+    return request, caller
+
+
+def _request(context: _Context) -> Request:
+    assert context.request is not None, "a message came in one"  # noqa: S101
+    return context.request
 
 
 async def _list_tools(context: _Context, _: PaginatedRequestParams | None) -> ListToolsResult:
-    caller = await _admit(context)
-    return tools_of(permitted(caller), names_user=own_user(context.request, caller) is None)
+    request, caller = await _admit(context)
+    return tools_of(permitted(caller), names_user=own_user(request, caller) is None)
 
 
 async def _call_tool(context: _Context, params: CallToolRequestParams) -> Any:
     """The result of the call; a refusal, and a fault, is one too."""
     try:
-        await _admit(context)
+        request, _ = await _admit(context)
         meta = (context.params or {}).get("_meta") or {}
-        return await call(context.request, params.name, params.arguments or {}, meta)
+        return await call(request, params.name, params.arguments or {}, meta)
     except Exception as error:
-        exchange = Exchange.of(context.request.scope)
+        exchange = Exchange.of(_request(context).scope)
         return refusal(exchange, told(exchange, error))
 
 

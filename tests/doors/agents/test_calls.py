@@ -18,6 +18,7 @@ from tests.support.agents import (
     ERAS,
     agent,
     data_of,
+    options,
     refused,
     request,
     send,
@@ -107,7 +108,7 @@ async def test_a_fault_tells_nothing_and_is_logged(
 
 @pytest.mark.usefixtures("client")
 async def test_a_call_sent_again_under_its_key_has_one_effect(app: FastAPI) -> None:
-    again = {"idempotency_key": "1732190000000-k3j9x"}
+    again = options(idempotency_key="1732190000000-k3j9x")
     async with agent(app) as client:
         first = await client.call_tool("create-task", {"title": "Feed cat"}, meta=again)
         second = await client.call_tool("create-task", {"title": "Feed cat"}, meta=again)
@@ -126,7 +127,9 @@ async def test_an_option_that_is_wrong_is_named_and_nothing_is_done(
     app: FastAPI, meta: dict[str, Any]
 ) -> None:
     async with agent(app) as client:
-        refusal = refused(await client.call_tool("create-task", {"title": "x"}, meta=meta))
+        refusal = refused(
+            await client.call_tool("create-task", {"title": "x"}, meta=options(**meta))
+        )
         assert refusal.startswith(next(iter(meta)))
         assert data_of(await client.call_tool("list-tasks", {}))["count"] == 0
 
@@ -150,8 +153,8 @@ async def test_the_line_says_which_door_action_and_user(
 
 
 async def test_a_call_too_many_is_a_refusal_and_counts_with_commands(database_url: str) -> None:
-    options = {**OPEN_DOORS, "execute_rate_limit": "3/minute"}
-    async with talking_to(database_url, **options) as client:
+    settings = {**OPEN_DOORS, "execute_rate_limit": "3/minute"}
+    async with talking_to(database_url, **settings) as client:
         command = {"action": "get-stats", "user_id": "user_123"}
         assert (await client.post("/execute", json=command, headers=SERVICE_HEADERS)).is_success
         for expected in (False, False, True):

@@ -12,7 +12,7 @@ from app.commands.registry import ACTION_HANDLERS, actions, commands
 from app.models.key import NewKey
 from app.services import Connection, keys
 from tests.conftest import SERVICE_HEADERS
-from tests.support.agents import ERAS, FOR_USER, HANDSHAKE, agent, data_of, refused
+from tests.support.agents import ERAS, FOR_USER, HANDSHAKE, agent, data_of, options, refused
 
 COMBINATORS = {"anyOf", "oneOf", "allOf", "not", "$ref", "$defs"}
 
@@ -116,7 +116,7 @@ async def test_a_payloads_own_user_is_not_the_acting_one(app: FastAPI) -> None:
 
 @pytest.mark.usefixtures("client")
 async def test_a_user_of_the_header_is_nobodys_argument(app: FastAPI) -> None:
-    headers = {**SERVICE_HEADERS, "X-User-ID": "maría".encode()}
+    headers = {**SERVICE_HEADERS, "X-User-ID": "maría"}
     async with agent(app, headers=headers) as client:
         assert data_of(await client.call_tool("create-task", {"title": "x"}))["user_id"] == "maría"
         another = await client.call_tool("create-task", {"title": "x", "user_id": "else"})
@@ -134,7 +134,7 @@ async def test_what_destroys_is_annotated_and_can_be_tried(
     async with agent(app) as tool_user:
         task = data_of(await tool_user.call_tool("create-task", {"title": "Feed cat"}))
         named = {"task_id": task["id"]}
-        tried = await tool_user.call_tool("delete-task", named, meta={"dry_run": True})
+        tried = await tool_user.call_tool("delete-task", named, meta=options(dry_run=True))
         assert data_of(tried)["deleted_id"] == task["id"]
         assert (tried.meta or {})["dry_run"] is True
         assert data_of(await tool_user.call_tool("get-task", named)) == task
