@@ -92,6 +92,7 @@ class RequestLog:
                 self._refusals.note(entry, exchange.label)
             else:
                 self._logger.info("request", **entry)
-            record_request(exchange.label, status, seconds)
+            outcome = entry.get("outcome", status)  # where an answer is no refusal but tells of one
+            record_request(exchange.label, outcome, seconds)
             if (caller := exchange.known_caller) is not None:
-                resources_of(scope)[Usage].note(caller, exchange.label, status)
+                resources_of(scope)[Usage].note(caller, exchange.label, outcome)

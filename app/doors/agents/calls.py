@@ -28,7 +28,7 @@ async def call(
 ) -> Result:
     """Performs the action of this name and returns the result of the call."""
     command = _command(request, name, arguments, meta)
-    prepared = prepare(Exchange.of(request.scope), command)
+    prepared = await prepare(request, command)
     prepared = prepared._replace(payload=_paged(prepared.payload))
     told, notes = await _told(request, prepared, command.user_id), []
     while (fewer := _fewer(prepared, told)) is not None:

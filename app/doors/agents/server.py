@@ -22,9 +22,9 @@ from app.doors.agents.calls import call
 from app.doors.agents.results import refusal
 from app.doors.agents.tools import tools_of
 from app.doors.agents.users import own_user
-from app.http.rate_limits import Limit, count
+from app.http.rate_limits import count_command
 from app.models.caller import Caller
-from app.state import Exchange, resources_of
+from app.state import Exchange
 
 _Context = ServerRequestContext[Any, Request]
 _TTL = CacheHint(ttl_ms=60_000, scope="private")
@@ -38,8 +38,7 @@ async def _admit(context: _Context) -> tuple[Request, Caller]:
     """The request, which is counted, and whose it is."""
     request = _request(context)
     caller = Exchange.of(request.scope).caller
-    if (limit := resources_of(request.scope).get(Limit)) is not None:
-        await count(request.scope, limit, caller.name)
+    await count_command(request.scope, caller)
     return request, caller
 
 

@@ -18,7 +18,7 @@ def own_user(request: Request, caller: Caller) -> str | None:
     given = request.headers.get("x-user-id")
     if given is not None:
         return _valid("X-User-ID", given.encode("latin-1").decode(errors="surrogateescape"))
-    users = getattr(caller, "user_ids", None) or ()
+    users = caller.user_ids or ()
     return next(iter(users)) if len(users) == 1 else None
 
 

@@ -22,10 +22,10 @@ async def tools_of(app: FastAPI, headers: dict[str, str], era: str = ERAS[0]) ->
         return (await client.list_tools()).tools
 
 
-async def minted(db: Connection, *scopes: str) -> dict[str, str]:
-    """Headers of a key of these scopes."""
+async def minted(db: Connection, **limits: Any) -> dict[str, str]:
+    """Headers of a key with these limits."""
     value = keys.generate("dev", None)
-    await keys.insert_key(db, NewKey(key_name="agent", environment="dev", scopes=scopes), value)
+    await keys.insert_key(db, NewKey(key_name="agent", environment="dev", **limits), value)
     return {"Authorization": f"Bearer {value}"}
 
 
@@ -69,7 +69,7 @@ async def test_their_schemas_are_objects_that_stand_for_themselves(
 async def test_a_restricted_key_is_shown_what_it_may_call_and_called_by_any_other_name_refused(
     app: FastAPI, db: Connection
 ) -> None:
-    headers = await minted(db, "tasks:read")
+    headers = await minted(db, scopes=["tasks:read"])
     readable = [action.name for action in commands() if action.scope == "tasks:read"]
     everybodys = [action.name for action in commands() if action.scope is None]
     assert {tool.name for tool in await tools_of(app, headers)} == {*readable, *everybodys}
@@ -87,6 +87,29 @@ async def test_without_a_user_every_tool_wants_one(app: FastAPI) -> None:
         name = "acting_user_id" if taken else "user_id"
         assert name in tool.input_schema["properties"], tool.name
         assert name in tool.input_schema["required"], tool.name
+
+
+@pytest.mark.usefixtures("client")
+async def test_a_key_of_one_user_needs_to_name_nobody(app: FastAPI, db: Connection) -> None:
+    headers = await minted(db, user_ids=["user_7"])
+    async with agent(app, headers=headers) as client:
+        tools = {tool.name: tool.input_schema for tool in (await client.list_tools()).tools}
+        assert "user_id" not in tools["create-task"]["properties"]
+        assert data_of(await client.call_tool("create-task", {"title": "x"}))["user_id"] == "user_7"
+    async with agent(app, headers={**headers, "X-User-ID": "user_8"}) as client:
+        refusal = refused(await client.call_tool("create-task", {"title": "x"}))
+        assert refusal == "The key does not act for this user"
+
+
+@pytest.mark.usefixtures("client")
+async def test_a_key_of_two_users_has_to_name_one_of_them(app: FastAPI, db: Connection) -> None:
+    async with agent(app, headers=await minted(db, user_ids=["user_7", "user_8"])) as client:
+        named = {"title": "x", "user_id": "user_8"}
+        assert data_of(await client.call_tool("create-task", named))["user_id"] == "user_8"
+        missing = refused(await client.call_tool("create-task", {"title": "x"}))
+        assert missing == "Missing required field: user_id"
+        foreign = refused(await client.call_tool("create-task", {**named, "user_id": "user_9"}))
+        assert foreign == "The key does not act for this user"
 
 
 @pytest.mark.parametrize("era", ERAS)
