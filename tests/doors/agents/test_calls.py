@@ -11,6 +11,7 @@ from jsonschema import Draft202012Validator
 from app.commands.action import Context, action
 from app.commands.payloads import AnyPayload
 from app.commands.registry import ACTION_HANDLERS
+from app.database.usage import Usage
 from app.http import request_log
 from app.services import Connection
 from tests.conftest import MISSING_ID, OPEN_DOORS, SERVICE_HEADERS, Execute
@@ -134,7 +135,7 @@ async def test_an_option_that_is_wrong_is_named_and_nothing_is_done(
         assert data_of(await client.call_tool("list-tasks", {}))["count"] == 0
 
 
-async def test_the_line_says_which_door_action_and_user(
+async def test_the_line_says_which_door_action_and_user_and_a_refusal_counts_as_one(
     client: AsyncClient, monkeypatch: pytest.MonkeyPatch, app: FastAPI, db: Connection
 ) -> None:
     lines = []
@@ -150,6 +151,11 @@ async def test_the_line_says_which_door_action_and_user(
     assert (call["status"], call["key_name"]) == (200, "cat-house-dev")
     assert "outcome" not in call
     assert refused_call["outcome"] == 400
+    counts = app.state.resources[Usage]._counts
+    assert {name: count for (_, _, name), count in counts.items()} == {
+        "get-task": [0, 1, 0],
+        "get-stats": [1, 0, 0],
+    }
 
 
 async def test_a_call_too_many_is_a_refusal_and_counts_with_commands(database_url: str) -> None:
