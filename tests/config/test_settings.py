@@ -269,6 +269,22 @@ def test_docs_are_closed_in_production_unless_asked_for(
 
 
 @pytest.mark.parametrize(
+    ("environment", "enabled", "open_"),
+    [
+        ("development", None, True),
+        ("staging", None, False),
+        ("production", None, False),
+        ("production", True, True),
+        ("development", False, False),
+    ],
+)
+def test_agents_are_let_in_in_development_only_unless_asked_for(
+    environment: str, enabled: bool | None, open_: bool
+) -> None:
+    assert production(environment=environment, mcp_enabled=enabled).opens_agents is open_
+
+
+@pytest.mark.parametrize(
     ("given", "expected"),
     [
         ("redis://localhost", "redis://localhost:6379/0"),
@@ -306,7 +322,8 @@ def test_workers_that_count_rate_limits_apart_are_noticed(
 
 
 def test_accounts_door_is_open_exactly_when_its_secret_is_set() -> None:
-    opened = [door.name for door in open_doors(Settings(database_url=URL, jwt_secret=SECRET))]
+    settings = Settings(database_url=URL, jwt_secret=SECRET, mcp_enabled=False)
+    opened = [door.name for door in open_doors(settings)]
     assert opened == ["commands", "admin", "accounts"]
     assert "accounts" not in [door.name for door in open_doors(Settings(database_url=URL))]
 
