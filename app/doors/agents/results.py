@@ -12,8 +12,14 @@ Result = dict[str, Any]
 
 MOST_BYTES = 64_000
 """What the data may take of an answer, as data and, for clients that read only that, as text."""
-_ATTEMPTS = ((8000, True), (2000, True), (500, True), (100, True), (500, False), (100, False))
+_SHORTEST = 100
+_ATTEMPTS = (
+    *((longest, True) for longest in (8000, 2000, 500, _SHORTEST)),
+    *((longest, False) for longest in (500, _SHORTEST)),
+)
 """How long texts may be, and whether the data is told twice, until it is short enough."""
+_MOST_TO_CUT = 1024 * 1024
+"""Bytes of which it is still tried: one task's description takes 600 kB at most."""
 _ELSEWHERE = "The answer is in structuredContent: as a text too it would take more than 64 kB."
 
 
@@ -27,17 +33,26 @@ def success(text: bytes, meta: Result, notes: Sequence[str] = (), *, performed: 
 
     AnswerTooLarge where not even with its long texts cut it is short enough.
     """
-    data = from_json(text)
     if size_of(text) <= MOST_BYTES:
-        return _result(data, [text.decode(), *notes], meta)
+        return _result(from_json(text), [text.decode(), *notes], meta)
+    if len(text) <= _MOST_TO_CUT:
+        data = from_json(text)
+        if len(to_json(_cut(data, _SHORTEST))) <= MOST_BYTES:
+            return _shortened(data, meta, notes)
+    raise too_large(performed=performed)
+
+
+def _shortened(data: Any, meta: Result, notes: Sequence[str]) -> Result:
+    """The result with its longest texts cut, told once if need be; the last attempt fits."""
     for longest, twice in _ATTEMPTS:
         shorter = _cut(data, longest)
         text = to_json(shorter)
         if (size_of(text) if twice else len(text)) <= MOST_BYTES:
-            note = f"Texts of more than {longest} characters are cut: never write them back."
-            shown = text.decode() if twice else _ELSEWHERE
-            return _result(shorter, [shown, *notes, note], meta)
-    raise too_large(performed=performed)
+            break
+    if shorter != data:
+        cut = f"Texts of more than {longest} characters are cut: never write them back."
+        notes = (*notes, cut)
+    return _result(shorter, [text.decode() if twice else _ELSEWHERE, *notes], meta)
 
 
 def too_large(*, performed: bool) -> AnswerTooLarge:

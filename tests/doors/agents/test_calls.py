@@ -1,6 +1,7 @@
 """A call is a command like any other."""
 
 import asyncio
+from time import process_time
 from typing import Any
 
 import pytest
@@ -13,8 +14,16 @@ from app.commands.payloads import AnyPayload
 from app.commands.registry import ACTION_HANDLERS
 from app.database.usage import Usage
 from app.http import request_log
-from app.services import Connection
-from tests.conftest import MISSING_ID, OPEN_DOORS, SERVICE_HEADERS, Execute
+from app.models.key import NewKey
+from app.services import Connection, keys
+from tests.conftest import (
+    ADMIN_HEADERS,
+    MISSING_ID,
+    OPEN_DOORS,
+    SERVICE_HEADERS,
+    Execute,
+    Figure,
+)
 from tests.support.agents import (
     ERAS,
     agent,
@@ -183,3 +192,39 @@ async def test_sixteen_calls_at_once_are_answered_each_by_its_own(database_url: 
         answers = [answer.json() for answer in await asyncio.gather(*calls)]
     told = [(a["id"], a["result"]["structuredContent"]["title"]) for a in answers]
     assert told == [(number, str(number)) for number in range(16)]
+
+
+@pytest.mark.parametrize(
+    "revoked", [{"user_id": "user_123"}, {"installation_id": "phone"}, {"key_name": "agent"}]
+)
+async def test_what_is_revoked_is_told_so(
+    client: AsyncClient, db: Connection, revoked: dict[str, str]
+) -> None:
+    value = keys.generate("dev", None)
+    await keys.insert_key(db, NewKey(key_name="agent", environment="dev"), value)
+    headers = {"Authorization": f"Bearer {value}", "X-User-ID": "user_123"}
+    revocation = {**revoked, "reason": "lost"}
+    made = await client.post("/admin/revocations", json=revocation, headers=ADMIN_HEADERS)
+    assert made.status_code == 201
+    call = request("tools/call", name="get-stats", _meta={"installation_id": "phone"})
+    answer = await send(client, call, headers)
+    if "key_name" in revoked:
+        assert (answer.status_code, answer.json()["error"]["data"]["status"]) == (403, 403)
+    else:
+        told = answer.json()["result"]
+        assert told["_meta"]["error"] == {"status": 403, "code": "installation_revoked"}
+    other = request("tools/call", name="get-stats")
+    untouched = await send(client, other, {**SERVICE_HEADERS, "X-User-ID": "user_9"})
+    assert untouched.json()["result"]["isError"] is False
+
+
+async def test_no_message_holds_the_loop(client: AsyncClient, figure: Figure) -> None:
+    command = {"action": "create-task", "payload": {"title": "x", "tags": ["y"] * 100}}
+    batch = [{"id": str(number), **command} for number in range(101)]  # one too many
+    call = request("tools/call", name="batch", arguments={"commands": batch})
+    begun = process_time()
+    answer = await send(client, call)
+    spent = process_time() - begun
+    figure(f"{len(answer.request.content)} bytes: {spent * 1000:.0f} ms")
+    assert answer.json()["result"]["isError"] is True
+    assert spent < 0.2
