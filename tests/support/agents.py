@@ -15,8 +15,8 @@ from mcp_types import CallToolResult, RequestParamsMeta, TextContent
 from tests.conftest import SERVICE_HEADERS
 
 MODERN, HANDSHAKE = "2026-07-28", "legacy"
-ERAS = (MODERN, HANDSHAKE)
-"""How the SDK's client begins: with the revision in every message, or with a handshake."""
+ERAS = ("auto", HANDSHAKE)
+"""How the SDK's client begins: it asks which revisions there are, or shakes hands."""
 FOR_USER = {**SERVICE_HEADERS, "X-User-ID": "user_123"}
 ENVELOPE = {
     "io.modelcontextprotocol/protocolVersion": MODERN,
@@ -30,7 +30,7 @@ def _encoded(headers: Mapping[str, str]) -> dict[bytes, bytes]:
 
 @asynccontextmanager
 async def agent(
-    app: FastAPI, era: str = MODERN, headers: Mapping[str, str] = FOR_USER
+    app: FastAPI, era: str = ERAS[0], headers: Mapping[str, str] = FOR_USER
 ) -> AsyncIterator[Client]:
     """The SDK's client, connected to the application within this process."""
     transport = httpx2.ASGITransport(app)
@@ -38,6 +38,7 @@ async def agent(
         httpx2.AsyncClient(transport=transport, headers=_encoded(headers)) as http,
         Client(streamable_http_client("http://test/mcp", http_client=http), mode=era) as client,
     ):
+        assert client.protocol_version == ("2025-11-25" if era == HANDSHAKE else MODERN)
         yield client
 
 
