@@ -46,7 +46,7 @@ async def test_keys_of_other_doors_do_not_open_it(client: AsyncClient) -> None:
 
 
 async def test_without_its_key_the_door_does_not_exist(database_url: str) -> None:
-    async with talking_to(database_url) as client:
+    async with talking_to(database_url, mcp_enabled=False) as client:
         for method, path in PATHS:
             answer = await client.request(method, path, headers=HEADERS)
             assert (answer.status_code, answer.json()) == (404, {"detail": "Not Found"})
@@ -55,7 +55,7 @@ async def test_without_its_key_the_door_does_not_exist(database_url: str) -> Non
 
 
 async def test_the_index_names_the_open_door(database_url: str) -> None:
-    async with talking_to(database_url, task_api_key=KEY) as client:
+    async with talking_to(database_url, task_api_key=KEY, mcp_enabled=False) as client:
         assert (await client.get("/")).json()["doors"] == ["commands", "admin", "contacts"]
 
 

@@ -160,7 +160,8 @@ async def test_each_credential_works_only_where_its_secret_is_set(database_url: 
 async def test_a_door_is_open_exactly_when_its_secret_is_set(
     database_url: str, given: tuple[str, ...], doors: list[str]
 ) -> None:
-    async with talking_to(database_url, **{name: OPEN_DOORS[name] for name in given}) as client:
+    settings = {name: OPEN_DOORS[name] for name in given}
+    async with talking_to(database_url, **settings, mcp_enabled=False) as client:
         assert (await client.get("/")).json()["doors"] == doors
         documented = (await client.get("/openapi.json")).json()["paths"]
         for door, path in (("sessions", "/api/tasks"), ("user-api-keys", "/api/user-api-keys")):
