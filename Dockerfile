@@ -8,14 +8,15 @@ WORKDIR /srv
 ENV PATH="/opt/venv/bin:$PATH"
 COPY requirements.txt ./
 # pip stays behind, and so do debug symbols, half of what the wheels weigh, sources of compiled
-# modules, type stubs and the libraries' own tests.
+# modules, type stubs, the libraries' own tests and what speaks to other databases.
 RUN python -m venv --without-pip /opt/venv \
     && pip --python /opt/venv/bin/python install --no-compile --no-deps --require-hashes \
         -r requirements.txt \
     && pip --python /opt/venv/bin/python check \
     && find /opt/venv -name '*.so' -exec strip --strip-unneeded {} + \
-    && find /opt/venv \( -name '*.py[ix]' -o -name '*.pxd' -o -name tests -o -name testing \) \
-        -prune -exec rm -r {} +
+    && find /opt/venv \( -name '*.py[ix]' -o -name '*.pxd' -o -name '*.[ch]' -o -name '*.[ch]pp' \
+        -o -name tests -o -name testing -o -path '*/dialects/m[sy]*sql' -o -path '*/dialects/oracle' \
+        -o -path '*/dialects/sqlite' \) -prune -exec rm -r {} +
 
 FROM build AS dev
 COPY requirements-dev.txt ./

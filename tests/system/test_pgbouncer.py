@@ -109,6 +109,7 @@ async def test_it_is_ready(client: AsyncClient) -> None:
     assert (await client.get("/health/ready")).status_code == 200
 
 
+@pytest.mark.alone
 async def test_two_hundred_requests_share_five_connections(
     client: AsyncClient, database_url: str, figure: Figure
 ) -> None:

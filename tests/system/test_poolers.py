@@ -147,6 +147,7 @@ def two_workers(url: str) -> Iterator[list[str]]:
         yield [stack.enter_context(running("serve", **settings))[0] for _ in range(2)]
 
 
+@pytest.mark.alone
 async def test_what_two_workers_only_read_is_kept(
     pooler: Pooler, database_url: str, figure: Figure
 ) -> None:
