@@ -67,7 +67,11 @@ def compare(plan: Plan) -> Results:
         ]
         measured = {
             scenario.name: _measure(
-                scenario, plan, servers, load, _files(folder, scenario, material)
+                scenario,
+                plan,
+                [server for server in servers if scenario.answered_by(server.implementation.name)],
+                load,
+                _files(folder, scenario, material),
             )
             for scenario in plan.scenarios
         }

@@ -48,7 +48,7 @@ class Goal(NamedTuple):
 def ratio(results: Results, scenario: str, other: str, figure: str = "worker_ms") -> float | None:
     """Our figure as a multiple of another implementation's, at 16 connections."""
     figures = results["scenarios"][scenario]["16"]
-    if not figures[other][figure]:
+    if other not in figures or not figures[other][figure]:
         return None
     return round(figures["ours"][figure] / figures[other][figure], 2)
 

@@ -32,6 +32,7 @@ def draw(results: Results, titles: dict[str, str]) -> str:
     groups = [
         (titles[name], [figures["16"][one]["worker_ms"] for one in names])
         for name, figures in results["scenarios"].items()
+        if figures["16"].keys() >= set(names)
     ]
     largest = max(value for _, values in groups for value in values)
     scale = (_WIDTH - _LABELS - _RIGHT) / largest

@@ -128,7 +128,15 @@ def _connection_tables(results: Results, connections: str) -> str:
     parts = [f"## {connections} connections\n"]
     for title, show in figures:
         rows = (
-            (_TITLES[name], *(show(by_connections[connections][one]) for one in implementations))
+            (
+                _TITLES[name],
+                *(
+                    show(by_connections[connections][one])
+                    if one in by_connections[connections]
+                    else "–"
+                    for one in implementations
+                ),
+            )
             for name, by_connections in results["scenarios"].items()
         )
         parts += [f"### {title}\n", table(header, rows)]

@@ -37,12 +37,17 @@ class Material:
 
 @dataclass(frozen=True)
 class Scenario:
-    """A name, a title for people, and its requests."""
+    """A name, a title for people, its requests, and who can answer them, if not everybody."""
 
     name: str
     title: str
     requests: Callable[[Material, Dialect], Iterator[Request]]
     writes: bool = False
+    only: tuple[str, ...] = ()
+
+    def answered_by(self, implementation: str) -> bool:
+        """Whether this implementation can."""
+        return not self.only or implementation in self.only
 
     def write(self, file: Path, material: Material, dialect: Dialect) -> Path:
         """Writes the requests, but not too many, as `requests.lua` reads them."""
@@ -125,7 +130,7 @@ def _health(_: Material, __: Dialect) -> Iterator[Request]:
 # Writers last: what they leave behind would slow the readers down.
 SCENARIOS = (
     Scenario("get-task", "get-task", get_task),
-    Scenario("list-changes", "list-changes, nothing new", _poll),
+    Scenario("list-changes", "list-changes, nothing new", _poll, only=("ours",)),
     Scenario(
         "list-tasks-100", "list-tasks, 100 tasks", _about_users("list-tasks", "/tasks", "user")
     ),
