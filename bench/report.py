@@ -133,7 +133,7 @@ def _connection_tables(results: Results, connections: str) -> str:
                 *(
                     show(by_connections[connections][one])
                     if one in by_connections[connections]
-                    else "–"
+                    else "n/a"
                     for one in implementations
                 ),
             )
