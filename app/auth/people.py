@@ -1,15 +1,15 @@
 """What people show: one function each, which turns a request into a Caller or refuses it."""
 
-import hmac
 from uuid import UUID
 
 from fastapi import Request
 from fastapi.security import APIKeyHeader, HTTPBearer
-from pydantic import SecretStr, TypeAdapter, ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from app.auth import tokens
 from app.auth.lookups import Lookups
 from app.auth.sessions import Sessions
+from app.auth.shared_keys import is_secret
 from app.config import Settings
 from app.database import Database
 from app.errors import BearerUnauthorized, Forbidden, InvalidSession
@@ -49,17 +49,12 @@ async def person(request: Request) -> Caller:
     """A service in a user's name, or whoever holds the session of a bearer token."""
     token = bearer_token(request)
     given = request.headers.get("x-service-auth", "") if token is None else token
-    if _is_services(resources_of(request.scope)[Settings].service_auth_token, given):
+    if is_secret(resources_of(request.scope)[Settings].service_auth_token, given):
         return Caller("delegate", "service-auth", user_id=_represented_user(request))
     if token is None:
         raise InvalidSession("Not authenticated")
     user_id = await resources_of(request.scope)[Sessions].find_user(token)
     return Caller("user", "session", user_id=_usable(user_id))
-
-
-def _is_services(token: SecretStr | None, given: str) -> bool:
-    expected = b"" if token is None else token.get_secret_value().encode()
-    return bool(expected) and hmac.compare_digest(given.encode("latin-1"), expected)
 
 
 def _represented_user(request: Request) -> str:

@@ -30,7 +30,7 @@ async def admin_key(request: Request) -> Caller:
     settings = resources_of(request.scope)[Settings]
     given = request.headers.get("x-admin-key", "")
     keys = {"admin": settings.admin_api_key, **(settings.admin_api_keys or {})}
-    names = [name for name, key in keys.items() if _is(key, given)]
+    names = [name for name, key in keys.items() if is_secret(key, given)]
     if not names:
         raise Unauthorized("Invalid admin key")
     return Caller("admin", names[0])
@@ -42,13 +42,13 @@ async def partner_key(request: Request) -> Caller:
     given = request.headers.get("x-api-key", "")
     if not given:
         raise Unauthorized("Missing API key")
-    if not _is(settings.task_api_key, given):
+    if not is_secret(settings.task_api_key, given):
         raise Forbidden("Invalid API key")
     return Caller("partner", "partner")
 
 
-def _is(secret: SecretStr | None, given: str) -> bool:
-    """Compares in constant time, and bytes: text must be ASCII for that."""
-    if secret is None:
+def is_secret(secret: SecretStr | None, given: str) -> bool:
+    """Whether it is the secret, in constant time; as bytes, for text would have to be ASCII."""
+    if secret is None or not given:
         return False
     return hmac.compare_digest(given.encode("latin-1"), secret.get_secret_value().encode())

@@ -85,14 +85,17 @@ class RequestLog:
         try:
             await self.app(scope, receive, send_identified)
         finally:
-            seconds = perf_counter() - started
-            entry["duration_ms"] = round(seconds * 1000, 2)
-            status = entry.get("status", 0)
-            if status == 503:
-                self._refusals.note(entry, exchange.label)
-            else:
-                self._logger.info("request", **entry)
-            outcome = entry.get("outcome", status)  # where an answer is no refusal but tells of one
-            record_request(exchange.label, outcome, seconds)
-            if (caller := exchange.known_caller) is not None:
-                resources_of(scope)[Usage].note(caller, exchange.label, outcome)
+            self._record(scope, exchange, perf_counter() - started)
+
+    def _record(self, scope: Scope, exchange: Exchange, seconds: float) -> None:
+        entry = exchange.log
+        entry["duration_ms"] = round(seconds * 1000, 2)
+        status = entry.get("status", 0)
+        if status == 503:
+            self._refusals.note(entry, exchange.label)
+        else:
+            self._logger.info("request", **entry)
+        outcome = entry.get("outcome", status)  # where an answer is no refusal but tells of one
+        record_request(exchange.label, outcome, seconds)
+        if (caller := exchange.known_caller) is not None:
+            resources_of(scope)[Usage].note(caller, exchange.label, outcome)
