@@ -43,7 +43,7 @@ def app(app: FastAPI) -> FastAPI:
 
 @pytest.fixture
 def settings(shared_settings: Settings) -> Settings:
-    """Equal to those of the other tests, but of an application that is made here."""
+    """Equal to those of the other tests, but of an application whose routes are this test's own."""
     return shared_settings.model_copy()
 
 

@@ -154,6 +154,7 @@ def test_only_the_balancer_is_believed_about_a_clients_address(
     )
 
 
+@pytest.mark.alone
 async def test_revoked_key_is_refused_by_both_workers_within_a_second(
     service: tuple[str, Any, str],
 ) -> None:

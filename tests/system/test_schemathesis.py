@@ -116,6 +116,13 @@ UNDESCRIBABLE = {
     ("POST /execute", 400, "idempotency_key: the header and the option differ"),
     ("POST /execute", 400, "cursor: was not issued by list-tasks"),
     ("POST /execute", 400, "cursor: was issued for another sort"),
+    ("POST /execute", 400, "give either sequence or command_id"),
+    (
+        "PATCH /api/tasks/{task_id}",
+        422,
+        "No fields provided for update: known are title, description, status, priority, dueDate, "
+        "tags",
+    ),
     ("POST /execute", 400, "page and cursor cannot be combined"),
     ("POST /execute", 400, "The task has this category already"),
     # An `anyOf` at the root of a body says it, and makes generators and tools refuse the body.

@@ -7,8 +7,8 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import httpx
 import pytest
-from fastapi import FastAPI
 
+from app.main import create_app
 from tests.conftest import SERVICE_HEADERS
 from tests.support.service import running
 
@@ -53,6 +53,5 @@ def test_it_is_off_unless_asked_for(
 ) -> None:
     if asked:
         monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:1")
-    app: FastAPI = request.getfixturevalue("app")
-    config = app._native_telemetry.config
+    config = create_app(request.getfixturevalue("settings"))._native_telemetry.config
     assert {config[name] for name in ("tracing", "metrics", "logs", "auto_configure")} == {asked}

@@ -2,11 +2,21 @@
 
 import signal
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 
 from tests.support.bucket import Bucket
 from tests.system.test_worker import start
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """What is started here hears of Ctrl-C, also where a shell in the background had it ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.mark.parametrize("arguments", [("worker",), ("mirror", "rebuild")])
@@ -34,7 +44,8 @@ def test_a_rebuild_that_is_interrupted_says_so_and_leaves(database_url: str) -> 
     with socket.create_server(("127.0.0.1", 0)) as silent:
         endpoint = f"http://127.0.0.1:{silent.getsockname()[1]}"
         settings = Bucket(endpoint, "bucket").environment(DATABASE_URL=database_url)
-        process = start("mirror", "rebuild", **settings)
+        with interruptible():
+            process = start("mirror", "rebuild", **settings)
         with silent.accept()[0]:  # it has asked for the list
             process.send_signal(signal.SIGINT)
             _, complained = process.communicate(timeout=20)

@@ -15,6 +15,7 @@ from app.http.guard import guarded
 from app.models.error import documented
 from app.models.mood import MoodReport
 from app.models.text import UserId
+from app.state import Exchange
 
 router = APIRouter(
     route_class=guarded(service_key), dependencies=[Security(SERVICE_KEY)], tags=["mood"]
@@ -38,7 +39,7 @@ Zone = Annotated[
 
 
 # It loads nothing, also where it is opened by itself.
-_POLICY = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'"}
+_POLICY = b"default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"
 
 
 @router.get("/mood", summary="Mood of one user", response_model=MoodReport, responses=_RESPONSES)
@@ -64,7 +65,8 @@ async def read_picture(request: Request, user_id: User, time_zone: Zone = None) 
     """The cat's face, the streak and the week, 320 by 120, for light and dark pages."""
     report = await _report(request, user_id, time_zone)
     picture = draw(report)
-    answer = Response(picture, media_type="image/svg+xml", headers=_POLICY)
+    answer = Response(picture, media_type="image/svg+xml")
+    Exchange.of(request.scope).headers[b"content-security-policy"] = _POLICY
     return cacheable(request, answer, tag_of(picture), _max_age(report))
 
 

@@ -44,6 +44,7 @@ async def seconds_until_refused(client: AsyncClient, token: str) -> float:
     return monotonic() - started
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("end", END.values(), ids=END)
 @pytest.mark.parametrize("required", [False, True], ids=["", "verified"])
 async def test_tokens_end_within_a_second_with_their_account(

@@ -175,6 +175,7 @@ async def test_revocation_ends_by_itself(live_client: AsyncClient, database_url:
     assert made.status_code == 201
 
 
+@pytest.mark.alone
 async def test_two_workers_refuse_within_a_second_of_the_answer(
     database_url: str, figure: Figure
 ) -> None:
@@ -199,6 +200,7 @@ async def test_two_workers_refuse_within_a_second_of_the_answer(
     assert last_accepted - revoked_at < 1
 
 
+@pytest.mark.alone
 async def test_of_a_thousand_revocations_commands_learn_with_the_look_up_of_their_key(
     client: AsyncClient, db: Connection
 ) -> None:
