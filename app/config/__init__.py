@@ -14,6 +14,7 @@ from app.config.doors import (
     LimitSettings,
     SessionSettings,
     UserTaskSettings,
+    WebhookSettings,
 )
 from app.config.process import ProcessSettings
 
@@ -144,8 +145,8 @@ class ServiceSettings(ProcessSettings):
         return self.docs_enabled
 
 
-class WorkerSettings(ContactSettings, ProcessSettings):
-    """What the worker is told: the bucket, and no door's key."""
+class WorkerSettings(WebhookSettings, ContactSettings, ProcessSettings):
+    """What the worker is told: the bucket, what opens webhooks' secrets, and no door's key."""
 
 
 class Settings(

@@ -1,6 +1,7 @@
 """Settings of the doors and of what they share, a class each; Settings inherits them all."""
 
 import re
+from ipaddress import ip_network
 from typing import Annotated, Literal, Self
 
 from pydantic import (
@@ -64,7 +65,36 @@ def _fernet_keys(secret: SecretStr) -> SecretStr:
     return secret
 
 
-class SessionSettings(BaseModel):
+def _networks(text: str) -> str:
+    try:
+        [ip_network(network.strip()) for network in text.split(",")]
+    except ValueError as error:
+        raise ValueError(f"must be networks as 10.0.0.0/8, comma-separated: {error}") from None
+    return text
+
+
+class WebhookSettings(BaseModel):
+    """What is encrypted at rest, and where webhooks may lead."""
+
+    encryption_key: Annotated[
+        Annotated[SecretStr, AfterValidator(_fernet_keys)] | None,
+        Field(
+            description="Fernet keys of users' API keys and webhooks' secrets, comma-separated; "
+            "the first encrypts."
+        ),
+    ] = None
+    webhook_allow_networks: Annotated[
+        Annotated[str, AfterValidator(_networks)] | None,
+        Field(description="Private networks that webhooks may lead to, as `10.0.0.0/8`."),
+    ] = None
+
+    @property
+    def opens_webhooks(self) -> bool:
+        """Whether there are webhooks: their secrets are kept encrypted or not at all."""
+        return self.encryption_key is not None
+
+
+class SessionSettings(WebhookSettings):
     """The doors of people with sessions: their tasks and the API keys they keep here."""
 
     session_hash_secret: Annotated[
@@ -81,10 +111,6 @@ class SessionSettings(BaseModel):
     service_auth_token: Annotated[
         SecretStr | None,
         Field(description="The `X-Service-Auth` of services that act in a user's name."),
-    ] = None
-    encryption_key: Annotated[
-        Annotated[SecretStr, AfterValidator(_fernet_keys)] | None,
-        Field(description="Fernet keys of users' API keys, comma-separated; the first encrypts."),
     ] = None
     gemini_base_url: Annotated[
         HttpUrl, Field(description="Where users' API keys for Gemini are tested.")

@@ -68,7 +68,7 @@ WITH consumer AS MATERIALIZED (
 ), ahead AS MATERIALIZED (
     SELECT changes.*, settled
     FROM consumer CROSS JOIN LATERAL (
-        SELECT position, kind, entity_id, user_id, changed_at FROM changes
+        SELECT position, kind, operation, transition, entity_id, user_id, changed_at FROM changes
         WHERE changes.position > consumer.position
         ORDER BY changes.position
         LIMIT {limit}
@@ -78,7 +78,19 @@ WITH consumer AS MATERIALIZED (
     FROM ahead
 ), taken AS MATERIALIZED (
     SELECT * FROM numbered WHERE position <= settled OR position = settled + number
-), waiting AS (
+), {taking_over}, moved AS (
+    UPDATE consumers SET position = (SELECT max(position) FROM taken)
+    WHERE name = $1 AND EXISTS (SELECT FROM taken)
+)
+SELECT (SELECT count(*) FROM taken) AS taken,
+    coalesce((SELECT max(position) FROM taken), position) AS reached,
+    coalesce((SELECT max(position) FROM ahead), position) AS seen,
+    pg_current_xact_id()::text AS transaction_id
+FROM consumer
+"""
+
+_WAITING = """
+waiting AS (
     INSERT INTO deliveries AS old
         (consumer, entity_id, kind, first_position, last_position, changed_at)
     SELECT $1, entity_id, min(kind), min(position), max(position), min(changed_at)
@@ -91,21 +103,17 @@ WITH consumer AS MATERIALIZED (
         last_position = excluded.last_position,
         changed_at = coalesce(old.changed_at, excluded.changed_at),
         due_at = CASE WHEN old.changed_at IS NULL THEN now() ELSE old.due_at END
-), moved AS (
-    UPDATE consumers SET position = (SELECT max(position) FROM taken)
-    WHERE name = $1 AND EXISTS (SELECT FROM taken)
-)
-SELECT (SELECT count(*) FROM taken) AS taken,
-    coalesce((SELECT max(position) FROM taken), position) AS reached,
-    coalesce((SELECT max(position) FROM ahead), position) AS seen,
-    pg_current_xact_id()::text AS transaction_id
-FROM consumer
-"""
+)"""
 
 
 def feed_statement(interest: str) -> str:
     """The statement of `feed` for a consumer of those `changes` that fulfil the SQL condition."""
-    return _FEED.format(limit=FEED_SIZE, interest=interest)
+    return reading(_WAITING.format(interest=interest))
+
+
+def reading(taking_over: str) -> str:
+    """The statement of `feed` that does this, common table expressions, with the rows of `taken`."""
+    return _FEED.format(limit=FEED_SIZE, taking_over=taking_over)
 
 
 async def feed(db: Connection, consumer: str, statement: str, gap: Gap = NO_GAP) -> Fed:

@@ -29,10 +29,15 @@ _BEFORE_SIZE = """coalesce(CASE WHEN pg_column_compression(before) IS NULL
     THEN pg_column_size(before) ELSE octet_length(before::text) END, 0)"""
 _SIZE = f"""600 + coalesce(octet_length(title), 0) + coalesce(octet_length(description), 0)
     + coalesce(octet_length(array_to_string(tags, '')), 0) + {_BEFORE_SIZE}"""
-_SELECTION = f"""
+CHANGES = f"""
 SELECT {_CHANGE}, tasks.id IS NOT NULL AS is_there, {", ".join(f"tasks.{name}" for name in _TASK)}
+    {{more}}
 FROM changes LEFT JOIN tasks
     ON tasks.id = entity_id AND tasks.user_id = changes.user_id AND deleted_at IS NULL
+"""
+"""What `change_of` reads, with more columns."""
+
+_SELECTION = f"""{CHANGES.format(more="")}
 WHERE changes.user_id = $1 AND sequence > $2 AND kind = 'task'
 ORDER BY sequence LIMIT $3
 """
@@ -53,10 +58,11 @@ async def fetch_changes(db: Connection, user_id: str, after: int, limit: int) ->
     follows = bool(rows) and rows[0]["sequence"] == after + 1
     if not follows and not await db.fetchval(_IS_KEPT, user_id, after + 1):
         raise CursorExpired
-    return [_change(user_id, row) for row in rows]
+    return [change_of(user_id, row) for row in rows]
 
 
-def _change(user_id: str, row: Record) -> Change:
+def change_of(user_id: str, row: Record) -> Change:
+    """The change of a task as the feed shows it."""
     task = {name: row[name] for name in _TASK}
     kind: Any = f"task.{row['transition'] or row['operation']}"
     return Change.model_construct(

@@ -39,7 +39,8 @@ async def forget_content(db: Connection, days: int) -> bool:
     return not status.endswith(" 0")
 
 
-# What a consumer has not read yet stays, or it would wait for good for what it cannot find.
+# What a consumer has not read yet stays, or it would wait for good for what it cannot find; and so
+# does what an endpoint has yet to be told.
 _PRUNE = """
 WITH next AS (
     SELECT position, changed_at FROM changes ORDER BY position LIMIT 1000
@@ -47,6 +48,8 @@ WITH next AS (
     SELECT position FROM next
     WHERE changed_at < now() - make_interval(days => $1)
         AND position <= (SELECT min(position) FROM consumers)
+        AND position < coalesce(
+            (SELECT min(position) FROM webhook_deliveries WHERE due_at IS NOT NULL), position + 1)
 )
 DELETE FROM changes USING due WHERE changes.position = due.position
 """

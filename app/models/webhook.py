@@ -1,0 +1,204 @@
+"""Webhooks as administrators see them."""
+
+from datetime import datetime
+from hashlib import sha256
+from typing import Annotated, Literal
+from uuid import UUID
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    HttpUrl,
+    StringConstraints,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError
+
+from app.models.instant import Instant
+from app.models.text import STORABLE, UserId
+
+MOST_ENDPOINTS = 20
+KEPT_DAYS = 30
+"""For how long a delivery is remembered, and can be sent again."""
+
+EventType = Literal[
+    "task.created",
+    "task.updated",
+    "task.completed",
+    "task.reopened",
+    "task.deleted",
+    "task.restored",
+    "mood.changed",
+    "key.created",
+    "key.rotated",
+    "key.revoked",
+    "key.expiring",
+    "user.purged",
+]
+
+
+def _plain(url: HttpUrl) -> HttpUrl:
+    if url.username is not None or url.password is not None:
+        raise PydanticCustomError("user_info", "must not contain user info")
+    if url.fragment is not None:
+        raise PydanticCustomError("fragment", "must not have a fragment")
+    return url
+
+
+Url = Annotated[
+    HttpUrl,
+    AfterValidator(_plain),
+    Field(
+        max_length=2000,
+        description="https, and no address that is private.",
+        examples=["https://hooks.example.com/tasks"],
+    ),
+]
+Events = Annotated[
+    list[EventType | Literal["*"]],
+    Field(min_length=1, max_length=20, description="`*` is all.", examples=[["task.completed"]]),
+]
+UserIds = Annotated[
+    list[UserId],
+    Field(
+        min_length=1,
+        max_length=1000,
+        description="Whose events; absent or null: everybody's. Those of keys are told anyway.",
+    ),
+]
+Description = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=500),
+    STORABLE,
+    Field(description="For people."),
+]
+
+
+class NewEndpoint(BaseModel):
+    """Where to send which events."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    url: Url
+    events: Events
+    user_ids: UserIds | None = None
+    description: Description | None = None
+
+
+class EndpointChanges(BaseModel):
+    """The members of an endpoint to overwrite, one at least; an absent one stays.
+
+    Null clears `user_ids` and `description`.
+    """
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"minProperties": 1})
+
+    url: Url | None = None
+    events: Events | None = None
+    user_ids: UserIds | None = None
+    description: Description | None = None
+    enabled: Annotated[
+        bool | None, Field(description="True starts an endpoint that was disabled again.")
+    ] = None
+
+    @model_validator(mode="after")
+    def _something(self) -> "EndpointChanges":
+        if not self.model_fields_set:
+            raise PydanticCustomError("no_fields", "No fields provided for update")
+        for name in ("url", "events", "enabled"):
+            if name in self.model_fields_set and getattr(self, name) is None:
+                raise PydanticCustomError("null", "{name} must not be null", {"name": name})
+        return self
+
+
+class Endpoint(BaseModel):
+    """Where which events are sent, and whether they are."""
+
+    id: UUID
+    url: str
+    events: list[str]
+    user_ids: Annotated[list[str] | None, Field(description="Null: everybody's events.")]
+    description: str | None
+    enabled: bool
+    created_at: datetime
+    updated_at: datetime
+    failing_since: Annotated[
+        datetime | None, Field(description="Since when no attempt has succeeded.")
+    ]
+    disabled_at: datetime | None
+    disabled_reason: str | None
+
+
+class CreatedEndpoint(Endpoint):
+    """A new endpoint and its secret, shown here and never again."""
+
+    secret: Annotated[str, Field(description="`whsec_` and what signs, in base64.")]
+
+
+class EndpointList(BaseModel):
+    """All endpoints, newest first."""
+
+    webhooks: list[Endpoint]
+
+
+class RotatedSecret(BaseModel):
+    """The new secret, shown here and never again, and until when the old one signs too."""
+
+    secret: str
+    previous_until: datetime
+
+
+class Replay(BaseModel):
+    """From when on to send again what was sent."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    since: Instant
+
+
+class Replayed(BaseModel):
+    """How many events are sent again."""
+
+    deliveries: int
+
+
+class Attempt(BaseModel):
+    """What came back of one attempt."""
+
+    delivered: Annotated[bool, Field(description="Whether it was answered 2xx.")]
+    status: Annotated[int | None, Field(description="Null: no answer.")]
+    duration_ms: int
+    error: str | None
+    body: Annotated[str | None, Field(description="The beginning of the answer.")]
+
+
+class Delivery(BaseModel):
+    """One event for one endpoint."""
+
+    id: Annotated[str, Field(description="The `webhook-id`.")]
+    event: str
+    user_id: Annotated[str | None, Field(description="Null: nobody's.")]
+    occurred_at: datetime
+    state: Annotated[
+        Literal["pending", "delivered", "retrying", "failed"],
+        Field(description="`failed`: it is not tried again."),
+    ]
+    attempts: int
+    attempted_at: datetime | None
+    status: int | None
+    duration_ms: int | None
+    error: str | None
+    next_attempt_at: datetime | None
+
+
+class DeliveryList(BaseModel):
+    """The last events for an endpoint, newest first."""
+
+    deliveries: list[Delivery]
+
+
+def message_id(position: int, occurred_at: datetime) -> str:
+    """The `webhook-id` of an event: the same whenever and wherever it is sent."""
+    return f"msg_{sha256(f'{position}/{occurred_at.timestamp()}'.encode()).hexdigest()[:32]}"

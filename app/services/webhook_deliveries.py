@@ -1,0 +1,277 @@
+"""What each endpoint of webhooks has yet to be told: one delivery per event and endpoint.
+
+Workers claim deliveries for a time: an endpoint may take ten seconds, for which no transaction
+stays open. Whatever becomes of a worker, its deliveries are claimed again afterwards.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from asyncpg import Record
+
+from app.models.webhook import KEPT_DAYS, Delivery, DeliveryList, message_id
+from app.services import Connection
+from app.services.deliveries import reading
+from app.services.webhooks import MOOD_IS_ASKED_FOR, TARGET, Target, target_of
+
+CONSUMER = "webhooks"
+LEASE_SECONDS = 30
+_MOST_IN_A_ROW = 5
+
+_TYPE = "changes.kind || '.' || coalesce(changes.transition, changes.operation)"
+_WANTED = f"""
+    changes.kind IN ('task', 'mood', 'key', 'user')
+    AND events && ARRAY['*', {_TYPE}]
+    AND (user_ids IS NULL OR changes.kind = 'key' OR changes.user_id = ANY (user_ids))
+    AND changes.changed_at >= created_at
+"""
+
+# An endpoint is told of what happens after it was made. What the clock of another has ahead of us
+# is due now.
+FEED = reading(f"""
+told AS (
+    INSERT INTO webhook_deliveries (endpoint_id, position, user_id, type, occurred_at, due_at)
+    SELECT id, position, changes.user_id, {_TYPE}, changed_at, least(changed_at, now())
+    FROM taken AS changes JOIN webhook_endpoints ON disabled_at IS NULL AND {_WANTED}
+    ON CONFLICT DO NOTHING
+), writers AS (
+    INSERT INTO user_moods (user_id, due_at)
+    SELECT DISTINCT user_id, now() FROM taken
+    WHERE kind = 'task' AND {MOOD_IS_ASKED_FOR.format(user_id="taken.user_id")}
+    ORDER BY user_id
+    ON CONFLICT (user_id) DO UPDATE SET due_at = excluded.due_at
+)""")
+
+
+class Claimed(NamedTuple):
+    """One event for one endpoint, which is the caller's for a time."""
+
+    endpoint_id: UUID
+    position: int
+    user_id: str
+    type: str
+    occurred_at: datetime
+    attempts: int
+
+
+# Whoever looks at an endpoint's deliveries looks alone, and at what is committed.
+_LOCK_ENDPOINTS = f"""
+SELECT {TARGET} FROM (
+    SELECT * FROM webhook_endpoints
+    WHERE disabled_at IS NULL AND id <> ALL ($1) AND EXISTS (
+        SELECT FROM webhook_deliveries WHERE endpoint_id = id AND due_at <= now()
+            AND (claimed_until IS NULL OR claimed_until <= now())
+    )
+    OFFSET 0
+) AS endpoints
+WHERE pg_try_advisory_xact_lock(hashtextextended('webhook' || id, 0))
+"""
+
+# A user's events are told one after the other until one has failed, so nobody claims more of them
+# while the first attempt at one is under way. A few of each user first: nobody waits for a crowd.
+_CLAIM = f"""
+WITH ready AS MATERIALIZED (
+    SELECT found.*, room, row_number() OVER (
+        PARTITION BY found.endpoint_id, user_id ORDER BY due_at, position
+    ) AS number
+    FROM unnest($1::uuid[], $2::int[]) AS endpoints (id, room) CROSS JOIN LATERAL (
+        SELECT endpoint_id, position, user_id, due_at FROM webhook_deliveries AS due
+        WHERE endpoint_id = endpoints.id AND due_at <= now()
+            AND (claimed_until IS NULL OR claimed_until <= now())
+            AND NOT EXISTS (
+                SELECT FROM webhook_deliveries AS busy
+                WHERE busy.endpoint_id = due.endpoint_id AND busy.user_id = due.user_id
+                    AND busy.claimed_until > now() AND busy.outcome IS NULL
+                    AND due.outcome IS NULL
+            )
+        ORDER BY due_at, position
+        LIMIT 200
+    ) AS found
+), fair AS MATERIALIZED (
+    SELECT *, row_number() OVER (PARTITION BY endpoint_id ORDER BY number, due_at, position) AS turn
+    FROM ready WHERE number <= {_MOST_IN_A_ROW}
+)
+UPDATE webhook_deliveries AS claimed SET
+    attempts = attempts + 1, claimed_until = now() + interval '{LEASE_SECONDS} seconds'
+FROM fair
+WHERE turn <= room AND claimed.endpoint_id = fair.endpoint_id
+    AND claimed.position = fair.position AND claimed.user_id = fair.user_id
+RETURNING claimed.endpoint_id, claimed.position, claimed.user_id, type, occurred_at, attempts,
+    claimed.due_at
+"""
+
+
+async def claim(
+    db: Connection, in_flight: Mapping[UUID, int], most: int
+) -> tuple[list[Target], list[Claimed]]:
+    """What to send next in the order to send it in, and where; in a transaction.
+
+    So much to each endpoint that no more than `most` are in flight.
+    """
+    full = [endpoint_id for endpoint_id, number in in_flight.items() if number >= most]
+    targets = [target_of(row) for row in await db.fetch(_LOCK_ENDPOINTS, full)]
+    if not targets:
+        return [], []
+    rooms = [most - in_flight.get(target.endpoint_id, 0) for target in targets]
+    rows = await db.fetch(_CLAIM, [target.endpoint_id for target in targets], rooms)
+    rows.sort(key=lambda row: (row["due_at"], row["position"]))
+    return targets, [Claimed(*row[:6]) for row in rows]
+
+
+class Outcome(NamedTuple):
+    """What became of an attempt; `delay` is until the next one, None: there is none."""
+
+    claimed: Claimed
+    delivered: bool
+    delay: float | None
+    status: int | None
+    duration_ms: int
+    error: str | None
+
+
+# What has been claimed again since, or is to be sent again, is no longer the caller's.
+_FINISH = """
+UPDATE webhook_deliveries AS attempted SET
+    outcome = CASE WHEN ended.delivered THEN 'delivered' ELSE 'failed' END,
+    due_at = clock_timestamp() + make_interval(secs => ended.delay),
+    claimed_until = NULL,
+    attempted_at = clock_timestamp(),
+    status = ended.status,
+    duration_ms = ended.duration_ms,
+    error = ended.error
+FROM unnest($1::uuid[], $2::bigint[], $3::text[], $4::int[], $5::bool[], $6::float8[], $7::int[],
+    $8::int[], $9::text[]) AS ended (endpoint_id, position, user_id, attempts, delivered, delay,
+    status, duration_ms, error)
+WHERE attempted.endpoint_id = ended.endpoint_id AND attempted.position = ended.position
+    AND attempted.user_id = ended.user_id AND attempted.attempts = ended.attempts
+"""
+
+
+async def finish(db: Connection, outcomes: Sequence[Outcome]) -> None:
+    """Notes what became of attempts."""
+    keys = [(*one.claimed[:3], one.claimed.attempts) for one in outcomes]
+    rest = [one[1:] for one in outcomes]
+    columns = [*zip(*keys, strict=True), *zip(*rest, strict=True)]
+    await db.execute(_FINISH, *map(list, columns))
+
+
+_GIVE_BACK = """
+UPDATE webhook_deliveries AS unsent SET attempts = unsent.attempts - 1, claimed_until = NULL
+FROM unnest($1::uuid[], $2::bigint[], $3::text[], $4::int[])
+    AS claimed (endpoint_id, position, user_id, attempts)
+WHERE unsent.endpoint_id = claimed.endpoint_id AND unsent.position = claimed.position
+    AND unsent.user_id = claimed.user_id AND unsent.attempts = claimed.attempts
+"""
+
+
+async def give_back(db: Connection, unsent: Sequence[Claimed]) -> None:
+    """Lets others send what was claimed and not tried."""
+    columns = zip(*((*one[:3], one.attempts) for one in unsent), strict=True)
+    await db.execute(_GIVE_BACK, *map(list, columns))
+
+
+_DROP = """
+DELETE FROM webhook_deliveries AS gone
+USING unnest($1::uuid[], $2::bigint[], $3::text[]) AS claimed (endpoint_id, position, user_id)
+WHERE gone.endpoint_id = claimed.endpoint_id AND gone.position = claimed.position
+    AND gone.user_id = claimed.user_id
+"""
+
+
+async def drop(db: Connection, gone: Sequence[Claimed]) -> None:
+    """Forgets deliveries of what is no longer in the log, its user being purged."""
+    await db.execute(_DROP, *map(list, zip(*(one[:3] for one in gone), strict=True)))
+
+
+# Positions are given out in the order of time, more or less.
+_REPLAY = f"""
+INSERT INTO webhook_deliveries AS old
+    (endpoint_id, position, user_id, type, occurred_at, due_at)
+SELECT id, position, changes.user_id, {_TYPE}, changed_at, now()
+FROM changes JOIN webhook_endpoints ON {_WANTED}
+WHERE id = $1 AND changed_at >= $2
+    AND position > coalesce((
+        SELECT position FROM changes WHERE changed_at < $2::timestamptz - interval '1 minute'
+        ORDER BY position DESC LIMIT 1
+    ), 0)
+    AND position <= (SELECT position FROM consumers WHERE name = '{CONSUMER}')
+ON CONFLICT (endpoint_id, position, user_id) DO UPDATE SET
+    due_at = now(), claimed_until = NULL, outcome = NULL, attempts = 0
+"""
+
+
+async def replay(db: Connection, endpoint_id: UUID, since: datetime) -> int:
+    """Sends an endpoint again all that it was or should have been told of since; how much it is."""
+    status: str = await db.execute(_REPLAY, endpoint_id, since)
+    return int(status.rpartition(" ")[2])
+
+
+_LIST = """
+SELECT position, type, user_id, occurred_at, outcome, attempts, attempted_at, status, duration_ms,
+    error, due_at
+FROM webhook_deliveries WHERE endpoint_id = $1 ORDER BY position DESC LIMIT 100
+"""
+
+
+async def list_deliveries(db: Connection, endpoint_id: UUID) -> DeliveryList:
+    """The last 100 events for an endpoint, newest first."""
+    rows = await db.fetch(_LIST, endpoint_id)
+    return DeliveryList.model_construct(deliveries=[_delivery(row) for row in rows])
+
+
+def _delivery(row: Record) -> Delivery:
+    return Delivery.model_construct(
+        id=message_id(row["position"], row["occurred_at"]),
+        event=row["type"],
+        user_id=row["user_id"] or None,
+        state=_state(row),
+        next_attempt_at=row["due_at"],
+        **{name: row[name] for name in _SHOWN},
+    )
+
+
+_SHOWN = ("occurred_at", "attempts", "attempted_at", "status", "duration_ms", "error")
+
+
+def _state(row: Record) -> Any:
+    if row["outcome"] == "failed" and row["due_at"] is not None:
+        return "retrying"
+    return row["outcome"] or "pending"
+
+
+_PURGE = f"""
+DELETE FROM webhook_deliveries AS old USING (
+    SELECT oldest.* FROM webhook_endpoints CROSS JOIN LATERAL (
+        SELECT endpoint_id, position, user_id, occurred_at FROM webhook_deliveries
+        WHERE endpoint_id = id ORDER BY position LIMIT 1000
+    ) AS oldest
+) AS oldest
+WHERE oldest.occurred_at < now() - interval '{KEPT_DAYS} days'
+    AND old.endpoint_id = oldest.endpoint_id AND old.position = oldest.position
+    AND old.user_id = oldest.user_id
+"""
+
+
+async def purge_old(db: Connection) -> int:
+    """Forgets what is older than 30 days, a thousand of each endpoint at a time; how much it was."""
+    status: str = await db.execute(_PURGE)
+    return int(status.rpartition(" ")[2])
+
+
+_OLDEST = """
+SELECT coalesce(extract(epoch FROM clock_timestamp() - least(
+    (SELECT min(due.due_at) FROM webhook_endpoints CROSS JOIN LATERAL (
+        SELECT due_at FROM webhook_deliveries
+        WHERE endpoint_id = id AND due_at IS NOT NULL ORDER BY due_at LIMIT 1
+    ) AS due WHERE disabled_at IS NULL),
+    (SELECT changed_at FROM changes WHERE position > consumers.position ORDER BY position LIMIT 1)
+)), 0)::float8
+FROM consumers WHERE name = $1
+"""
+
+
+async def overdue(db: Connection) -> float:
+    """For how many seconds the longest waiting attempt has been due; 0 when none is."""
+    return max(0.0, await db.fetchval(_OLDEST, CONSUMER) or 0.0)
