@@ -152,6 +152,8 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     )
     if "contacts" in resources.doors and settings.aws_s3_bucket is None:
         logger.info("mirror_is_off", remedy="AWS_S3_BUCKET")
+    if not settings.opens_webhooks:
+        logger.info("webhooks_are_off", remedy="ENCRYPTION_KEY")
     await database.open()
     await resources.open()
     regularly = (

@@ -17,11 +17,17 @@ from app.logs import configure_logs
 
 @click.command()
 def worker() -> None:
-    """Mirror contacts, calls and tasks as they change.
+    """Tell others of what changes, until it is told to stop.
 
-    In the bucket AWS_S3_BUCKET, until it is told to stop.
+    The bucket AWS_S3_BUCKET mirrors contacts, calls and tasks; with an ENCRYPTION_KEY webhooks are
+    told of events.
     """
-    settings = _settings_with_bucket()
+    settings = _settings()
+    if settings.aws_s3_bucket is None and not settings.opens_webhooks:
+        raise click.ClickException(
+            "AWS_S3_BUCKET is not set: there is nothing to mirror in. "
+            "ENCRYPTION_KEY is not set: webhooks are closed."
+        )
     configure_logs(settings.log_level, readable=settings.environment == "development")
     from app import metrics  # noqa: PLC0415
     from app.worker import run  # noqa: PLC0415
@@ -84,9 +90,13 @@ def drop_empty_variables() -> None:
         del os.environ[name]
 
 
-def _settings_with_bucket() -> WorkerSettings:
+def _settings() -> WorkerSettings:
     drop_empty_variables()
-    settings = load(WorkerSettings)
+    return load(WorkerSettings)
+
+
+def _settings_with_bucket() -> WorkerSettings:
+    settings = _settings()
     if settings.aws_s3_bucket is None:
         raise click.ClickException("AWS_S3_BUCKET is not set: there is nothing to mirror in.")
     return settings
@@ -94,8 +104,8 @@ def _settings_with_bucket() -> WorkerSettings:
 
 @contextmanager
 def worker_beside(settings: Settings) -> Iterator[None]:
-    """A worker in a process of its own for as long, where there is a bucket."""
-    if settings.aws_s3_bucket is None:
+    """A worker in a process of its own for as long, where there is a bucket or are webhooks."""
+    if settings.aws_s3_bucket is None and not settings.opens_webhooks:
         yield
         return
     process = subprocess.Popen([sys.executable, "-m", "app", "worker"])

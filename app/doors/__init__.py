@@ -54,6 +54,27 @@ def _admin() -> Iterable[APIRouter]:
     return keys.router, revocations.router, audit.router, metrics.router
 
 
+def _webhooks() -> Iterable[APIRouter]:
+    from app.doors.admin import webhooks  # noqa: PLC0415
+
+    return (webhooks.router,)
+
+
+def _equip_webhooks(resources: Resources, settings: Settings) -> None:
+    from app.worker.sender import open_sender  # noqa: PLC0415
+
+    _equip_cipher(resources, settings)
+    sender = open_sender(settings)
+    resources.add(sender, close=sender.close)
+
+
+def _equip_cipher(resources: Resources, settings: Settings) -> None:
+    from app.database.encryption import Cipher  # noqa: PLC0415
+
+    assert settings.encryption_key is not None, "the door is closed"  # noqa: S101
+    resources.add(Cipher(settings.encryption_key.get_secret_value()))
+
+
 def _sessions() -> Iterable[APIRouter]:
     from app.doors.sessions import tasks  # noqa: PLC0415
 
@@ -74,12 +95,10 @@ def _user_api_keys() -> Iterable[APIRouter]:
 
 
 def _equip_user_api_keys(resources: Resources, settings: Settings) -> None:
-    from app.database.encryption import Cipher  # noqa: PLC0415
     from app.doors.sessions.providers import Gemini  # noqa: PLC0415
     from app.models.secret import Providers  # noqa: PLC0415
 
-    assert settings.encryption_key is not None, "the door is closed"  # noqa: S101
-    resources.add(Cipher(settings.encryption_key.get_secret_value()))
+    _equip_cipher(resources, settings)
     resources.add(Providers({"gemini": Gemini(str(settings.gemini_base_url)).check}))
 
 
@@ -144,6 +163,7 @@ _FAR_FUTURE = 4_102_444_800  # 2100-01-01
 _EXAMPLE_ID = "550e8400-e29b-41d4-a716-446655440000"
 _SERVICE_TOKEN = "your-service-auth-token-change-this"  # noqa: S105 - known to the whole world
 _BETTER_AUTH_SECRET = "your-secret-key-minimum-32-characters-long-random-string"  # noqa: S105
+_ENCRYPTION_KEY = "dev-encryption-key-replace-in-production-00="
 _PARTNER_KEY = "demo-secret-key-change-in-production"
 _SESSION = "`Authorization: Bearer` with a session token, or `X-Service-Auth` and `X-User-ID`"
 
@@ -176,6 +196,18 @@ DOORS = (
         pasted=known_secret("AdminKey", "admin_api_key", DEVELOPMENT_ADMIN_KEY),
     ),
     Door(
+        name="webhooks",
+        paths=("/admin/webhooks",),
+        routers=_webhooks,
+        credential="`X-Admin-Key`",
+        opened_by="`ENCRYPTION_KEY`",
+        is_open=lambda settings: settings.opens_webhooks,
+        equip=_equip_webhooks,
+        development={"ENCRYPTION_KEY": _ENCRYPTION_KEY},
+        tags={"webhooks": "Where events are sent to, signed, as they happen."},
+        refusals={401: Unauthorized("Invalid admin key"), 404: NotFound("Webhook not found")},
+    ),
+    Door(
         name="sessions",
         paths=("/api/tasks",),
         routers=_sessions,
@@ -203,7 +235,7 @@ DOORS = (
         shape=ErrorShape(shapes.detail, mistakes=sentence_and_errors),
         equip=_equip_user_api_keys,
         cors=CrossOrigin.WEB_CLIENTS,
-        development={"ENCRYPTION_KEY": "dev-encryption-key-replace-in-production-00="},
+        development={"ENCRYPTION_KEY": _ENCRYPTION_KEY},
         tags={"user API keys": "API keys that the same people leave for services."},
         refusals={
             401: InvalidSession("Not authenticated"),

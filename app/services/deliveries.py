@@ -112,7 +112,7 @@ def feed_statement(interest: str) -> str:
 
 
 def reading(taking_over: str) -> str:
-    """The statement of `feed` that does this, common table expressions, with the rows of `taken`."""
+    """The statement of `feed` with common table expressions that use the rows of `taken`."""
     return _FEED.format(limit=FEED_SIZE, taking_over=taking_over)
 
 

@@ -54,6 +54,7 @@ class Claimed(NamedTuple):
     type: str
     occurred_at: datetime
     attempts: int
+    has_failed: bool
 
 
 # Whoever looks at an endpoint's deliveries looks alone, and at what is committed.
@@ -99,7 +100,7 @@ FROM fair
 WHERE turn <= room AND claimed.endpoint_id = fair.endpoint_id
     AND claimed.position = fair.position AND claimed.user_id = fair.user_id
 RETURNING claimed.endpoint_id, claimed.position, claimed.user_id, type, occurred_at, attempts,
-    claimed.due_at
+    outcome IS NOT NULL AS has_failed, claimed.due_at
 """
 
 
@@ -117,7 +118,7 @@ async def claim(
     rooms = [most - in_flight.get(target.endpoint_id, 0) for target in targets]
     rows = await db.fetch(_CLAIM, [target.endpoint_id for target in targets], rooms)
     rows.sort(key=lambda row: (row["due_at"], row["position"]))
-    return targets, [Claimed(*row[:6]) for row in rows]
+    return targets, [Claimed(*row[:7]) for row in rows]
 
 
 class Outcome(NamedTuple):
@@ -255,7 +256,7 @@ WHERE oldest.occurred_at < now() - interval '{KEPT_DAYS} days'
 
 
 async def purge_old(db: Connection) -> int:
-    """Forgets what is older than 30 days, a thousand of each endpoint at a time; how much it was."""
+    """Forgets up to a thousand of each endpoint that are older than 30 days; how many it was."""
     status: str = await db.execute(_PURGE)
     return int(status.rpartition(" ")[2])
 

@@ -1,4 +1,4 @@
-"""The worker's two tasks: to follow the changes, and to write the whole bucket anew."""
+"""The worker's tasks: to follow the changes, and to write the whole bucket anew."""
 
 import asyncio
 import signal
@@ -11,20 +11,43 @@ from app.config import WorkerSettings
 from app.database import Database
 from app.logs import logger
 from app.services import deliveries
+from app.worker import webhooks
 from app.worker.consumer import CONNECTIONS, Consumer
 from app.worker.mirror import Mirror, open_bucket
 from app.worker.rebuild import request_rebuild
+from app.worker.sender import open_sender
 
 
 async def follow(settings: WorkerSettings) -> None:
-    """Tells the mirror of every change until SIGTERM or SIGINT; a round that has begun is ended."""
+    """Tells the bucket and the webhooks that there are, until SIGTERM or SIGINT.
+
+    A round that has begun is ended.
+    """
     stopping = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
-    async with _opened(settings) as database:
-        logger.info("worker_started", bucket=settings.aws_s3_bucket)
-        await Consumer(Mirror(open_bucket(settings)), database).run(stopping)
+    async with _opened(settings) as database, asyncio.TaskGroup() as consumers:
+        logger.info(
+            "worker_started", bucket=settings.aws_s3_bucket, webhooks=settings.opens_webhooks
+        )
+        if settings.aws_s3_bucket is not None:
+            mirror = Mirror(open_bucket(settings))
+            consumers.create_task(Consumer(mirror, database).run(stopping))
+        if settings.opens_webhooks:
+            consumers.create_task(_tell_webhooks(settings, database, stopping))
+        else:
+            logger.info("webhooks_are_off", remedy="ENCRYPTION_KEY")
     logger.info("worker_stopped")
+
+
+async def _tell_webhooks(
+    settings: WorkerSettings, database: Database, stopping: asyncio.Event
+) -> None:
+    sender = open_sender(settings)
+    try:
+        await webhooks.Webhooks(database, sender).run(stopping)
+    finally:
+        await sender.close()
 
 
 async def rebuild(settings: WorkerSettings) -> None:
@@ -44,7 +67,8 @@ async def rebuild(settings: WorkerSettings) -> None:
 
 @asynccontextmanager
 async def _opened(settings: WorkerSettings) -> AsyncIterator[Database]:
-    database = Database(settings.model_copy(update={"database_pool_size": CONNECTIONS}))
+    size = CONNECTIONS + (webhooks.CONNECTIONS if settings.opens_webhooks else 0)
+    database = Database(settings.model_copy(update={"database_pool_size": size}))
     await database.open()
     try:
         yield database

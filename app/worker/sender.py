@@ -1,0 +1,190 @@
+"""One attempt to tell an endpoint: signed by Standard Webhooks, and never where it must not go."""
+
+import asyncio
+import re
+from base64 import b64encode
+from collections.abc import Collection
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from functools import lru_cache
+from secrets import token_bytes
+from time import monotonic
+from typing import NamedTuple
+from uuid import UUID
+
+import httpcore
+from standardwebhooks import Webhook
+
+from app import __version__
+from app.config import WorkerSettings
+from app.database.encryption import Cipher
+from app.services.webhooks import Target
+from app.worker.addresses import Addresses, CheckedConnections, ForbiddenAddress, trusted
+
+SECONDS = 10.0
+MOST_IN_FLIGHT = 20
+_KEPT = 10
+_KEPT_SECONDS = 60.0
+_LONGEST_ANSWER = 16 * 1024
+_LONGEST_ERROR = 200
+_GONE = 410
+_DIGITS = re.compile(r"\d{1,9}")
+_AGENT = f"task-manager-api/{__version__}".encode()
+
+
+class Answer(NamedTuple):
+    """What came back: no status without an answer."""
+
+    status: int | None
+    duration_ms: int
+    error: str | None
+    retry_after: float | None = None
+    body: bytes = b""
+
+    @property
+    def is_success(self) -> bool:
+        """Whether the endpoint has it."""
+        return self.status is not None and 200 <= self.status < 300
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether the endpoint wants no more."""
+        return self.status == _GONE
+
+
+class Message(NamedTuple):
+    """What is sent: its id is the same on every attempt."""
+
+    id: str
+    body: bytes
+
+
+def new_secret() -> str:
+    """A secret as Standard Webhooks spells them."""
+    return f"whsec_{b64encode(token_bytes(32)).decode()}"
+
+
+class Sender:
+    """Sends messages, with kept connections to each endpoint; by no proxy, along no redirect."""
+
+    def __init__(self, cipher: Cipher, addresses: Addresses, *, plain: bool) -> None:
+        self._addresses = addresses
+        self._network = CheckedConnections(addresses)
+        self._plain = plain
+        self._trusted = trusted()
+        self._pools: dict[UUID, tuple[str, httpcore.AsyncConnectionPool]] = {}
+        self._signer = lru_cache(128)(lambda secret: _signer(cipher, secret))
+
+    async def check(self, url: str) -> None:
+        """ForbiddenAddress where nothing is sent to; OSError where nobody is known to be."""
+        parts = httpcore.URL(url)
+        port = parts.port or (443 if parts.scheme == b"https" else 80)
+        self._check_scheme(url)
+        async with asyncio.timeout(SECONDS / 2):
+            await self._addresses.find(parts.host.decode(), port)
+
+    def _check_scheme(self, url: str) -> None:
+        if not self._plain and not url.startswith("https:"):
+            raise ForbiddenAddress("is not https")
+
+    async def send(self, target: Target, message: Message) -> Answer:
+        """One attempt, of ten seconds at most."""
+        began, error, answer = monotonic(), None, None
+        try:
+            async with asyncio.timeout(SECONDS):
+                answer = await self._post(target, message)
+        except TimeoutError:
+            error = f"no answer within {SECONDS:.0f} s"
+        except (httpcore.NetworkError, httpcore.ProtocolError, httpcore.TimeoutException) as failed:
+            error = f"{type(failed).__name__}: {failed}"
+        except (ForbiddenAddress, OSError, ValueError) as failed:
+            error = str(failed) or type(failed).__name__
+        duration = round((monotonic() - began) * 1000)
+        if answer is None:
+            return Answer(None, duration, (error or "")[:_LONGEST_ERROR])
+        return answer._replace(duration_ms=duration)
+
+    async def _post(self, target: Target, message: Message) -> Answer:
+        self._check_scheme(target.url)
+        pool = await self._pool(target)
+        headers = self._headers(target, message)
+        async with pool.stream(
+            "POST", target.url, headers=headers, content=message.body
+        ) as response:
+            body = await _beginning(response)
+        retry_after = dict(response.headers).get(b"retry-after")
+        wait = None if retry_after is None else _seconds(retry_after.decode("latin-1"))
+        error = None if 200 <= response.status < 300 else f"answered {response.status}"
+        return Answer(response.status, 0, error, wait, body)
+
+    def _headers(self, target: Target, message: Message) -> list[tuple[bytes, bytes]]:
+        now, text = datetime.now(UTC), message.body.decode()
+        signers = [self._signer(secret) for secret in target.secrets]
+        signed = " ".join(signer.sign(message.id, now, text) for signer in signers)
+        return [
+            (b"content-type", b"application/json"),
+            (b"user-agent", _AGENT),
+            (b"webhook-id", message.id.encode()),
+            (b"webhook-timestamp", b"%d" % now.timestamp()),
+            (b"webhook-signature", signed.encode()),
+        ]
+
+    async def _pool(self, target: Target) -> httpcore.AsyncConnectionPool:
+        url, pool = self._pools.get(target.endpoint_id, (None, None))
+        if pool is None or url != target.url:
+            made = httpcore.AsyncConnectionPool(
+                self._trusted,
+                max_connections=2 * MOST_IN_FLIGHT,
+                max_keepalive_connections=_KEPT,
+                keepalive_expiry=_KEPT_SECONDS,
+                network_backend=self._network,
+            )
+            self._pools[target.endpoint_id] = target.url, made
+            return made
+        return pool
+
+    async def keep(self, endpoint_ids: Collection[UUID]) -> None:
+        """Ends the connections to all other endpoints."""
+        for endpoint_id in self._pools.keys() - set(endpoint_ids):
+            await self._pools.pop(endpoint_id)[1].aclose()
+
+    async def close(self) -> None:
+        """Ends all connections."""
+        await self.keep(())
+        self._addresses.close()
+
+
+def open_sender(settings: WorkerSettings) -> Sender:
+    """What sends under these settings, which open webhooks."""
+    assert settings.encryption_key is not None, "webhooks are closed"  # noqa: S101
+    cipher = Cipher(settings.encryption_key.get_secret_value())
+    addresses = Addresses(settings.webhook_allow_networks)
+    return Sender(cipher, addresses, plain=settings.environment == "development")
+
+
+def _signer(cipher: Cipher, secret: bytes) -> Webhook:
+    text = cipher.decrypt(secret)
+    if text is None:
+        raise ValueError("its secret was encrypted under another ENCRYPTION_KEY")
+    return Webhook(text)
+
+
+async def _beginning(response: httpcore.Response) -> bytes:
+    """So much of the body as anybody looks at; of a longer one the connection is not kept."""
+    read = b""
+    async for part in response.aiter_stream():
+        read += part
+        if len(read) > _LONGEST_ANSWER:
+            break
+    return read[:_LONGEST_ANSWER]
+
+
+def _seconds(retry_after: str) -> float | None:
+    """How long to wait, of both spellings of Retry-After."""
+    if _DIGITS.fullmatch(retry_after):
+        return float(retry_after)
+    try:
+        until = parsedate_to_datetime(retry_after)
+    except ValueError:
+        return None
+    return max(0.0, (until.replace(tzinfo=until.tzinfo or UTC) - datetime.now(UTC)).total_seconds())

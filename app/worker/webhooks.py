@@ -1,0 +1,235 @@
+"""The log's consumer that tells endpoints of events, one by one and at least once."""
+
+import asyncio
+import random
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from time import monotonic
+from uuid import UUID
+
+from app.database import Database
+from app.errors import Unavailable
+from app.logs import logger
+from app.models.webhook import message_id
+from app.services import Connection, deliveries, webhook_deliveries, webhook_events, webhooks
+from app.services.deliveries import FEED_SIZE, NO_GAP
+from app.services.told_moods import AT_ONCE, tell_due_moods
+from app.services.webhook_deliveries import CONSUMER, LEASE_SECONDS, Claimed, Outcome
+from app.services.webhooks import Target
+from app.worker.consumer import backoff
+from app.worker.figures import ATTEMPTS, DISABLED, FIRST_ATTEMPTS, OVERDUE
+from app.worker.sender import MOST_IN_FLIGHT, SECONDS, Answer, Message, Sender
+
+CONNECTIONS = 2
+"""How many connections webhooks use at once."""
+_PAUSES = 0.05, 0.1, 0.2, 0.4, 0.8, 1.0
+_CARE_EVERY = 15.0
+_DAY = 24 * 60 * 60
+_WAITS = (5, 300, 1800, 2 * 3600, 5 * 3600, 10 * 3600, 14 * 3600, 20 * 3600, _DAY)
+_JITTER = 0.1
+
+
+def wait_after(attempts: int, retry_after: float | None) -> float | None:
+    """For how many seconds to wait after so many attempts; None: there is no other."""
+    if attempts > len(_WAITS):
+        return None
+    longest = _WAITS[attempts - 1] * (1 + _JITTER)
+    wait = random.uniform(_WAITS[attempts - 1], longest)  # noqa: S311 - it spreads load
+    return max(wait, min(retry_after or 0.0, _DAY))
+
+
+class Webhooks:
+    """Takes events over from the log, sends what is due, and notes what became of it."""
+
+    def __init__(self, database: Database, sender: Sender) -> None:
+        self._database = database
+        self._sender = sender
+        self._registered = False
+        self._gap = NO_GAP
+        self._in_flight: Counter[UUID] = Counter()
+        self._runs: set[asyncio.Task[None]] = set()
+        self._outcomes: list[tuple[Outcome, Answer]] = []
+        self._unsent: list[Claimed] = []
+        self._news = asyncio.Event()
+        self._stopping = False
+        self._idle_rounds = 0
+        self._failures = 0
+        self._cared_at = -_CARE_EVERY
+
+    async def run(self, stopping: asyncio.Event) -> None:
+        """Works until it is told to stop; attempts that have begun are ended and noted."""
+        told = asyncio.create_task(stopping.wait())
+        while not stopping.is_set():
+            pause = await self.work()
+            news = asyncio.create_task(self._news.wait())
+            await asyncio.wait((told, news), timeout=pause, return_when="FIRST_COMPLETED")
+            news.cancel()
+            if self._news.is_set() and not stopping.is_set():
+                await asyncio.sleep(min(pause, _PAUSES[0]))  # what else ends is noted along
+        self._stopping = True
+        await self.settle()
+
+    async def work(self) -> float:
+        """Does one round and returns for how many seconds the next is not worth while."""
+        try:
+            await self._note()
+            fed = await self._feed()
+            claimed = await self._send_due()
+            looked = await self._look_at_moods()
+            await self._care()
+        except Exception as error:
+            return self._fail(error)
+        if self._failures:
+            logger.info("webhooks_work_again", failures=self._failures)
+            self._failures = 0
+        if fed == FEED_SIZE or looked == AT_ONCE:
+            return 0.0
+        busy = fed or claimed or looked or self._runs or self._gap != NO_GAP
+        self._idle_rounds = 0 if busy else self._idle_rounds + 1
+        return _PAUSES[min(self._idle_rounds, len(_PAUSES) - 1)]
+
+    async def settle(self) -> None:
+        """Waits for the attempts that have begun, and notes them."""
+        if self._runs:
+            await asyncio.wait(self._runs)
+        try:
+            await self._note()
+        except Exception as error:  # they are sent again, under the same ids
+            self._fail(error)
+
+    async def _feed(self) -> int:
+        async with self._database.connection() as db:
+            if not self._registered:
+                await deliveries.register(db, CONSUMER)
+                self._registered = True
+            fed = await deliveries.feed(db, CONSUMER, webhook_deliveries.FEED, self._gap)
+        self._gap = fed.gap
+        return fed.taken
+
+    async def _send_due(self) -> int:
+        async with self._database.transaction() as db:
+            targets, claimed = await webhook_deliveries.claim(db, self._in_flight, MOST_IN_FLIGHT)
+        if not claimed:
+            return 0
+        ends = monotonic() + LEASE_SECONDS - 2 * SECONDS
+        async with self._database.connection() as db:
+            positions, user_ids = (
+                [one.position for one in claimed],
+                [one.user_id for one in claimed],
+            )
+            bodies = await webhook_events.fetch_bodies(db, positions, user_ids)
+            if gone := [one for one in claimed if one.position not in bodies]:
+                await webhook_deliveries.drop(db, gone)
+        known = {target.endpoint_id: target for target in targets}
+        for run in _runs([one for one in claimed if one.position in bodies]):
+            self._start(known[run[0].endpoint_id], run, bodies, ends)
+        return len(claimed)
+
+    def _start(
+        self, target: Target, run: Sequence[Claimed], bodies: Mapping[int, bytes], ends: float
+    ) -> None:
+        self._in_flight[target.endpoint_id] += len(run)
+        task = asyncio.create_task(self._send(target, run, bodies, ends))
+        self._runs.add(task)
+        task.add_done_callback(self._runs.discard)
+
+    async def _send(
+        self, target: Target, run: Sequence[Claimed], bodies: Mapping[int, bytes], ends: float
+    ) -> None:
+        """Sends what one user did, in its order, for as long as it is surely ours."""
+        for number, one in enumerate(run):
+            if self._stopping or monotonic() > ends:
+                self._unsent += run[number:]
+                self._in_flight[target.endpoint_id] -= len(run) - number
+                break
+            self._observe_begin(one)
+            message = Message(message_id(one.position, one.occurred_at), bodies[one.position])
+            try:
+                answer = await self._sender.send(target, message)
+            except Exception as error:  # a fault of ours must not leave the event behind
+                logger.exception("unexpected_error", endpoint_id=str(target.endpoint_id))
+                answer = Answer(None, 0, type(error).__name__)
+            self._in_flight[target.endpoint_id] -= 1
+            self._outcomes.append((_outcome(one, answer), answer))
+        self._news.set()
+
+    def _observe_begin(self, one: Claimed) -> None:
+        if one.attempts == 1:
+            lag = datetime.now(UTC) - one.occurred_at
+            FIRST_ATTEMPTS.observe(max(0.0, lag.total_seconds()))
+
+    async def _note(self) -> None:
+        """Notes what became of attempts; what cannot be noted now is kept for the next round."""
+        self._news.clear()
+        ended, unsent = self._outcomes, self._unsent
+        if not ended and not unsent:
+            return
+        self._outcomes, self._unsent = [], []
+        try:
+            async with self._database.transaction() as db:
+                if unsent:
+                    await webhook_deliveries.give_back(db, unsent)
+                disabled = await _finish(db, ended) if ended else []
+        except BaseException:
+            self._outcomes, self._unsent = ended + self._outcomes, unsent + self._unsent
+            raise
+        for outcome, _ in ended:
+            ATTEMPTS.labels("delivered" if outcome.delivered else "failed").inc()
+        for endpoint_id, reason in disabled:
+            logger.warning("webhook_disabled", endpoint_id=str(endpoint_id), reason=reason)
+
+    async def _look_at_moods(self) -> int:
+        async with self._database.transaction() as db:
+            return await tell_due_moods(db)
+
+    async def _care(self) -> None:
+        """What has time: keys that are about to end, what is old, and figures."""
+        if monotonic() - self._cared_at < _CARE_EVERY:
+            return
+        async with self._database.connection() as db:
+            await webhook_events.note_expiring_keys(db)
+            await webhook_deliveries.purge_old(db)
+            overdue, disabled = (
+                await webhook_deliveries.overdue(db),
+                await webhooks.count_disabled(db),
+            )
+            listed = await webhooks.list_endpoints(db)
+        OVERDUE.set(overdue)
+        DISABLED.set(disabled)
+        await self._sender.keep([one.id for one in listed.webhooks])
+        logger.info("webhooks_observed", overdue_seconds=round(overdue, 1), disabled=disabled)
+        self._cared_at = monotonic()
+
+    def _fail(self, error: Exception) -> float:
+        if not isinstance(error, Unavailable):
+            logger.exception("unexpected_error", sink=CONSUMER)
+        self._failures += 1
+        if self._failures == 1:
+            logger.warning("webhooks_are_failing", reason=f"{type(error).__name__}: {error}"[:200])
+        return backoff(self._failures)
+
+
+def _runs(claimed: Sequence[Claimed]) -> list[list[Claimed]]:
+    """What goes one after the other: a user's events for an endpoint, until one has failed."""
+    runs: dict[object, list[Claimed]] = defaultdict(list)
+    for one in claimed:
+        first = one.endpoint_id, one.user_id
+        runs[(*first, one.position) if one.has_failed else first].append(one)
+    return list(runs.values())
+
+
+def _outcome(one: Claimed, answer: Answer) -> Outcome:
+    delivered = answer.is_success
+    delay = None if delivered else wait_after(one.attempts, answer.retry_after)
+    return Outcome(one, delivered, delay, answer.status, answer.duration_ms, answer.error)
+
+
+async def _finish(
+    db: Connection, ended: Sequence[tuple[Outcome, Answer]]
+) -> list[tuple[UUID, str]]:
+    await webhook_deliveries.finish(db, [outcome for outcome, _ in ended])
+    succeeded = {outcome.claimed.endpoint_id for outcome, _ in ended if outcome.delivered}
+    failed = {outcome.claimed.endpoint_id for outcome, _ in ended if not outcome.delivered}
+    gone = {outcome.claimed.endpoint_id for outcome, answer in ended if answer.is_gone}
+    return await webhooks.note_outcomes(db, list(succeeded), list(failed), list(gone))

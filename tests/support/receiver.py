@@ -1,0 +1,110 @@
+"""A receiver of webhooks that remembers what it was told, and can misbehave."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any, NamedTuple
+
+from app.database.encryption import Cipher
+from app.models.webhook import Endpoint, NewEndpoint
+from app.services import Connection, webhooks
+from app.worker.addresses import Addresses
+from app.worker.sender import Sender, new_secret
+from app.worker.webhooks import Webhooks
+
+KEY = "dev-encryption-key-replace-in-production-00="
+CIPHER = Cipher(KEY)
+LOCAL = "127.0.0.0/8"
+
+Answering = Callable[["Received"], bytes | float]
+"""What is answered: the head of a response, or for how many seconds nothing is."""
+
+
+class Received(NamedTuple):
+    """One request."""
+
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def id(self) -> str:
+        return self.headers["webhook-id"]
+
+    @property
+    def event(self) -> dict[str, Any]:
+        event: dict[str, Any] = json.loads(self.body)
+        return event
+
+    @property
+    def type(self) -> str:
+        kind: str = self.event["type"]
+        return kind
+
+
+def answered(status: int, headers: str = "", body: str = "") -> bytes:
+    """A whole response."""
+    head = f"HTTP/1.1 {status} It\r\ncontent-length: {len(body)}\r\n{headers}\r\n"
+    return (head + body).encode()
+
+
+class Receiver:
+    """Answers 204 unless `answer` says otherwise."""
+
+    def __init__(self) -> None:
+        self.received: list[Received] = []
+        self.connections = 0
+        self.answer: Answering = lambda _: answered(204)
+        self.url = ""
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
+        try:
+            while True:
+                lines = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")[1:-2]
+                pairs = (line.split(": ", 1) for line in lines)
+                headers = {name.lower(): value for name, value in pairs}
+                body = await reader.readexactly(int(headers["content-length"]))
+                received = Received(headers, body)
+                self.received.append(received)
+                answer = self.answer(received)
+                if isinstance(answer, float):
+                    await asyncio.sleep(answer)
+                    return
+                writer.write(answer)
+                await writer.drain()
+        except (asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
+            return
+        finally:
+            writer.close()
+
+
+@asynccontextmanager
+async def receiving() -> AsyncIterator[Receiver]:
+    """A receiver on a port of its own."""
+    receiver = Receiver()
+    server = await asyncio.start_server(receiver.serve, "127.0.0.1", 0)
+    receiver.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/hook"
+    yield receiver
+    server.close()
+
+
+def open_sender(allowed: str | None = LOCAL) -> Sender:
+    """A sender of a development service that may send to this machine."""
+    return Sender(CIPHER, Addresses(allowed), plain=True)
+
+
+async def add_endpoint(
+    db: Connection, url: str, events: list[str], **more: Any
+) -> tuple[Endpoint, str]:
+    """Adds an endpoint, and returns it with its secret."""
+    secret = new_secret()
+    new = NewEndpoint(url=url, events=events, **more)  # type: ignore[arg-type]
+    return await webhooks.insert_endpoint(db, new, CIPHER.encrypt(secret)), secret
+
+
+async def rounds(worker: Webhooks, count: int = 3) -> None:
+    """So many rounds, each with all that it began ended."""
+    for _ in range(count):
+        await worker.work()
+        await worker.settle()
