@@ -20,7 +20,7 @@ from app.services import Connection
 _COLUMNS = """id, url, events, user_ids, description, disabled_at IS NULL AS enabled, created_at,
     updated_at, failing_since, disabled_at, disabled_reason"""
 
-_ASKS_FOR_MOODS = "events && '{*,mood.changed}'"
+_ASKS_FOR_MOODS = "events && ARRAY['*', 'mood.changed']"
 MOOD_IS_ASKED_FOR = f"""EXISTS (
     SELECT FROM webhook_endpoints
     WHERE {_ASKS_FOR_MOODS} AND (user_ids IS NULL OR {{user_id}} = ANY (user_ids))

@@ -27,9 +27,7 @@ async def follow(settings: WorkerSettings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
     async with _opened(settings) as database, asyncio.TaskGroup() as consumers:
-        logger.info(
-            "worker_started", bucket=settings.aws_s3_bucket, webhooks=settings.opens_webhooks
-        )
+        logger.info("worker_started", bucket=settings.aws_s3_bucket)
         if settings.aws_s3_bucket is not None:
             mirror = Mirror(open_bucket(settings))
             consumers.create_task(Consumer(mirror, database).run(stopping))

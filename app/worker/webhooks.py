@@ -114,11 +114,9 @@ class Webhooks:
             return 0
         ends = monotonic() + LEASE_SECONDS - 2 * SECONDS
         async with self._database.connection() as db:
-            positions, user_ids = (
-                [one.position for one in claimed],
-                [one.user_id for one in claimed],
+            bodies = await webhook_events.fetch_bodies(
+                db, [one.position for one in claimed], [one.user_id for one in claimed]
             )
-            bodies = await webhook_events.fetch_bodies(db, positions, user_ids)
             if gone := [one for one in claimed if one.position not in bodies]:
                 await webhook_deliveries.drop(db, gone)
         known = {target.endpoint_id: target for target in targets}
@@ -190,10 +188,8 @@ class Webhooks:
         async with self._database.connection() as db:
             await webhook_events.note_expiring_keys(db)
             await webhook_deliveries.purge_old(db)
-            overdue, disabled = (
-                await webhook_deliveries.overdue(db),
-                await webhooks.count_disabled(db),
-            )
+            overdue = await webhook_deliveries.overdue(db)
+            disabled = await webhooks.count_disabled(db)
             listed = await webhooks.list_endpoints(db)
         OVERDUE.set(overdue)
         DISABLED.set(disabled)

@@ -4,10 +4,10 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_args
 
 from app.database.encryption import Cipher
-from app.models.webhook import Endpoint, NewEndpoint
+from app.models.webhook import Endpoint, EventType, NewEndpoint
 from app.services import Connection, webhooks
 from app.worker.addresses import Addresses
 from app.worker.sender import Sender, new_secret
@@ -16,6 +16,7 @@ from app.worker.webhooks import Webhooks
 KEY = "dev-encryption-key-replace-in-production-00="
 CIPHER = Cipher(KEY)
 LOCAL = "127.0.0.0/8"
+TASKS = [kind for kind in get_args(EventType) if kind.startswith("task.")]
 
 Answering = Callable[["Received"], bytes | float]
 """What is answered: the head of a response, or for how many seconds nothing is."""

@@ -17,6 +17,7 @@ from app.worker.webhooks import Webhooks, wait_after
 from tests.support.listener import write_task
 from tests.support.receiver import (
     CIPHER,
+    TASKS,
     Receiver,
     add_endpoint,
     answered,
@@ -76,7 +77,7 @@ async def test_an_event_is_signed_and_is_the_change_as_in_the_feed(
 async def test_a_deleted_task_is_null_and_a_long_one_is_left_out(
     db: Connection, worker: Webhooks, receiver: Receiver
 ) -> None:
-    await add_endpoint(db, receiver.url, ["*"])
+    await add_endpoint(db, receiver.url, TASKS)
     deleted = await write_task(db)
     await tasks.delete_task(db, deleted, None)
     long = await tasks.insert_task(
@@ -107,7 +108,7 @@ async def test_an_endpoint_is_told_of_its_events_and_users_alone(
 async def test_a_users_events_arrive_in_their_order_over_kept_connections(
     db: Connection, worker: Webhooks, receiver: Receiver
 ) -> None:
-    await add_endpoint(db, receiver.url, ["*"])
+    await add_endpoint(db, receiver.url, TASKS)
     for number in range(60):
         await write_task(db, user_id=f"user-{number % 3}")
     for _ in range(12):
@@ -123,7 +124,7 @@ async def test_a_users_events_arrive_in_their_order_over_kept_connections(
 async def test_what_fails_is_tried_again_under_the_same_id_and_holds_up_no_other(
     db: Connection, worker: Webhooks, receiver: Receiver
 ) -> None:
-    await add_endpoint(db, receiver.url, ["*"])
+    await add_endpoint(db, receiver.url, TASKS)
     receiver.answer = lambda one: answered(500 if one.event["data"]["sequence"] == 1 else 200)
     for _ in range(2):
         await write_task(db)
@@ -154,7 +155,7 @@ async def test_attempts_are_spread_over_three_days_and_end() -> None:
 async def test_retry_after_is_honoured_in_seconds_and_as_a_date(
     db: Connection, worker: Webhooks, receiver: Receiver
 ) -> None:
-    await add_endpoint(db, receiver.url, ["*"])
+    await add_endpoint(db, receiver.url, TASKS)
     headers = ["retry-after: 1000\r\n", "retry-after: Fri, 01 Jan 2100 00:00:00 GMT\r\n"]
     receiver.answer = lambda _: answered(503, headers.pop())
     for _ in range(2):
@@ -169,7 +170,7 @@ async def test_retry_after_is_honoured_in_seconds_and_as_a_date(
 async def test_gone_disables_at_once_and_enabling_starts_again(
     db: Connection, worker: Webhooks, receiver: Receiver
 ) -> None:
-    endpoint, _ = await add_endpoint(db, receiver.url, ["*"])
+    endpoint, _ = await add_endpoint(db, receiver.url, TASKS)
     receiver.answer = lambda _: answered(410)
     await write_task(db)
     await rounds(worker)
@@ -187,7 +188,7 @@ async def test_gone_disables_at_once_and_enabling_starts_again(
 async def test_five_days_of_failures_disable_and_a_success_begins_them_anew(
     db: Connection, worker: Webhooks, receiver: Receiver
 ) -> None:
-    endpoint, _ = await add_endpoint(db, receiver.url, ["*"])
+    endpoint, _ = await add_endpoint(db, receiver.url, TASKS)
     longer = "UPDATE webhook_endpoints SET failing_since = failing_since - interval '5 days'"
     receiver.answer = lambda _: answered(500)
     await write_task(db)
@@ -209,7 +210,7 @@ async def test_five_days_of_failures_disable_and_a_success_begins_them_anew(
 async def test_both_secrets_sign_for_a_day(
     db: Connection, worker: Webhooks, receiver: Receiver
 ) -> None:
-    endpoint, old = await add_endpoint(db, receiver.url, ["*"])
+    endpoint, old = await add_endpoint(db, receiver.url, TASKS)
     new = "whsec_bmV3LW5ldy1uZXctbmV3LW5ldy1uZXc="
     await webhooks.rotate_secret(db, endpoint.id, CIPHER.encrypt(new))
     await write_task(db)
@@ -227,7 +228,7 @@ async def test_both_secrets_sign_for_a_day(
 async def test_a_replay_sends_the_same_again_and_what_was_not_told_while_disabled(
     db: Connection, worker: Webhooks, receiver: Receiver
 ) -> None:
-    endpoint, _ = await add_endpoint(db, receiver.url, ["*"])
+    endpoint, _ = await add_endpoint(db, receiver.url, TASKS)
     await write_task(db)
     await rounds(worker)
     await webhooks.change_endpoint(db, endpoint.id, EndpointChanges(enabled=False))
@@ -244,7 +245,7 @@ async def test_a_replay_sends_the_same_again_and_what_was_not_told_while_disable
 async def test_a_lost_workers_event_is_sent_again_in_its_order(
     db: Connection, worker: Webhooks, receiver: Receiver
 ) -> None:
-    await add_endpoint(db, receiver.url, ["*"])
+    await add_endpoint(db, receiver.url, TASKS)
     for _ in range(3):
         await write_task(db)
     await worker._feed()
@@ -264,9 +265,9 @@ async def test_endpoints_that_hang_dribble_or_fail_hold_up_no_other(
     async with receiving() as bad:
         bad.answer = lambda one: 30.0 if one.event["data"]["sequence"] % 2 else answered(500)
         for _ in range(5):
-            await add_endpoint(db, bad.url, ["*"])
+            await add_endpoint(db, bad.url, TASKS)
         for _ in range(15):
-            await add_endpoint(db, receiver.url, ["*"])
+            await add_endpoint(db, receiver.url, TASKS)
         for number in range(20):
             await write_task(db, user_id=f"user-{number % 5}")
         stopping = asyncio.Event()
@@ -287,7 +288,7 @@ async def test_endpoints_that_hang_dribble_or_fail_hold_up_no_other(
 async def test_a_long_answer_is_not_read_to_its_end(
     db: Connection, worker: Webhooks, receiver: Receiver
 ) -> None:
-    await add_endpoint(db, receiver.url, ["*"])
+    await add_endpoint(db, receiver.url, TASKS)
     receiver.answer = lambda _: answered(200, body="x" * 3_000_000)
     await write_task(db)
     await rounds(worker)
@@ -297,7 +298,7 @@ async def test_a_long_answer_is_not_read_to_its_end(
 async def test_a_redirect_is_a_failure_and_is_not_followed(
     db: Connection, worker: Webhooks, receiver: Receiver
 ) -> None:
-    await add_endpoint(db, receiver.url, ["*"])
+    await add_endpoint(db, receiver.url, TASKS)
     receiver.answer = lambda _: answered(307, f"location: {receiver.url}/elsewhere\r\n")
     await write_task(db)
     await rounds(worker)
@@ -308,7 +309,7 @@ async def test_a_redirect_is_a_failure_and_is_not_followed(
 async def test_a_purged_change_is_forgotten_and_holds_nothing_up(
     db: Connection, worker: Webhooks, receiver: Receiver
 ) -> None:
-    await add_endpoint(db, receiver.url, ["*"])
+    await add_endpoint(db, receiver.url, TASKS)
     await write_task(db, user_id="purged")
     await worker._feed()
     await db.execute("DELETE FROM changes WHERE user_id = 'purged'")
@@ -321,7 +322,7 @@ async def test_a_purged_change_is_forgotten_and_holds_nothing_up(
 async def test_what_is_older_than_thirty_days_goes(
     db: Connection, worker: Webhooks, receiver: Receiver
 ) -> None:
-    await add_endpoint(db, receiver.url, ["*"])
+    await add_endpoint(db, receiver.url, TASKS)
     for _ in range(2):
         await write_task(db)
     await rounds(worker)
@@ -335,7 +336,7 @@ async def test_what_is_older_than_thirty_days_goes(
 async def test_two_workers_tell_every_event_once(
     db: Connection, database_url: str, receiver: Receiver
 ) -> None:
-    await add_endpoint(db, receiver.url, ["*"])
+    await add_endpoint(db, receiver.url, TASKS)
     opened = [Database(Settings(database_url=database_url)) for _ in range(2)]
     stopping = asyncio.Event()
     sender = open_sender()
