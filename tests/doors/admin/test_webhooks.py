@@ -1,0 +1,184 @@
+"""What an administrator keeps, tries and sends again."""
+
+from typing import Any
+
+import pytest
+from httpx import AsyncClient
+from standardwebhooks import Webhook
+
+from app.config import Settings
+from app.services import Connection
+from tests.conftest import ADMIN_HEADERS, MISSING_ID, OPEN_DOORS, talking_to
+from tests.support.listener import write_task
+from tests.support.receiver import answered, receiving
+
+URL = "https://93.184.215.14/hook"
+
+
+@pytest.fixture
+def settings(settings: Settings) -> Settings:
+    return settings.model_copy(update={"webhook_allow_networks": "127.0.0.0/8"})
+
+
+async def create(client: AsyncClient, **members: Any) -> dict[str, Any]:
+    body = {"url": URL, "events": ["*"], **members}
+    response = await client.post("/admin/webhooks", json=body, headers=ADMIN_HEADERS)
+    assert response.status_code == 201, response.text
+    made: dict[str, Any] = response.json()
+    return made
+
+
+async def call(client: AsyncClient, method: str, path: str, body: Any = None) -> Any:
+    path = f"/admin/webhooks/{path}"
+    response = await client.request(method, path, json=body, headers=ADMIN_HEADERS)
+    assert response.is_success, response.text
+    return response.json() if response.content else None
+
+
+async def test_a_secret_is_shown_once_and_stored_encrypted(
+    client: AsyncClient, db: Connection
+) -> None:
+    made = await create(client, events=["task.completed"], user_ids=["ann"], description="Cat")
+    secret = made.pop("secret")
+    assert secret.startswith("whsec_")
+    assert (made["enabled"], made["user_ids"], made["url"]) == (True, ["ann"], URL)
+    assert await call(client, "GET", made["id"]) == made
+    listed = await client.get("/admin/webhooks", headers=ADMIN_HEADERS)
+    assert listed.json() == {"webhooks": [made]}
+    stored = await db.fetchval("SELECT secret FROM webhook_endpoints")
+    assert secret.encode() not in stored
+
+
+async def test_members_are_changed_cleared_and_left(client: AsyncClient) -> None:
+    made = await create(client, user_ids=["ann"], description="Cat")
+    changed = await call(client, "PATCH", made["id"], {"events": ["key.revoked"], "user_ids": None})
+    assert (changed["events"], changed["user_ids"]) == (["key.revoked"], None)
+    assert changed["description"] == "Cat"
+    disabled = await call(client, "PATCH", made["id"], {"enabled": False})
+    assert disabled["disabled_reason"] == "by an administrator"
+    enabled = await call(client, "PATCH", made["id"], {"enabled": True})
+    assert (enabled["enabled"], enabled["disabled_at"], enabled["disabled_reason"]) == (
+        *(True, None),
+        None,
+    )
+
+
+@pytest.mark.parametrize(
+    "members",
+    [
+        {"url": "https://user:pass@93.184.215.14/"},
+        {"url": "https://93.184.215.14/#part"},
+        {"url": "ftp://93.184.215.14/"},
+        {"url": "file:///etc/passwd"},
+        {"url": "https://10.0.0.1/"},
+        {"url": "https://169.254.169.254/latest/meta-data"},
+        {"url": "https://[::ffff:10.0.0.1]/"},
+        {"url": "https://[64:ff9b::a00:1]/"},
+        {"url": "https://0x0a000001/"},
+        {"url": "https://012.0.0.1:8443/"},
+        {"url": "https://167772161/"},
+        {"url": "https://does-not-exist.invalid/"},
+        {"url": f"https://93.184.215.14/{'x' * 2000}"},
+        {"events": []},
+        {"events": ["task.eaten"]},
+        {"user_ids": []},
+        {"urls": [URL]},
+    ],
+)
+async def test_what_is_no_webhook_is_refused(client: AsyncClient, members: Any) -> None:
+    body = {"url": URL, "events": ["*"], **members}
+    response = await client.post("/admin/webhooks", json=body, headers=ADMIN_HEADERS)
+    assert response.status_code == 422, response.text
+    made = await create(client)
+    patched = await client.patch(
+        f"/admin/webhooks/{made['id']}", json=members, headers=ADMIN_HEADERS
+    )
+    assert patched.status_code == 422, patched.text
+
+
+async def test_there_are_twenty_at_most(client: AsyncClient) -> None:
+    for _ in range(20):
+        made = await create(client)
+    body = {"url": URL, "events": ["*"]}
+    response = await client.post("/admin/webhooks", json=body, headers=ADMIN_HEADERS)
+    assert (response.status_code, response.json()["code"]) == (409, "full")
+    await call(client, "DELETE", made["id"])
+    await create(client)
+
+
+async def test_a_test_answers_what_came_back(client: AsyncClient) -> None:
+    async with receiving() as receiver:
+        receiver.answer = lambda _: answered(418, body="teapot")
+        made = await create(client, url=receiver.url)
+        attempt = await call(client, "POST", f"{made['id']}/test")
+        assert attempt.pop("duration_ms") >= 0
+        assert attempt == {
+            "delivered": False,
+            "status": 418,
+            "error": "answered 418",
+            "body": "teapot",
+        }
+        [told] = receiver.received
+        event = Webhook(made["secret"]).verify(told.body, told.headers)
+        assert (event["type"], event["data"]) == ("webhook.test", {"webhook_id": made["id"]})
+
+
+async def test_a_new_secret_signs_beside_the_old_one(client: AsyncClient) -> None:
+    async with receiving() as receiver:
+        made = await create(client, url=receiver.url)
+        rotated = await call(client, "POST", f"{made['id']}/rotate-secret")
+        await call(client, "POST", f"{made['id']}/test")
+        [told] = receiver.received
+    assert rotated["secret"] != made["secret"]
+    for secret in (rotated["secret"], made["secret"]):
+        assert Webhook(secret).verify(told.body, told.headers)
+
+
+async def test_deliveries_are_shown_and_replayed(client: AsyncClient, db: Connection) -> None:
+    made = await create(client)
+    await write_task(db, user_id="ann")
+    await db.execute(
+        "INSERT INTO consumers (name, position) SELECT 'webhooks', max(position) FROM changes"
+    )
+    replayed = await call(client, "POST", f"{made['id']}/replay", {"since": made["created_at"]})
+    [shown] = (await call(client, "GET", f"{made['id']}/deliveries"))["deliveries"]
+    assert replayed == {"deliveries": 1}
+    assert shown.pop("id").startswith("msg_")
+    assert shown.pop("next_attempt_at") is not None
+    assert shown.pop("occurred_at") is not None
+    assert shown == {
+        "event": "task.created",
+        "user_id": "ann",
+        "state": "pending",
+        "attempts": 0,
+        **dict.fromkeys(("attempted_at", "status", "duration_ms", "error")),
+    }
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", ""),
+        ("DELETE", ""),
+        ("GET", "/deliveries"),
+        ("POST", "/test"),
+        ("POST", "/rotate-secret"),
+    ],
+)
+async def test_who_has_no_key_or_names_none_is_told_so(
+    client: AsyncClient, method: str, path: str
+) -> None:
+    url = f"/admin/webhooks/{MISSING_ID}{path}"
+    assert (await client.request(method, url)).status_code == 401
+    assert (await client.request(method, url, headers=ADMIN_HEADERS)).status_code == 404
+
+
+async def test_without_an_encryption_key_webhooks_are_closed_and_one_line_says_so(
+    database_url: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    doors = {**OPEN_DOORS, "encryption_key": None, "log_level": "INFO"}
+    async with talking_to(database_url, **doors) as client:
+        response = await client.get("/admin/webhooks", headers=ADMIN_HEADERS)
+    assert response.status_code == 404
+    said = capfd.readouterr()
+    assert (said.out + said.err).count("webhooks_are_off") == 1

@@ -1,0 +1,171 @@
+"""What is told of moods, keys and purged users."""
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from app.database import Database
+from app.models.key import KeyRotation, NewKey
+from app.models.preferences import PreferenceChanges
+from app.models.task import TaskChanges, TaskFields
+from app.services import Connection, keys, preferences, tasks, webhook_events
+from app.worker.webhooks import Webhooks
+from tests.support.listener import write_task
+from tests.support.receiver import Receiver, add_endpoint, open_sender, receiving, rounds
+
+
+@pytest.fixture
+async def receiver() -> AsyncIterator[Receiver]:
+    async with receiving() as receiver:
+        yield receiver
+
+
+@pytest.fixture
+async def worker(database: Database) -> AsyncIterator[Webhooks]:
+    sender = open_sender()
+    yield Webhooks(database, sender)
+    await sender.close()
+
+
+def moods(receiver: Receiver) -> list[tuple[str, str | None, str]]:
+    told = [one.event["data"] for one in receiver.received if one.type == "mood.changed"]
+    assert all(one["mood"]["label"] == one["to"] for one in told)
+    return [(one["user_id"], one["from"], one["to"]) for one in told]
+
+
+async def test_a_mood_is_told_when_a_write_changes_its_label(
+    db: Connection, worker: Webhooks, receiver: Receiver
+) -> None:
+    await add_endpoint(db, receiver.url, ["mood.changed"])
+    task_id = await write_task(db, user_id="ann")
+    await rounds(worker)
+    assert moods(receiver) == [("ann", None, "content")]
+    await write_task(db, user_id="ann")
+    await rounds(worker)
+    assert len(moods(receiver)) == 1
+    for _ in range(2):
+        task_id = await write_task(db, user_id="ann")
+        await tasks.update_task(db, task_id, None, TaskChanges(status="completed"))
+    for _ in range(2):
+        task_id = await write_task(db, user_id="ann")
+        await tasks.update_task(db, task_id, None, TaskChanges(status="completed"))
+    await rounds(worker, 4)
+    assert moods(receiver)[1:] == [("ann", "content", "happy")]
+
+
+async def test_a_mood_is_told_when_time_changes_it(
+    db: Connection, worker: Webhooks, receiver: Receiver
+) -> None:
+    await add_endpoint(db, receiver.url, ["mood.changed"])
+    due = datetime.now(UTC) + timedelta(hours=1)
+    for _ in range(2):
+        await tasks.insert_task(db, "ann", TaskFields(title="x", due_date=due))
+    await rounds(worker)
+    assert moods(receiver) == [("ann", None, "content")]
+    looks = await db.fetchval("SELECT due_at FROM user_moods")
+    assert looks <= due
+    # The hour passes.
+    await db.execute("UPDATE tasks SET due_date = now() - interval '1 minute'")
+    await rounds(worker)
+    assert len(moods(receiver)) == 1
+    await db.execute("UPDATE user_moods SET due_at = now()")
+    await rounds(worker)
+    assert moods(receiver)[1:] == [("ann", "content", "bored")]
+
+
+async def test_moods_are_told_of_the_users_of_endpoints_that_ask(
+    db: Connection, worker: Webhooks, receiver: Receiver
+) -> None:
+    await add_endpoint(db, receiver.url, ["task.created"])
+    endpoint, _ = await add_endpoint(db, receiver.url, ["mood.changed"], user_ids=["ann"])
+    await write_task(db, user_id="bob")
+    await rounds(worker)
+    assert moods(receiver) == [("ann", None, "content")]
+    await db.execute("DELETE FROM webhook_endpoints WHERE id = $1", endpoint.id)
+    await db.execute("UPDATE user_moods SET due_at = now()")
+    await rounds(worker)
+    assert await db.fetchval("SELECT count(*) FROM user_moods") == 0
+
+
+async def test_what_is_due_is_found_by_an_index(db: Connection) -> None:
+    await db.execute("""
+        INSERT INTO user_moods (user_id, label, due_at)
+        SELECT 'user-' || n, 'content', now() + n * interval '1 second'
+        FROM generate_series(1, 20000) AS n
+    """)
+    await db.execute("ANALYZE user_moods")
+    plan = await db.fetch(
+        "EXPLAIN SELECT user_id FROM user_moods WHERE due_at <= now() ORDER BY due_at LIMIT 20"
+    )
+    assert "Index Scan using user_moods_due" in plan[1][0]
+
+
+async def test_a_preference_has_the_mood_looked_at(
+    db: Connection, worker: Webhooks, receiver: Receiver
+) -> None:
+    await add_endpoint(db, receiver.url, ["mood.changed"], user_ids=["ann"])
+    await rounds(worker)
+    assert await db.fetchval("SELECT due_at > now() FROM user_moods")
+    changes = PreferenceChanges(time_zone="Asia/Tokyo")
+    async with db.transaction():
+        await preferences.set_preferences(db, "ann", changes)
+    assert await db.fetchval("SELECT due_at <= now() FROM user_moods")
+
+
+async def test_keys_are_told_of_from_their_creation_to_their_end(
+    db: Connection, worker: Webhooks, receiver: Receiver
+) -> None:
+    await add_endpoint(db, receiver.url, ["*"], user_ids=["nobody"])
+    value = keys.generate("prod", None)
+    async with db.transaction():
+        minted = await keys.insert_key(db, NewKey(key_name="cat-house", environment="prod"), value)
+    async with db.transaction():
+        await keys.rotate_key(db, KeyRotation(key_name="cat-house"))
+    await keys.revoke_key(db, minted.id)
+    await keys.revoke_key(db, minted.id)
+    await rounds(worker)
+    told = [one.event for one in receiver.received if one.type.startswith("key.")]
+    assert [one["type"] for one in told] == ["key.created", "key.rotated", "key.revoked"]
+    assert told[0]["data"] == {
+        "key_id": str(minted.id),
+        "key_name": "cat-house",
+        "environment": "prod",
+        "expires_at": None,
+    }
+    assert value not in str(told)
+
+
+async def test_a_key_that_is_about_to_end_is_told_of_once_a_week_and_once_a_day_before(
+    db: Connection, worker: Webhooks, receiver: Receiver
+) -> None:
+    await add_endpoint(db, receiver.url, ["key.expiring"])
+    ends = datetime.now(UTC) + timedelta(days=6)
+    new = NewKey(key_name="cat-house", environment="prod", expires_at=ends)
+    async with db.transaction():
+        await keys.insert_key(db, new, keys.generate("prod", None))
+    for _ in range(2):
+        await webhook_events.note_expiring_keys(db)
+    await db.execute("UPDATE service_api_keys SET expires_at = now() + interval '8 days'")
+    await webhook_events.note_expiring_keys(db)
+    await db.execute("UPDATE service_api_keys SET expires_at = now() + interval '23 hours'")
+    for _ in range(2):
+        await webhook_events.note_expiring_keys(db)
+    await rounds(worker)
+    told = [one.event["data"] for one in receiver.received]
+    assert [(one["key_name"], one["days"]) for one in told] == [("cat-house", 7), ("cat-house", 1)]
+    assert datetime.fromisoformat(told[0]["expires_at"]) == ends
+
+
+async def test_a_purged_user_is_told_of(
+    db: Connection, worker: Webhooks, receiver: Receiver
+) -> None:
+    await add_endpoint(db, receiver.url, ["user.purged"])
+    await db.execute("""
+        INSERT INTO changes (kind, operation, user_id, entity_id, sequence, fields)
+        VALUES ('user', 'purged', 'ann', gen_random_uuid(), 3, '{}')
+    """)
+    await rounds(worker)
+    [told] = receiver.received
+    assert told.type == "user.purged"
+    assert (told.event["data"]["user_id"], told.event["data"]["sequence"]) == ("ann", 3)
