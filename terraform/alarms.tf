@@ -43,6 +43,43 @@ locals {
       namespace = "AWS/ECS", metric = "MemoryUtilization"
       statistic = "Maximum", above = 80, of = local.of_service
     }
+    webhooks_late = {
+      text      = "Webhooks wait for over a minute"
+      namespace = local.name, metric = "WebhooksOverdueSeconds"
+      statistic = "Maximum", above = 60, of = {}
+    }
+    webhooks_failing = {
+      text      = "Attempts at webhooks fail"
+      namespace = local.name, metric = "WebhooksFailed"
+      statistic = "Sum", above = 100, of = {}
+    }
+    webhooks_disabled = {
+      text      = "Webhooks are disabled that nobody disabled"
+      namespace = local.name, metric = "WebhooksDisabled"
+      statistic = "Sum", above = 0, of = {}
+      needed    = 1
+    }
+  }
+
+  # What the worker logs, as figures.
+  worker_figures = {
+    WebhooksOverdueSeconds = { event = "webhooks_observed", value = "$.overdue_seconds" }
+    WebhooksFailed         = { event = "webhooks_observed", value = "$.failed" }
+    WebhooksDisabled       = { event = "webhook_disabled", value = "1" }
+  }
+}
+
+resource "aws_cloudwatch_log_metric_filter" "worker" {
+  for_each = local.has_webhooks ? local.worker_figures : {}
+
+  name           = "${local.name}-${each.key}"
+  log_group_name = aws_cloudwatch_log_group.tasks["worker"].name
+  pattern        = "{ $.event = \"${each.value.event}\" }"
+
+  metric_transformation {
+    namespace = local.name
+    name      = each.key
+    value     = each.value.value
   }
 }
 
@@ -60,7 +97,7 @@ resource "aws_cloudwatch_metric_alarm" "this" {
   threshold           = each.value.above
   period              = 60
   evaluation_periods  = 5
-  datapoints_to_alarm = 3
+  datapoints_to_alarm = lookup(each.value, "needed", 3)
   treat_missing_data  = "notBreaching"
   alarm_actions       = [aws_sns_topic.alarms.arn]
   ok_actions          = [aws_sns_topic.alarms.arn]

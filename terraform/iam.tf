@@ -55,7 +55,7 @@ resource "aws_iam_role_policy" "execution" {
   policy = data.aws_iam_policy_document.execution.json
 }
 
-# --- What a task may do itself: nothing, but for the worker, which writes the mirror.
+# --- What a task may do itself: nothing, but for the worker with a mirror, which writes it.
 
 resource "aws_iam_role" "task" {
   for_each = local.commands

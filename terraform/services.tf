@@ -85,7 +85,7 @@ resource "aws_appautoscaling_policy" "api" {
 # --- The worker: one task keeps up. Several share the work, so a new one starts beside the old.
 
 resource "aws_ecs_service" "worker" {
-  count = var.worker_enabled ? 1 : 0
+  count = local.runs_worker ? 1 : 0
 
   name                               = "worker"
   cluster                            = aws_ecs_cluster.this.id

@@ -8,13 +8,17 @@ locals {
       api     = ["python", "-m", "app", "serve"]
       migrate = ["python", "-m", "app", "migrate"]
     },
-    var.worker_enabled ? { worker = ["python", "-m", "app", "worker"] } : {}
+    local.runs_worker ? { worker = ["python", "-m", "app", "worker"] } : {}
   )
+
+  # Where there is something to tell: a mirror, or webhooks, which ENCRYPTION_KEY opens.
+  has_webhooks = contains(var.secrets, "ENCRYPTION_KEY")
+  runs_worker  = var.worker_enabled || local.has_webhooks
 
   # What is not the API's own: everybody is told what it uses, and no more.
   used_secrets = {
     migrate = ["DATABASE_URL", "MIGRATION_DATABASE_URL"]
-    worker  = ["DATABASE_URL"]
+    worker  = ["DATABASE_URL", "ENCRYPTION_KEY"]
   }
   secrets = {
     for role in keys(local.commands) : role => (

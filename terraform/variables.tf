@@ -173,16 +173,16 @@ variable "database_connections" {
   type        = number
   default     = 97
 
-  # Twice, as a deployment runs the old tasks beside the new; one more a worker for the probe. The
-  # mirror's worker has two.
+  # Twice, as a deployment runs the old tasks beside the new; one more a worker for the probe. What
+  # tells the mirror and webhooks has three.
   validation {
     condition = (
       2 * (
         var.tasks.max * max(1, floor(var.cpu / 1024)) * (var.database_pool_size + 1)
-        + (var.worker_enabled ? 2 : 0)
+        + (var.worker_enabled || contains(var.secrets, "ENCRYPTION_KEY") ? 3 : 0)
       ) <= var.database_connections
     )
-    error_message = "2 x (tasks.max x workers x (database_pool_size + 1) + the mirror's 2) exceeds it."
+    error_message = "2 x (tasks.max x workers x (database_pool_size + 1) + the worker's 3) exceeds it."
   }
 }
 
@@ -225,7 +225,7 @@ variable "stats_may_lag" {
 }
 
 variable "worker_enabled" {
-  description = "Run `python -m app worker`, which mirrors contacts, calls and tasks to S3."
+  description = "Have `python -m app worker` mirror contacts, calls and tasks to S3. For webhooks it runs anyway."
   type        = bool
   default     = false
 }

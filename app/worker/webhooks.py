@@ -21,7 +21,7 @@ from app.worker.consumer import backoff
 from app.worker.figures import ATTEMPTS, DISABLED, FIRST_ATTEMPTS, OVERDUE
 from app.worker.sender import MOST_IN_FLIGHT, SECONDS, Answer, Message, Sender
 
-CONNECTIONS = 2
+CONNECTIONS = 1
 """How many connections webhooks use at once."""
 _PAUSES = 0.05, 0.1, 0.2, 0.4, 0.8, 1.0
 _CARE_EVERY = 15.0
@@ -51,6 +51,7 @@ class Webhooks:
         self._runs: set[asyncio.Task[None]] = set()
         self._outcomes: list[tuple[Outcome, Answer]] = []
         self._unsent: list[Claimed] = []
+        self._attempts: Counter[str] = Counter()
         self._news = asyncio.Event()
         self._stopping = False
         self._idle_rounds = 0
@@ -173,7 +174,9 @@ class Webhooks:
             self._outcomes, self._unsent = ended + self._outcomes, unsent + self._unsent
             raise
         for outcome, _ in ended:
-            ATTEMPTS.labels("delivered" if outcome.delivered else "failed").inc()
+            name = "delivered" if outcome.delivered else "failed"
+            ATTEMPTS.labels(name).inc()
+            self._attempts[name] += 1
         for endpoint_id, reason in disabled:
             logger.warning("webhook_disabled", endpoint_id=str(endpoint_id), reason=reason)
 
@@ -194,7 +197,14 @@ class Webhooks:
         OVERDUE.set(overdue)
         DISABLED.set(disabled)
         await self._sender.keep([one.id for one in listed.webhooks])
-        logger.info("webhooks_observed", overdue_seconds=round(overdue, 1), disabled=disabled)
+        attempts, self._attempts = self._attempts, Counter()
+        logger.info(
+            "webhooks_observed",
+            overdue_seconds=round(overdue, 1),
+            disabled=disabled,
+            delivered=attempts["delivered"],
+            failed=attempts["failed"],
+        )
         self._cared_at = monotonic()
 
     def _fail(self, error: Exception) -> float:

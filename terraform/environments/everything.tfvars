@@ -6,6 +6,6 @@ worker_enabled = true
 egress         = { Redis = 6379 }
 secrets = [
   "DATABASE_URL", "MIGRATION_DATABASE_URL", "ADMIN_API_KEY", "API_KEY_SECRET",
-  "DATABASE_REPLICA_URL",
+  "DATABASE_REPLICA_URL", "ENCRYPTION_KEY",
 ]
 stats_may_lag = true

@@ -16,6 +16,27 @@ variables {
   ]
 }
 
+run "webhooks_have_a_worker_without_a_bucket" {
+  command = plan
+
+  variables {
+    worker_enabled = false
+    secrets = [
+      "DATABASE_URL", "MIGRATION_DATABASE_URL", "ADMIN_API_KEY", "API_KEY_SECRET", "ENCRYPTION_KEY",
+    ]
+  }
+
+  assert {
+    condition     = local.secrets.worker == toset(["DATABASE_URL", "ENCRYPTION_KEY"])
+    error_message = "Told: ${jsonencode(local.secrets)}"
+  }
+
+  assert {
+    condition     = length(aws_ecs_service.worker) == 1 && length(module.mirror) == 0
+    error_message = "The worker does not run, or there is a bucket."
+  }
+}
+
 run "each_task_is_told_what_it_uses" {
   command = plan
 

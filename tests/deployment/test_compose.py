@@ -46,6 +46,7 @@ def test_only_what_was_asked_for_starts_besides_api_and_postgresql() -> None:
         "postgres": None,
         "redis": ["redis"],
         "localstack": ["localstack"],
+        "webhooks": ["webhooks"],
         "worker": ["localstack"],
     }
 
@@ -66,8 +67,9 @@ def test_only_this_machine_reaches_what_is_published(name: str) -> None:
     assert all(port.startswith("127.0.0.1:") for port in SERVICES[name].get("ports", ()))
 
 
-def test_the_worker_is_told_the_database_and_the_bucket_and_no_secret_of_the_api() -> None:
-    worker = SERVICES["worker"]
+@pytest.mark.parametrize("name", ["worker", "webhooks"])
+def test_workers_are_told_the_database_and_whom_to_tell_and_no_secret_of_the_api(name: str) -> None:
+    worker = SERVICES[name]
     assert "env_file" not in worker
     told = {name.lower(): value for name, value in worker["environment"].items()}
     assert told.keys() <= WorkerSettings.model_fields.keys()
@@ -75,4 +77,7 @@ def test_the_worker_is_told_the_database_and_the_bucket_and_no_secret_of_the_api
     assert default
     example = dotenv_values(ROOT / ".env.example")["DATABASE_URL"]
     assert normalize_database_url(default[1]) == normalize_database_url(example or "")
-    WorkerSettings.model_validate({**told, "database_url": default[1]})
+    key = told.get("encryption_key", "").removeprefix("${ENCRYPTION_KEY:-").removesuffix("}")
+    given = {**told, "database_url": default[1], "encryption_key": key or None}
+    settings = WorkerSettings.model_validate(given)
+    assert settings.opens_webhooks == (name == "webhooks")

@@ -15,6 +15,7 @@ from app.cli import cli
 from app.config import Settings, WorkerSettings
 from app.config.process import ProcessSettings
 from app.server.gunicorn import Server
+from app.worker import webhooks
 from app.worker.consumer import CONNECTIONS
 from tests.deployment.dockerfile import stages
 from tests.deployment.hcl import blocks
@@ -102,7 +103,7 @@ def test_settings_exist(settings: dict[str, str]) -> None:
     [
         ("api", "doors", ["DATABASE_URL", "ADMIN_API_KEY", "API_KEY_SECRET"]),
         ("migration", None, ["DATABASE_URL", "MIGRATION_DATABASE_URL"]),
-        ("worker", "worker", ["DATABASE_URL"]),
+        ("worker", "worker", ["DATABASE_URL", "ENCRYPTION_KEY"]),
     ],
 )
 def test_secrets_come_by_reference_and_each_pod_is_told_what_it_uses(
@@ -117,8 +118,11 @@ def test_secrets_come_by_reference_and_each_pod_is_told_what_it_uses(
         if "secretKeyRef" in each["valueFrom"]
     }
     assert list(single) == told
+    doors = {"ENCRYPTION_KEY"}
     assert all(
-        (ref["name"], ref["key"]) == ("task-manager-api", name) for name, ref in single.items()
+        (ref["name"], ref["key"])
+        == ("task-manager-doors" if name in doors else "task-manager-api", name)
+        for name, ref in single.items()
     )
 
 
@@ -179,5 +183,5 @@ def test_all_pods_together_stay_below_neons_smallest_limit(settings: Settings) -
     workers = int(API["resources"]["limits"]["cpu"])
     serving = (most + surge) * workers * (settings.database_pool_size + 1)
     surge = WORKER_DEPLOYMENT["strategy"]["rollingUpdate"]["maxSurge"]
-    mirroring = (WORKER_DEPLOYMENT["replicas"] + surge) * CONNECTIONS
+    mirroring = (WORKER_DEPLOYMENT["replicas"] + surge) * (CONNECTIONS + webhooks.CONNECTIONS)
     assert serving + mirroring <= 97

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from annotated_types import Le
+from cryptography.fernet import Fernet
 from fastapi import FastAPI
 
 from app.cli import cli
@@ -110,10 +111,12 @@ def test_migration_and_worker_start_with_the_secrets_that_they_are_told() -> Non
     used = blocks("locals")["used_secrets"]
     assert used == {
         "migrate": ["DATABASE_URL", "MIGRATION_DATABASE_URL"],
-        "worker": ["DATABASE_URL"],
+        "worker": ["DATABASE_URL", "ENCRYPTION_KEY"],
     }
     for role, kind in {"migrate": ProcessSettings, "worker": WorkerSettings}.items():
         given = {name.lower(): "postgresql://host/db" for name in used[role]}
+        if "encryption_key" in given:
+            given["encryption_key"] = Fernet.generate_key().decode()
         kind.model_validate({"environment": "production", **given})
 
 
