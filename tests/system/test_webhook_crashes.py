@@ -1,0 +1,113 @@
+"""Workers, the database and the receiver fail in turn: no event is lost."""
+
+import asyncio
+import random
+import signal
+from collections import defaultdict
+from contextlib import suppress
+
+import asyncpg
+
+from app.errors import Unavailable
+from app.models.task import TaskFields
+from app.services import tasks
+from tests.conftest import Figure
+from tests.support.killed_worker import start_worker
+from tests.support.postgres import Server
+from tests.support.receiver import TASKS, Received, add_endpoint, answered, receiving
+from tests.system.test_faults import server
+
+__all__ = ["server"]
+_EVENTS, _KILLS, _USERS = 2000, 50, 25
+_AWAY = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError, Unavailable)
+
+
+async def write(url: str) -> None:
+    """Writes through crashes; what was not acknowledged may be there all the same."""
+    written = 0
+    while written < _EVENTS:
+        with suppress(*_AWAY):
+            db = await asyncpg.connect(url, timeout=2)
+            while written < _EVENTS:
+                user_id = f"user-{written % _USERS}"
+                await tasks.insert_task(db, user_id, TaskFields(title="x"))  # type: ignore[arg-type]
+                written += 1
+                if written % 40 == 0:
+                    await asyncio.sleep(0.1)
+            await db.close()
+        await asyncio.sleep(0.05)
+
+
+async def pass_time(url: str) -> None:
+    """As if the pauses between attempts were over, and what killed workers had claimed."""
+    with suppress(*_AWAY):
+        db = await asyncpg.connect(url, timeout=2)
+        await db.execute("""
+            UPDATE webhook_deliveries SET due_at = least(due_at, now()), claimed_until = NULL
+            WHERE due_at IS NOT NULL
+        """)
+        await db.execute("UPDATE webhook_deliveries SET attempts = 1 WHERE attempts > 5")
+        await db.close()
+
+
+async def count_changes(url: str) -> int:
+    db = await asyncpg.connect(url)
+    count: int = await db.fetchval("SELECT count(*) FROM changes WHERE kind = 'task'")
+    await db.close()
+    return count
+
+
+class Failing:
+    """Answers half of the requests with 500 or not at all; notes the others."""
+
+    def __init__(self) -> None:
+        self.taken: list[Received] = []
+        self._chance = random.Random(7)
+
+    def __call__(self, received: Received) -> bytes | float:
+        luck = self._chance.random()
+        if luck < 0.45:
+            return answered(500)
+        if luck < 0.5:
+            return 0.0
+        self.taken.append(received)
+        return answered(204)
+
+
+async def test_nothing_is_lost_while_everything_fails(server: Server, figure: Figure) -> None:
+    failing, chance = Failing(), random.Random(7)
+    async with receiving() as receiver:
+        receiver.answer = failing
+        db = await asyncpg.connect(server.url)
+        await add_endpoint(db, receiver.url, TASKS)  # type: ignore[arg-type]
+        await db.close()
+        writing = asyncio.create_task(write(server.url))
+        workers = [start_worker(server.url) for _ in range(2)]
+        for kill in range(_KILLS):
+            await asyncio.sleep(chance.uniform(0.1, 0.4))
+            workers[kill % 2].kill()
+            workers[kill % 2] = start_worker(server.url)
+            await pass_time(server.url)
+            if kill in {15, 35}:
+                await asyncio.to_thread(server.signal, signal.SIGKILL)
+                await asyncio.to_thread(server.start)
+        await writing
+        expected = await count_changes(server.url)
+        async with asyncio.timeout(90):
+            while len({one.id for one in failing.taken}) < expected:
+                await asyncio.sleep(0.5)
+                await pass_time(server.url)
+        for worker in workers:
+            worker.kill()
+    told = defaultdict(set)
+    ids = {}
+    for one in receiver.received:
+        data = one.event["data"]
+        assert ids.setdefault((data["user_id"], data["sequence"]), one.id) == one.id
+    for one in failing.taken:
+        data = one.event["data"]
+        told[data["user_id"]].add(data["sequence"])
+    assert sum(map(len, told.values())) == expected >= _EVENTS
+    assert all(sequences == set(range(1, len(sequences) + 1)) for sequences in told.values())
+    attempts, twice = len(receiver.received), len(failing.taken) - expected
+    figure(f"{expected} events, {attempts} attempts, {twice} told twice, 0 lost, {_KILLS} kills")
