@@ -57,9 +57,14 @@ class Receiver:
         self.connections = 0
         self.answer: Answering = lambda _: answered(204)
         self.url = ""
+        self._serving: set[asyncio.Task[None]] = set()
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
+        serving = asyncio.current_task()
+        assert serving is not None
+        self._serving.add(serving)
+        serving.add_done_callback(self._serving.discard)
         try:
             while True:
                 lines = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")[1:-2]
@@ -80,14 +85,25 @@ class Receiver:
             writer.close()
 
 
+    async def close(self) -> None:
+        """Ends all connections."""
+        for serving in self._serving:
+            serving.cancel()
+        if self._serving:
+            await asyncio.wait(self._serving)
+
+
 @asynccontextmanager
 async def receiving() -> AsyncIterator[Receiver]:
     """A receiver on a port of its own."""
     receiver = Receiver()
     server = await asyncio.start_server(receiver.serve, "127.0.0.1", 0)
     receiver.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/hook"
-    yield receiver
-    server.close()
+    try:
+        yield receiver
+    finally:
+        server.close()
+        await receiver.close()
 
 
 def open_sender(allowed: str | None = LOCAL) -> Sender:
