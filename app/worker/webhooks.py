@@ -23,6 +23,8 @@ from app.worker.sender import MOST_IN_FLIGHT, SECONDS, Answer, Message, Sender
 
 CONNECTIONS = 1
 """How many connections webhooks use at once."""
+_MOST_CLAIMED = 100
+"""Deliveries for one endpoint: with a fifth of them under way, the others wait their turn."""
 _PAUSES = 0.05, 0.1, 0.2, 0.4, 0.8, 1.0
 _CARE_EVERY = 15.0
 _DAY = 24 * 60 * 60
@@ -47,7 +49,8 @@ class Webhooks:
         self._sender = sender
         self._registered = False
         self._gap = NO_GAP
-        self._in_flight: Counter[UUID] = Counter()
+        self._claimed: Counter[UUID] = Counter()
+        self._turns: dict[UUID, asyncio.Semaphore] = defaultdict(_turns)
         self._runs: set[asyncio.Task[None]] = set()
         self._outcomes: list[tuple[Outcome, Answer]] = []
         self._unsent: list[Claimed] = []
@@ -110,7 +113,7 @@ class Webhooks:
 
     async def _send_due(self) -> int:
         async with self._database.transaction() as db:
-            targets, claimed = await webhook_deliveries.claim(db, self._in_flight, MOST_IN_FLIGHT)
+            targets, claimed = await webhook_deliveries.claim(db, self._claimed, _MOST_CLAIMED)
         if not claimed:
             return 0
         ends = monotonic() + LEASE_SECONDS - 2 * SECONDS
@@ -128,7 +131,7 @@ class Webhooks:
     def _start(
         self, target: Target, run: Sequence[Claimed], bodies: Mapping[int, bytes], ends: float
     ) -> None:
-        self._in_flight[target.endpoint_id] += len(run)
+        self._claimed[target.endpoint_id] += len(run)
         task = asyncio.create_task(self._send(target, run, bodies, ends))
         self._runs.add(task)
         task.add_done_callback(self._runs.discard)
@@ -138,20 +141,24 @@ class Webhooks:
     ) -> None:
         """Sends what one user did, in its order, for as long as it is surely ours."""
         for number, one in enumerate(run):
-            if self._stopping or monotonic() > ends:
-                self._unsent += run[number:]
-                self._in_flight[target.endpoint_id] -= len(run) - number
-                break
-            self._observe_begin(one)
-            message = Message(message_id(one.position, one.occurred_at), bodies[one.position])
-            try:
-                answer = await self._sender.send(target, message)
-            except Exception as error:  # a fault of ours must not leave the event behind
-                logger.exception("unexpected_error", endpoint_id=str(target.endpoint_id))
-                answer = Answer(None, 0, type(error).__name__)
-            self._in_flight[target.endpoint_id] -= 1
-            self._outcomes.append((_outcome(one, answer), answer))
+            async with self._turns[target.endpoint_id]:
+                if self._stopping or monotonic() > ends:
+                    self._unsent += run[number:]
+                    self._claimed[target.endpoint_id] -= len(run) - number
+                    break
+                await self._attempt(target, one, bodies[one.position])
         self._news.set()
+
+    async def _attempt(self, target: Target, one: Claimed, body: bytes) -> None:
+        self._observe_begin(one)
+        try:
+            message = Message(message_id(one.position, one.occurred_at), body)
+            answer = await self._sender.send(target, message)
+        except Exception as error:  # a fault of ours must not leave the event behind
+            logger.exception("unexpected_error", endpoint_id=str(target.endpoint_id))
+            answer = Answer(None, 0, type(error).__name__)
+        self._claimed[target.endpoint_id] -= 1
+        self._outcomes.append((_outcome(one, answer), answer))
 
     def _observe_begin(self, one: Claimed) -> None:
         if one.attempts == 1:
@@ -214,6 +221,10 @@ class Webhooks:
         if self._failures == 1:
             logger.warning("webhooks_are_failing", reason=f"{type(error).__name__}: {error}"[:200])
         return backoff(self._failures)
+
+
+def _turns() -> asyncio.Semaphore:
+    return asyncio.Semaphore(MOST_IN_FLIGHT)
 
 
 def _runs(claimed: Sequence[Claimed]) -> list[list[Claimed]]:

@@ -84,7 +84,6 @@ class Receiver:
         finally:
             writer.close()
 
-
     async def close(self) -> None:
         """Ends all connections."""
         for serving in self._serving:

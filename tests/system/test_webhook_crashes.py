@@ -4,11 +4,12 @@ import asyncio
 import random
 import signal
 from collections import defaultdict
-from contextlib import suppress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from typing import Any
 
 import asyncpg
 
-from app.errors import Unavailable
 from app.models.task import TaskFields
 from app.services import tasks
 from tests.conftest import Figure
@@ -19,7 +20,19 @@ from tests.system.test_faults import server
 
 __all__ = ["server"]
 _EVENTS, _KILLS, _USERS = 2000, 50, 25
-_AWAY = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError, Unavailable)
+_AWAY = (
+    *(OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError),
+    asyncpg.InternalClientError,  # it broke between two statements
+)
+
+
+@asynccontextmanager
+async def connected(url: str) -> AsyncIterator[Any]:
+    db = await asyncpg.connect(url, timeout=2)
+    try:
+        yield db
+    finally:
+        db.terminate()
 
 
 async def write(url: str) -> None:
@@ -27,33 +40,30 @@ async def write(url: str) -> None:
     written = 0
     while written < _EVENTS:
         with suppress(*_AWAY):
-            db = await asyncpg.connect(url, timeout=2)
-            while written < _EVENTS:
-                user_id = f"user-{written % _USERS}"
-                await tasks.insert_task(db, user_id, TaskFields(title="x"))  # type: ignore[arg-type]
-                written += 1
-                if written % 40 == 0:
-                    await asyncio.sleep(0.1)
-            await db.close()
+            async with connected(url) as db:
+                while written < _EVENTS:
+                    await tasks.insert_task(db, f"user-{written % _USERS}", TaskFields(title="x"))
+                    written += 1
+                    if written % 40 == 0:
+                        await asyncio.sleep(0.1)
         await asyncio.sleep(0.05)
 
 
 async def pass_time(url: str) -> None:
     """As if the pauses between attempts were over, and what killed workers had claimed."""
     with suppress(*_AWAY):
-        db = await asyncpg.connect(url, timeout=2)
-        await db.execute("""
-            UPDATE webhook_deliveries SET due_at = least(due_at, now()), claimed_until = NULL
-            WHERE due_at IS NOT NULL
-        """)
-        await db.execute("UPDATE webhook_deliveries SET attempts = 1 WHERE attempts > 5")
-        await db.close()
+        async with connected(url) as db:
+            await db.execute("""
+                UPDATE webhook_deliveries SET
+                    due_at = least(due_at, now()), claimed_until = NULL,
+                    attempts = least(attempts, 5)
+                WHERE due_at IS NOT NULL
+            """)
 
 
 async def count_changes(url: str) -> int:
-    db = await asyncpg.connect(url)
-    count: int = await db.fetchval("SELECT count(*) FROM changes WHERE kind = 'task'")
-    await db.close()
+    async with connected(url) as db:
+        count: int = await db.fetchval("SELECT count(*) FROM changes WHERE kind = 'task'")
     return count
 
 
@@ -78,9 +88,8 @@ async def test_nothing_is_lost_while_everything_fails(server: Server, figure: Fi
     failing, chance = Failing(), random.Random(7)
     async with receiving() as receiver:
         receiver.answer = failing
-        db = await asyncpg.connect(server.url)
-        await add_endpoint(db, receiver.url, TASKS)  # type: ignore[arg-type]
-        await db.close()
+        async with connected(server.url) as db:
+            await add_endpoint(db, receiver.url, TASKS)
         writing = asyncio.create_task(write(server.url))
         workers = [start_worker(server.url) for _ in range(2)]
         for kill in range(_KILLS):
