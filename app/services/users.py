@@ -94,14 +94,23 @@ KEPT = (
         # The purge's own: it is claimed in this transaction.
         spared="claimed_at = now()",
     ),
+    # No mood is appended to the log behind the purge of it.
+    Kept("user_moods", "user_id", "label, due_at"),
     Kept(
         "changes",
         "position",
         "position, sequence, kind, operation, entity_id, fields, before, changed_at, transition, "
-        "by_kind, by_name, installation_id, command_id, batch_id, undo_of",
+        "by_kind, by_name, installation_id, command_id, batch_id, undo_of, data",
         # The one that tells of the purge.
         spared="sequence IS NOT DISTINCT FROM "
         "(SELECT last_sequence FROM change_counts WHERE user_id = $1::text)",
+    ),
+    Kept(
+        "webhook_deliveries",
+        "position, endpoint_id",
+        "position, endpoint_id, type, occurred_at, attempts, outcome, attempted_at, status, "
+        "duration_ms, error, due_at",
+        hidden="claimed_until",
     ),
     # Or the next change would have the number of one before.
     Kept(

@@ -49,16 +49,19 @@ async def write(url: str) -> None:
         await asyncio.sleep(0.05)
 
 
-async def pass_time(url: str) -> None:
+_PAUSES_OVER = """
+    UPDATE webhook_deliveries SET due_at = least(due_at, now()), attempts = least(attempts, 5)
+    WHERE due_at IS NOT NULL AND claimed_until IS NULL
+"""
+_CLAIMS_OVER = "UPDATE webhook_deliveries SET claimed_until = now() WHERE claimed_until IS NOT NULL"
+
+
+async def pass_time(url: str, *statements: str) -> None:
     """As if the pauses between attempts were over, and what killed workers had claimed."""
     with suppress(*_AWAY):
         async with connected(url) as db:
-            await db.execute("""
-                UPDATE webhook_deliveries SET
-                    due_at = least(due_at, now()), claimed_until = NULL,
-                    attempts = least(attempts, 5)
-                WHERE due_at IS NOT NULL
-            """)
+            for statement in statements:
+                await db.execute(statement)
 
 
 async def count_changes(url: str) -> int:
@@ -96,7 +99,7 @@ async def test_nothing_is_lost_while_everything_fails(server: Server, figure: Fi
             await asyncio.sleep(chance.uniform(0.1, 0.4))
             workers[kill % 2].kill()
             workers[kill % 2] = start_worker(server.url)
-            await pass_time(server.url)
+            await pass_time(server.url, _CLAIMS_OVER, _PAUSES_OVER)
             if kill in {15, 35}:
                 await asyncio.to_thread(server.signal, signal.SIGKILL)
                 await asyncio.to_thread(server.start)
@@ -105,7 +108,7 @@ async def test_nothing_is_lost_while_everything_fails(server: Server, figure: Fi
         async with asyncio.timeout(90):
             while len({one.id for one in failing.taken}) < expected:
                 await asyncio.sleep(0.5)
-                await pass_time(server.url)
+                await pass_time(server.url, _PAUSES_OVER)
         for worker in workers:
             worker.kill()
     told = defaultdict(set)

@@ -6,10 +6,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from app.database import Database
+from app.models.change import sequence_of
 from app.models.key import KeyRotation, NewKey
 from app.models.preferences import PreferenceChanges
 from app.models.task import TaskChanges, TaskFields
 from app.services import Connection, keys, preferences, tasks, webhook_events
+from app.services.users import purge_user
 from app.worker.webhooks import Webhooks
 from tests.support.listener import write_task
 from tests.support.receiver import Receiver, add_endpoint, open_sender, receiving, rounds
@@ -157,15 +159,19 @@ async def test_a_key_that_is_about_to_end_is_told_of_once_a_week_and_once_a_day_
     assert datetime.fromisoformat(told[0]["expires_at"]) == ends
 
 
-async def test_a_purged_user_is_told_of(
+async def test_a_purged_user_is_told_of_and_nothing_else_of_theirs_any_more(
     db: Connection, worker: Webhooks, receiver: Receiver
 ) -> None:
-    await add_endpoint(db, receiver.url, ["user.purged"])
-    await db.execute("""
-        INSERT INTO changes (kind, operation, user_id, entity_id, sequence, fields)
-        VALUES ('user', 'purged', 'ann', gen_random_uuid(), 3, '{}')
-    """)
+    await add_endpoint(db, receiver.url, ["*"])
+    await write_task(db, user_id="ann")
+    await worker._feed()
+    async with db.transaction():
+        await purge_user(db, "ann")
+    assert await db.fetchval("SELECT count(*) FROM webhook_deliveries") == 0
     await rounds(worker)
     [told] = receiver.received
     assert told.type == "user.purged"
-    assert (told.event["data"]["user_id"], told.event["data"]["sequence"]) == ("ann", 3)
+    data = told.event["data"]
+    assert sequence_of(data.pop("cursor"), "ann") == 1
+    assert data == {"user_id": "ann", "sequence": 2}
+    assert await db.fetchval("SELECT count(*) FROM user_moods") == 0

@@ -12,6 +12,7 @@ from pydantic import HttpUrl
 from app.auth.shared_keys import ADMIN_KEY, admin_key
 from app.database.encryption import Cipher
 from app.database.requests import get_db
+from app.doors.admin.keys import UNAUTHORIZED
 from app.errors import Full
 from app.http.examples import refuses
 from app.http.guard import guarded
@@ -30,9 +31,9 @@ from app.models.webhook import (
     Replayed,
     RotatedSecret,
 )
-from app.services import webhook_deliveries, webhooks
+from app.services import administration, webhook_deliveries, webhooks
 from app.services.webhook_events import body
-from app.state import resources_of
+from app.state import author_of, resources_of
 from app.worker.addresses import ForbiddenAddress
 from app.worker.sender import Message, Sender, new_secret
 
@@ -43,10 +44,9 @@ router = APIRouter(
     tags=["webhooks"],
 )
 
-_UNAUTHORIZED = "X-Admin-Key is missing or wrong."
 _SHOWN = 1000
-_ONE = documented(401, 404, 422, status_401=_UNAUTHORIZED)
-_ONE_WITH_BODY = documented(401, 404, *BODY_ERRORS, status_401=_UNAUTHORIZED)
+_ONE = documented(401, 404, 422, status_401=UNAUTHORIZED)
+_ONE_WITH_BODY = documented(401, 404, *BODY_ERRORS, status_401=UNAUTHORIZED)
 
 
 @router.post(
@@ -55,7 +55,7 @@ _ONE_WITH_BODY = documented(401, 404, *BODY_ERRORS, status_401=_UNAUTHORIZED)
     summary="Add a webhook",
     responses=documented(
         *(401, 409, *BODY_ERRORS),
-        status_401=_UNAUTHORIZED,
+        status_401=UNAUTHORIZED,
         status_409=f"There are {MOST_ENDPOINTS} of them.",
     ),
 )
@@ -65,12 +65,12 @@ async def create_webhook(request: Request, new: NewEndpoint) -> CreatedEndpoint:
     await _check(request, new.url)
     secret, encrypted = _secret(request)
     async with get_db(request, transaction=True) as db:
-        made = await webhooks.insert_endpoint(db, new, encrypted)
+        made = await administration.add_webhook(db, author_of(request.scope), new, encrypted)
     logger.info("webhook_created", endpoint_id=str(made.id))
     return CreatedEndpoint.model_construct(**vars(made), secret=secret)
 
 
-@router.get("", summary="List webhooks", responses=documented(401, status_401=_UNAUTHORIZED))
+@router.get("", summary="List webhooks", responses=documented(401, status_401=UNAUTHORIZED))
 async def list_webhooks(request: Request) -> EndpointList:
     """Every webhook, newest first, never with its secret."""
     async with get_db(request) as db:
@@ -90,7 +90,9 @@ async def change_webhook(request: Request, webhook_id: UUID, changes: EndpointCh
     if changes.url is not None:
         await _check(request, changes.url)
     async with get_db(request, transaction=True) as db:
-        _, changed = await webhooks.change_endpoint(db, webhook_id, changes)
+        changed = await administration.change_webhook(
+            db, author_of(request.scope), webhook_id, changes
+        )
     logger.info("webhook_changed", endpoint_id=str(webhook_id))
     return changed
 
@@ -99,7 +101,7 @@ async def change_webhook(request: Request, webhook_id: UUID, changes: EndpointCh
 async def delete_webhook(request: Request, webhook_id: UUID) -> None:
     """Sends nothing more there."""
     async with get_db(request, transaction=True) as db:
-        await webhooks.delete_endpoint(db, webhook_id)
+        await administration.delete_webhook(db, author_of(request.scope), webhook_id)
     logger.info("webhook_deleted", endpoint_id=str(webhook_id))
 
 
@@ -108,7 +110,9 @@ async def rotate_secret(request: Request, webhook_id: UUID) -> RotatedSecret:
     """Signs with a new secret, which is returned once, and for 24 hours with the old one too."""
     secret, encrypted = _secret(request)
     async with get_db(request, transaction=True) as db:
-        until = await webhooks.rotate_secret(db, webhook_id, encrypted)
+        until = await administration.rotate_webhook_secret(
+            db, author_of(request.scope), webhook_id, encrypted
+        )
     logger.info("webhook_secret_rotated", endpoint_id=str(webhook_id))
     return RotatedSecret(secret=secret, previous_until=until)
 
@@ -116,8 +120,8 @@ async def rotate_secret(request: Request, webhook_id: UUID) -> RotatedSecret:
 @router.post("/{webhook_id}/test", summary="Try a webhook", responses=_ONE)
 async def try_webhook(request: Request, webhook_id: UUID) -> Attempt:
     """Sends `webhook.test` now, also where the webhook is disabled, and returns what came back."""
-    async with get_db(request) as db:
-        target = await webhooks.fetch_target(db, webhook_id)
+    async with get_db(request, transaction=True) as db:
+        target = await administration.try_webhook(db, author_of(request.scope), webhook_id)
     sent = body("webhook.test", datetime.now(UTC), {"webhook_id": webhook_id})
     message = Message(f"msg_test_{token_hex(12)}", sent)
     answer = await resources_of(request.scope)[Sender].send(target, message)
@@ -137,10 +141,11 @@ async def try_webhook(request: Request, webhook_id: UUID) -> Attempt:
 async def replay(request: Request, webhook_id: UUID, wanted: Replay) -> Replayed:
     """Sends again, under the same ids, what was sent since, and what was not while disabled."""
     async with get_db(request, transaction=True) as db:
-        await webhooks.fetch_endpoint(db, webhook_id)
-        number = await webhook_deliveries.replay(db, webhook_id, wanted.since)
-    logger.info("webhook_replayed", endpoint_id=str(webhook_id), deliveries=number)
-    return Replayed(deliveries=number)
+        replayed = await administration.replay_webhook(
+            db, author_of(request.scope), webhook_id, wanted
+        )
+    logger.info("webhook_replayed", endpoint_id=str(webhook_id), deliveries=replayed.deliveries)
+    return replayed
 
 
 @router.get("/{webhook_id}/deliveries", summary="What a webhook was told", responses=_ONE)

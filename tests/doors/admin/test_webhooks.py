@@ -183,3 +183,22 @@ async def test_without_an_encryption_key_webhooks_are_closed_and_one_line_says_s
         response = await client.get("/admin/webhooks", headers=ADMIN_HEADERS)
     assert response.status_code == (404 if key is None else 200)
     assert said.count("webhooks_are_off") == (key is None)
+
+
+async def test_every_act_leaves_its_trail_without_a_secret(client: AsyncClient) -> None:
+    async with receiving() as receiver:
+        made = await create(client, url=receiver.url)
+        webhook_id = made["id"]
+        await call(client, "PATCH", webhook_id, {"description": "Cat"})
+        rotated = await call(client, "POST", f"{webhook_id}/rotate-secret")
+        await call(client, "POST", f"{webhook_id}/test")
+        await call(client, "POST", f"{webhook_id}/replay", {"since": made["created_at"]})
+        await call(client, "DELETE", webhook_id)
+    trail = await client.get("/admin/audit", headers=ADMIN_HEADERS)
+    acts = trail.json()["acts"]
+    assert [act["act"] for act in reversed(acts)] == [
+        *("webhook.created", "webhook.changed", "webhook.secret_rotated", "webhook.tested"),
+        *("webhook.replayed", "webhook.deleted"),
+    ]
+    assert {act["object"] for act in acts} == {f"webhook/{webhook_id}"}
+    assert all(secret not in trail.text for secret in (made["secret"], rotated["secret"]))
