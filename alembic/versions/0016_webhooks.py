@@ -44,6 +44,7 @@ def _create_deliveries() -> None:
             type VARCHAR(50) NOT NULL,
             occurred_at TIMESTAMPTZ NOT NULL,
             attempts INTEGER NOT NULL DEFAULT 0,
+            failures INTEGER NOT NULL DEFAULT 0,
             due_at TIMESTAMPTZ,
             claimed_until TIMESTAMPTZ,
             outcome VARCHAR(20),

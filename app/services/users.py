@@ -108,7 +108,7 @@ KEPT = (
     Kept(
         "webhook_deliveries",
         "position, endpoint_id",
-        "position, endpoint_id, type, occurred_at, attempts, outcome, attempted_at, status, "
+        "position, endpoint_id, type, occurred_at, attempts, failures, outcome, attempted_at, status, "
         "duration_ms, error, due_at",
         hidden="claimed_until",
     ),

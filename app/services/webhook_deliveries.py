@@ -54,7 +54,7 @@ class Claimed(NamedTuple):
     type: str
     occurred_at: datetime
     attempts: int
-    has_failed: bool
+    failures: int
 
 
 # Whoever looks at an endpoint's deliveries looks alone, and at what is committed.
@@ -100,7 +100,7 @@ FROM fair
 WHERE turn <= room AND claimed.endpoint_id = fair.endpoint_id
     AND claimed.position = fair.position AND claimed.user_id = fair.user_id
 RETURNING claimed.endpoint_id, claimed.position, claimed.user_id, type, occurred_at, attempts,
-    outcome IS NOT NULL AS has_failed, claimed.due_at
+    failures, claimed.due_at
 """
 
 
@@ -137,6 +137,7 @@ _FINISH = """
 UPDATE webhook_deliveries AS attempted SET
     outcome = CASE WHEN ended.delivered THEN 'delivered' ELSE 'failed' END,
     due_at = clock_timestamp() + make_interval(secs => ended.delay),
+    failures = failures + (NOT ended.delivered)::int,
     claimed_until = NULL,
     attempted_at = clock_timestamp(),
     status = ended.status,
@@ -199,7 +200,7 @@ WHERE id = $1 AND changed_at >= $2
     ), 0)
     AND position <= (SELECT position FROM consumers WHERE name = '{CONSUMER}')
 ON CONFLICT (endpoint_id, position, user_id) DO UPDATE SET
-    due_at = now(), claimed_until = NULL, outcome = NULL, attempts = 0
+    due_at = now(), claimed_until = NULL, outcome = NULL, attempts = 0, failures = 0
 """
 
 

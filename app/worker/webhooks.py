@@ -32,12 +32,12 @@ _WAITS = (5, 300, 1800, 2 * 3600, 5 * 3600, 10 * 3600, 14 * 3600, 20 * 3600, _DA
 _JITTER = 0.1
 
 
-def wait_after(attempts: int, retry_after: float | None) -> float | None:
-    """For how many seconds to wait after so many attempts; None: there is no other."""
-    if attempts > len(_WAITS):
+def wait_after(failures: int, retry_after: float | None) -> float | None:
+    """For how many seconds to wait after so many failures; None: there is no other attempt."""
+    if failures > len(_WAITS):
         return None
-    longest = _WAITS[attempts - 1] * (1 + _JITTER)
-    wait = random.uniform(_WAITS[attempts - 1], longest)  # noqa: S311 - it spreads load
+    longest = _WAITS[failures - 1] * (1 + _JITTER)
+    wait = random.uniform(_WAITS[failures - 1], longest)  # noqa: S311 - it spreads load
     return max(wait, min(retry_after or 0.0, _DAY))
 
 
@@ -232,13 +232,13 @@ def _runs(claimed: Sequence[Claimed]) -> list[list[Claimed]]:
     runs: dict[object, list[Claimed]] = defaultdict(list)
     for one in claimed:
         first = one.endpoint_id, one.user_id
-        runs[(*first, one.position) if one.has_failed else first].append(one)
+        runs[(*first, one.position) if one.failures else first].append(one)
     return list(runs.values())
 
 
 def _outcome(one: Claimed, answer: Answer) -> Outcome:
     delivered = answer.is_success
-    delay = None if delivered else wait_after(one.attempts, answer.retry_after)
+    delay = None if delivered else wait_after(one.failures + 1, answer.retry_after)
     return Outcome(one, delivered, delay, answer.status, answer.duration_ms, answer.error)
 
 

@@ -50,7 +50,7 @@ async def write(url: str) -> None:
 
 
 _PAUSES_OVER = """
-    UPDATE webhook_deliveries SET due_at = least(due_at, now()), attempts = least(attempts, 5)
+    UPDATE webhook_deliveries SET due_at = least(due_at, now()), failures = least(failures, 5)
     WHERE due_at IS NOT NULL AND claimed_until IS NULL
 """
 _CLAIMS_OVER = "UPDATE webhook_deliveries SET claimed_until = now() WHERE claimed_until IS NOT NULL"
