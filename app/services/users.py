@@ -108,8 +108,8 @@ KEPT = (
     Kept(
         "webhook_deliveries",
         "position, endpoint_id",
-        "position, endpoint_id, type, occurred_at, attempts, failures, outcome, attempted_at, status, "
-        "duration_ms, error, due_at",
+        "position, endpoint_id, type, occurred_at, attempts, failures, outcome, attempted_at, "
+        "status, duration_ms, error, due_at",
         hidden="claimed_until",
     ),
     # Or the next change would have the number of one before.
