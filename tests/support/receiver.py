@@ -22,6 +22,20 @@ Answering = Callable[["Received"], bytes | float]
 """What is answered: the head of a response, or for how many seconds nothing is."""
 
 
+class Dribbling(float):
+    """For so many seconds an answer that has begun does not end."""
+
+
+async def _waste(writer: asyncio.StreamWriter, seconds: float, *, dribbling: bool) -> None:
+    for byte in answered(200, body="x" * 1000):
+        if seconds <= 0:
+            return
+        if dribbling:
+            writer.write(bytes([byte]))
+        await asyncio.sleep(0.1)
+        seconds -= 0.1
+
+
 class Received(NamedTuple):
     """One request."""
 
@@ -75,7 +89,7 @@ class Receiver:
                 self.received.append(received)
                 answer = self.answer(received)
                 if isinstance(answer, float):
-                    await asyncio.sleep(answer)
+                    await _waste(writer, answer, dribbling=isinstance(answer, Dribbling))
                     return
                 writer.write(answer)
                 await writer.drain()
@@ -115,7 +129,7 @@ async def add_endpoint(
 ) -> tuple[Endpoint, str]:
     """Adds an endpoint, and returns it with its secret."""
     secret = new_secret()
-    new = NewEndpoint(url=url, events=events, **more)  # type: ignore[arg-type]
+    new = NewEndpoint(url=url, events=events, **more)
     return await webhooks.insert_endpoint(db, new, CIPHER.encrypt(secret)), secret
 
 

@@ -112,7 +112,7 @@ async def test_nothing_is_lost_while_everything_fails(server: Server, figure: Fi
         for worker in workers:
             worker.kill()
     told = defaultdict(set)
-    ids = {}
+    ids: dict[tuple[str, int], str] = {}
     for one in receiver.received:
         data = one.event["data"]
         assert ids.setdefault((data["user_id"], data["sequence"]), one.id) == one.id

@@ -10,6 +10,8 @@ import pytest
 from tests.support.bucket import Bucket
 from tests.system.test_worker import start
 
+_NO_BUCKET = "AWS_S3_BUCKET is not set: there is nothing to mirror in."
+_NO_WEBHOOKS = "ENCRYPTION_KEY is not set: webhooks are closed."
 
 @contextmanager
 def interruptible() -> Iterator[None]:
@@ -19,13 +21,19 @@ def interruptible() -> Iterator[None]:
     signal.signal(signal.SIGINT, before)
 
 
-@pytest.mark.parametrize("arguments", [("worker",), ("mirror", "rebuild")])
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (("worker",), f"{_NO_BUCKET} {_NO_WEBHOOKS}"),
+        (("mirror", "rebuild"), _NO_BUCKET),
+    ],
+)
 def test_without_a_bucket_there_is_nothing_to_do(
-    database_url: str, arguments: tuple[str, ...]
+    database_url: str, arguments: tuple[str, ...], reason: str
 ) -> None:
     _, complained = (process := start(*arguments, DATABASE_URL=database_url)).communicate()
     assert process.returncode == 1
-    assert complained == "Error: AWS_S3_BUCKET is not set: there is nothing to mirror in.\n"
+    assert complained == f"Error: {reason}\n"
 
 
 def test_a_bucket_that_cannot_be_used_ends_a_rebuild_with_one_line_each_time(

@@ -18,6 +18,7 @@ from tests.support.listener import write_task
 from tests.support.receiver import (
     CIPHER,
     TASKS,
+    Dribbling,
     Receiver,
     add_endpoint,
     answered,
@@ -262,8 +263,9 @@ async def test_endpoints_that_hang_dribble_or_fail_hold_up_no_other(
     db: Connection, worker: Webhooks, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("app.worker.sender.SECONDS", 1.0)
+    misbehaviours = [30.0, Dribbling(30), answered(500)]
     async with receiving() as bad:
-        bad.answer = lambda one: 30.0 if one.event["data"]["sequence"] % 2 else answered(500)
+        bad.answer = lambda one: misbehaviours[one.event["data"]["sequence"] % 3]
         for _ in range(5):
             await add_endpoint(db, bad.url, TASKS)
         for _ in range(15):
@@ -275,12 +277,11 @@ async def test_endpoints_that_hang_dribble_or_fail_hold_up_no_other(
         async with asyncio.timeout(20):
             while len(receiver.received) < 300:
                 await asyncio.sleep(0.05)
-        lags = await db.fetchval("""
-            SELECT max(attempted_at - occurred_at) FROM webhook_deliveries
-            WHERE outcome = 'delivered'
-        """)
         stopping.set()
         await running
+    lags = await db.fetchval("""
+        SELECT max(attempted_at - occurred_at) FROM webhook_deliveries WHERE outcome = 'delivered'
+    """)
     assert lags.total_seconds() < 5
     assert len({(one.id) for one in receiver.received}) == 20
 

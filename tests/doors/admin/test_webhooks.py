@@ -8,7 +8,8 @@ from standardwebhooks import Webhook
 
 from app.config import Settings
 from app.services import Connection
-from tests.conftest import ADMIN_HEADERS, MISSING_ID, talking_to
+from tests.conftest import ADMIN_HEADERS, MISSING_ID
+from tests.support.application import talking_to
 from tests.support.listener import write_task
 from tests.support.receiver import KEY, answered, receiving
 
