@@ -38,7 +38,7 @@ def _create_deliveries() -> None:
     # By the position of the change; user_id is empty where an event is nobody's.
     op.execute("""
         CREATE TABLE webhook_deliveries (
-            endpoint_id UUID NOT NULL REFERENCES webhook_endpoints ON DELETE CASCADE,
+            endpoint_id UUID NOT NULL,
             position BIGINT NOT NULL,
             user_id VARCHAR(255) NOT NULL,
             type VARCHAR(50) NOT NULL,

@@ -119,7 +119,7 @@ _DELETE = f"DELETE FROM webhook_endpoints WHERE id = $1 RETURNING {_COLUMNS}"
 
 
 async def delete_endpoint(db: Connection, endpoint_id: UUID) -> Endpoint:
-    """Ends an endpoint with all that it has yet to be told; NotFound when there is none."""
+    """Ends an endpoint, which is told nothing more; NotFound when there is none."""
     return _found(await db.fetchrow(_DELETE, endpoint_id))
 
 

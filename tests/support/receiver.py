@@ -138,3 +138,15 @@ async def rounds(worker: Webhooks, count: int = 3) -> None:
     for _ in range(count):
         await worker.work()
         await worker.settle()
+
+
+async def deliveries(db: Connection) -> list[dict[str, Any]]:
+    return [
+        dict(row) for row in await db.fetch("SELECT * FROM webhook_deliveries ORDER BY position")
+    ]
+
+
+async def due_now(db: Connection) -> None:
+    await db.execute(
+        "UPDATE webhook_deliveries SET due_at = now() - interval '1 s' WHERE due_at IS NOT NULL"
+    )

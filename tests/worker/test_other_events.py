@@ -1,11 +1,7 @@
 """What is told of moods, keys and purged users."""
 
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 
-import pytest
-
-from app.database import Database
 from app.models.change import sequence_of
 from app.models.key import KeyRotation, NewKey
 from app.models.preferences import PreferenceChanges
@@ -14,20 +10,7 @@ from app.services import Connection, keys, preferences, tasks, webhook_events
 from app.services.users import purge_user
 from app.worker.webhooks import Webhooks
 from tests.support.listener import write_task
-from tests.support.receiver import Receiver, add_endpoint, open_sender, receiving, rounds
-
-
-@pytest.fixture
-async def receiver() -> AsyncIterator[Receiver]:
-    async with receiving() as receiver:
-        yield receiver
-
-
-@pytest.fixture
-async def worker(database: Database) -> AsyncIterator[Webhooks]:
-    sender = open_sender()
-    yield Webhooks(database, sender)
-    await sender.close()
+from tests.support.receiver import Receiver, add_endpoint, rounds
 
 
 def moods(receiver: Receiver) -> list[tuple[str, str | None, str]]:
