@@ -97,7 +97,7 @@ resource "aws_cloudwatch_metric_alarm" "this" {
   threshold           = each.value.above
   period              = 60
   evaluation_periods  = 5
-  datapoints_to_alarm = lookup(each.value, "needed", 3)
+  datapoints_to_alarm = try(each.value.needed, 3)
   treat_missing_data  = "notBreaching"
   alarm_actions       = [aws_sns_topic.alarms.arn]
   ok_actions          = [aws_sns_topic.alarms.arn]
