@@ -59,8 +59,8 @@ async def test_holes_are_filled_from_the_feed_and_nothing_is_done_twice(
     secret = new_secret()
     db = await asyncpg.connect(database_url)
     for _ in range(5):
-        await write_task(db, user_id="ann")  # type: ignore[arg-type]
-    bodies = await fetch_bodies(db, range(1, 6), ["ann"])  # type: ignore[arg-type]
+        await write_task(db, user_id="ann")
+    bodies = await fetch_bodies(db, range(1, 6), ["ann"])
     await db.close()
     with (
         running("serve", DATABASE_URL=database_url, LOG_LEVEL="ERROR") as (url, _),

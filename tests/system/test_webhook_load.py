@@ -26,7 +26,7 @@ async def test_a_worker_takes_hundreds_of_events_a_second(
 ) -> None:
     db = await asyncpg.connect(database_url)
     async with receiving() as receiver:
-        await add_endpoint(db, receiver.url, TASKS)  # type: ignore[arg-type]
+        await add_endpoint(db, receiver.url, TASKS)
         worker = start_worker(database_url)
         while not await db.fetchval("SELECT count(*) FROM consumers"):
             await asyncio.sleep(0.05)
@@ -34,7 +34,7 @@ async def test_a_worker_takes_hundreds_of_events_a_second(
         before, began = sum(process.cpu_times()[:2]), time.monotonic()
         for number in range(_RATE * _SECONDS):
             fields = TaskFields(title="x")
-            await tasks.insert_task(db, f"user-{number % 100}", fields)  # type: ignore[arg-type]
+            await tasks.insert_task(db, f"user-{number % 100}", fields)
             await asyncio.sleep(max(0.0, began + number / _RATE - time.monotonic()))
         async with asyncio.timeout(30):
             while len(receiver.received) < _RATE * _SECONDS:
