@@ -13,7 +13,7 @@ from app.logs import logger
 
 # What does nothing unless one of these is set too.
 _USELESS_WITHOUT = {
-    "encryption_key": ("session_hash_secret", "session_table", "service_auth_token"),
+    "webhook_allow_networks": ("encryption_key",),
     "better_auth_jwks_url": ("better_auth_url",),
     "better_auth_issuer": ("better_auth_url",),
     "better_auth_audience": ("better_auth_url",),

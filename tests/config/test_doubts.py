@@ -51,9 +51,9 @@ def doubts(monkeypatch: pytest.MonkeyPatch) -> Doubts:
     ("values", "setting", "missing"),
     [
         (
-            {"encryption_key": "dev-encryption-key-replace-in-production-00="},
+            {"webhook_allow_networks": "10.0.0.0/8"},
+            "WEBHOOK_ALLOW_NETWORKS",
             "ENCRYPTION_KEY",
-            "SESSION_HASH_SECRET or SESSION_TABLE or SERVICE_AUTH_TOKEN",
         ),
         ({"gemini_base_url": "https://gemini.example"}, "GEMINI_BASE_URL", "ENCRYPTION_KEY"),
         ({"stats_may_lag": True}, "STATS_MAY_LAG", "DATABASE_REPLICA_URL"),
