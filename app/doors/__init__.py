@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from fastapi import APIRouter
 
 from app.config import DEVELOPMENT_ADMIN_KEY, Settings
-from app.doors import shapes
+from app.doors import encrypted, shapes
 from app.doors.door import Door, known_secret
 from app.errors import (
     BearerUnauthorized,
@@ -60,21 +60,6 @@ def _webhooks() -> Iterable[APIRouter]:
     return (webhooks.router,)
 
 
-def _equip_webhooks(resources: Resources, settings: Settings) -> None:
-    from app.worker.sender import open_sender  # noqa: PLC0415
-
-    _equip_cipher(resources, settings)
-    sender = open_sender(settings)
-    resources.add(sender, close=sender.close)
-
-
-def _equip_cipher(resources: Resources, settings: Settings) -> None:
-    from app.database.encryption import Cipher  # noqa: PLC0415
-
-    assert settings.encryption_key is not None, "the door is closed"  # noqa: S101
-    resources.add(Cipher(settings.encryption_key.get_secret_value()))
-
-
 def _sessions() -> Iterable[APIRouter]:
     from app.doors.sessions import tasks  # noqa: PLC0415
 
@@ -92,14 +77,6 @@ def _user_api_keys() -> Iterable[APIRouter]:
     from app.doors.sessions import user_api_keys  # noqa: PLC0415
 
     return (user_api_keys.router,)
-
-
-def _equip_user_api_keys(resources: Resources, settings: Settings) -> None:
-    from app.doors.sessions.providers import Gemini  # noqa: PLC0415
-    from app.models.secret import Providers  # noqa: PLC0415
-
-    _equip_cipher(resources, settings)
-    resources.add(Providers({"gemini": Gemini(str(settings.gemini_base_url)).check}))
 
 
 def _accounts() -> Iterable[APIRouter]:
@@ -202,7 +179,7 @@ DOORS = (
         credential="`X-Admin-Key`",
         opened_by="`ENCRYPTION_KEY`",
         is_open=lambda settings: settings.opens_webhooks,
-        equip=_equip_webhooks,
+        equip=encrypted.equip_webhooks,
         development={"ENCRYPTION_KEY": _ENCRYPTION_KEY},
         tags={"webhooks": "Where events are sent to, signed, as they happen."},
         refusals={401: Unauthorized("Invalid admin key"), 404: NotFound("Webhook not found")},
@@ -233,7 +210,7 @@ DOORS = (
         opened_by="the same and `ENCRYPTION_KEY`",
         is_open=lambda settings: settings.opens_user_api_keys,
         shape=ErrorShape(shapes.detail, mistakes=sentence_and_errors),
-        equip=_equip_user_api_keys,
+        equip=encrypted.equip_user_api_keys,
         cors=CrossOrigin.WEB_CLIENTS,
         development={"ENCRYPTION_KEY": _ENCRYPTION_KEY},
         tags={"user API keys": "API keys that the same people leave for services."},
