@@ -17,6 +17,8 @@ ADMIN_KEY = APIKeyHeader(
     description="The administrator's key, the setting `ADMIN_API_KEY`.",
     auto_error=False,
 )
+# Those that are granted by name only, too.
+_ADMINISTRATORS_SCOPES = frozenset({"*", "users:export", "users:purge"})
 PARTNER_KEY = APIKeyHeader(
     name="X-API-Key",
     scheme_name="PartnerKey",
@@ -33,7 +35,7 @@ async def admin_key(request: Request) -> Caller:
     names = [name for name, key in keys.items() if is_secret(key, given)]
     if not names:
         raise Unauthorized("Invalid admin key")
-    return Caller("admin", names[0])
+    return Caller("admin", names[0], _ADMINISTRATORS_SCOPES)
 
 
 async def partner_key(request: Request) -> Caller:

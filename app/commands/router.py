@@ -1,6 +1,5 @@
 """POST /execute: the key, the envelope, the action, the answer."""
 
-from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -31,16 +30,16 @@ from app.commands.payloads import (
     unknown_members,
 )
 from app.commands.perform import ask, authorize, note_ignored, perform
+from app.commands.pieces import pieces
 from app.commands.registry import ACTION_HANDLERS, find_action
 from app.errors import InvalidPayload, NotFound
-from app.http.answers import Answer, ListResponse, Piece
+from app.http.answers import Answer, ListResponse
 from app.http.body import MAX_BODY_BYTES, LimitedBody
 from app.http.examples import refuses
 from app.http.guard import Handle, Route, admit
 from app.http.rate_limits import count_command
 from app.http.strict_json import parse_json, require_json
 from app.metrics import REPLAYS
-from app.services import Connection
 from app.state import Exchange
 
 __all__ = ["ACTION_HANDLERS", "router"]
@@ -78,7 +77,7 @@ async def _execute(request: Request) -> ASGIApp:
     if isinstance(result, Json) and result.rest is not None:
         fetch = partial(ask, request, action, payload, reader=command.user_id)
         closing = partial(envelope_end, dry_run=options.dry_run)
-        return ListResponse(_piece(result, fetch, ENVELOPE_START), closing)
+        return ListResponse(pieces(result, fetch, ENVELOPE_START), closing)
     return Answer(envelope(serialize(result, options.include), dry_run=options.dry_run))
 
 
@@ -132,19 +131,6 @@ def note_replay(exchange: Exchange) -> None:
     """Notes, and counts, that a command was answered as it was the first time."""
     exchange.log["replayed"] = True
     REPLAYS.inc()
-
-
-_Fetch = Callable[[Callable[[Connection], Awaitable[Json[Any]]]], Awaitable[Json[Any]]]
-
-
-def _piece(part: Json[Any], fetch: _Fetch, opening: bytes = b"") -> Piece:
-    """A part of a long list. No connection is held while the client reads it."""
-    rest = None if part.rest is None else partial(_next_piece, part.rest, fetch)
-    return Piece(opening + part.text, rest)
-
-
-async def _next_piece(rest: Callable[[Connection], Awaitable[Json[Any]]], fetch: _Fetch) -> Piece:
-    return _piece(await fetch(rest), fetch)
 
 
 def read_options(header: str | None, given: dict[str, Any]) -> CommandOptions:

@@ -56,6 +56,10 @@ class ServiceSettings(ProcessSettings):
         bool | None,
         Field(description="Serve `/docs`, `/redoc`, `/openapi.json`; default: not in production."),
     ] = None
+    console_enabled: Annotated[
+        bool | None,
+        Field(description="Serve `/admin/console`; default: not in production."),
+    ] = None
     metrics_keys: Annotated[
         int,
         Field(
@@ -143,6 +147,13 @@ class ServiceSettings(ProcessSettings):
         if self.docs_enabled is None:
             return self.environment != "production"
         return self.docs_enabled
+
+    @property
+    def serves_console(self) -> bool:
+        """Whether administrators have a page."""
+        if self.console_enabled is None:
+            return self.environment != "production"
+        return self.console_enabled
 
 
 class WorkerSettings(WebhookSettings, ContactSettings, ProcessSettings):

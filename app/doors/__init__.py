@@ -49,9 +49,18 @@ def _platform() -> Iterable[APIRouter]:
 
 
 def _admin() -> Iterable[APIRouter]:
-    from app.doors.admin import audit, keys, metrics, revocations  # noqa: PLC0415
+    from app.doors.admin import audit, keys, metrics, revocations, status, users  # noqa: PLC0415
 
-    return keys.router, revocations.router, audit.router, metrics.router
+    return (
+        *(keys.router, revocations.router, audit.router, users.router),
+        *(status.router, metrics.router),
+    )
+
+
+def _console() -> Iterable[APIRouter]:
+    from app.doors.admin.console import pages  # noqa: PLC0415
+
+    return (pages.router,)
 
 
 def _webhooks() -> Iterable[APIRouter]:
@@ -183,6 +192,14 @@ DOORS = (
         development={"ENCRYPTION_KEY": _ENCRYPTION_KEY},
         tags={"webhooks": "Where events are sent to, signed, as they happen."},
         refusals={401: Unauthorized("Invalid admin key"), 404: NotFound("Webhook not found")},
+    ),
+    Door(
+        name="console",
+        paths=("/admin/console",),
+        routers=_console,
+        credential="none for the page, which asks for the `X-Admin-Key`",
+        opened_by="`CONSOLE_ENABLED`, by itself except in production",
+        is_open=lambda settings: settings.serves_console,
     ),
     Door(
         name="sessions",

@@ -4,6 +4,8 @@ While Redis is away nobody is refused.
 """
 
 import asyncio
+from collections.abc import Awaitable, Callable
+from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING
 
@@ -18,6 +20,7 @@ from app.logs import logger
 if TYPE_CHECKING:
     from redis.asyncio import ConnectionPool
 
+_Question = Callable[[], Awaitable[Standing]]
 _TIMEOUT = 0.1
 """Seconds a request waits for Redis."""
 _SLICES = 10
@@ -49,12 +52,19 @@ class RateLimiter(Limiter):
 
     async def hit(self, limit: Limit, subject: str) -> Standing | None:
         """Counts one request, which a refused one is not; None while Redis is away."""
+        return await self._ask(partial(self._count, limit, subject))
+
+    async def look(self, limit: Limit, subject: str) -> Standing | None:
+        """How the subject would stand with one more; None while Redis is away."""
+        return await self._ask(partial(self._look, limit, subject))
+
+    async def _ask(self, question: _Question) -> Standing | None:
         if self._redis is None:
-            return await self._count(limit, subject)
+            return await question()
         async with self._turns:
             if not self._may_try():
                 return None
-            attempt = asyncio.create_task(self._attempt(limit, subject))
+            attempt = asyncio.create_task(self._attempt(question))
             if await _is_done_in_time(attempt):
                 return attempt.result()
             # It goes on for a while: a connection that it still makes serves the next one.
@@ -66,9 +76,13 @@ class RateLimiter(Limiter):
         stats = await self._window.get_window_stats(limit.rate, limit.name, subject)
         return Standing(allowed, max(0, stats.remaining), stats.reset_time)
 
-    async def _attempt(self, limit: Limit, subject: str) -> Standing | None:
+    async def _look(self, limit: Limit, subject: str) -> Standing:
+        stats = await self._window.get_window_stats(limit.rate, limit.name, subject)
+        return Standing(stats.remaining > 0, max(0, stats.remaining), stats.reset_time)
+
+    async def _attempt(self, question: _Question) -> Standing | None:
         try:
-            standing = await self._count(limit, subject)
+            standing = await question()
         except (StorageError, OSError) as error:
             self._pause(type(error.__cause__ or error).__name__)
             return None

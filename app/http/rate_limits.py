@@ -84,8 +84,15 @@ def _holder(given: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:
 class Limiter:
     """What counts requests; `app.http.rate_limiter` has the one there is."""
 
+    has_counted = True
+    """Whether it can know of anybody."""
+
     async def hit(self, limit: Limit, subject: str) -> Standing | None:
         """Counts one request; None where that cannot be done now."""
+        raise NotImplementedError
+
+    async def look(self, limit: Limit, subject: str) -> Standing | None:
+        """How the subject would stand, uncounted; None where nobody knows."""
         raise NotImplementedError
 
     async def close(self) -> None:
@@ -99,12 +106,23 @@ class LateLimiter(Limiter):
         self._make = make
         self._making: asyncio.Task[Limiter] | None = None
 
+    @property
+    def has_counted(self) -> bool:  # type: ignore[override] # as good as a constant
+        """Whether it has been made."""
+        return self._making is not None
+
     async def hit(self, limit: Limit, subject: str) -> Standing | None:
         """Counts one request; None where that cannot be done now."""
         if self._making is None:
             # In a thread: to load them takes longer than a request may hold the loop.
             self._making = asyncio.create_task(asyncio.to_thread(self._make))
         return await (await asyncio.shield(self._making)).hit(limit, subject)
+
+    async def look(self, limit: Limit, subject: str) -> Standing | None:
+        """How the subject would stand; None as long as this has counted nothing."""
+        if self._making is None:
+            return None
+        return await (await asyncio.shield(self._making)).look(limit, subject)
 
     async def close(self) -> None:
         """Ends the one that was made, if any was."""

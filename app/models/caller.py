@@ -8,6 +8,7 @@ CallerKind = Literal["service", "admin", "user", "delegate", "partner"]
 """A service key, the administrator, a person, a service in a person's name, or an API key."""
 
 SERVICES: frozenset[CallerKind] = frozenset({"service"})
+ADMINISTRATORS: frozenset[CallerKind] = frozenset({"admin"})
 PEOPLE: frozenset[CallerKind] = frozenset({"user", "delegate"})
 """Who acts in the name of one person only."""
 

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
+from app.models.status import ConsumerLag
 from app.services import Connection
 
 FEED_SIZE = 1000
@@ -210,18 +211,24 @@ async def postpone(db: Connection, consumer: str, seconds: Mapping[UUID, float])
     await db.execute(_POSTPONE, consumer, list(seconds), list(seconds.values()))
 
 
-_AGE = """
-SELECT extract(epoch FROM clock_timestamp() - least(
-    (SELECT min(changed_at) FROM deliveries WHERE consumer = $1),
+_WAITING = """coalesce(extract(epoch FROM clock_timestamp() - least(
+    (SELECT min(changed_at) FROM deliveries WHERE consumer = consumers.name),
     (SELECT changed_at FROM changes WHERE position > consumers.position ORDER BY position LIMIT 1)
-))::float8
-FROM consumers WHERE name = $1
-"""
+))::float8, 0)"""
+_AGE = f"SELECT {_WAITING} FROM consumers WHERE name = $1"
 
 
 async def oldest_age(db: Connection, consumer: str) -> float:
     """For how many seconds the oldest change has been waiting; 0 when none is."""
     return await db.fetchval(_AGE, consumer) or 0.0
+
+
+_AGES = f"SELECT name, {_WAITING} AS lag_seconds FROM consumers ORDER BY name"
+
+
+async def list_lags(db: Connection) -> list[ConsumerLag]:
+    """How far each consumer is behind."""
+    return [ConsumerLag.model_construct(**row) for row in await db.fetch(_AGES)]
 
 
 _REPEAT = """

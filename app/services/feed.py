@@ -61,6 +61,16 @@ async def fetch_changes(db: Connection, user_id: str, after: int, limit: int) ->
     return [change_of(user_id, row) for row in rows]
 
 
+_LATEST = f"""{CHANGES.format(more="")}
+WHERE changes.user_id = $1 AND kind = 'task' ORDER BY sequence DESC LIMIT $2
+"""
+
+
+async def fetch_latest_changes(db: Connection, user_id: str, limit: int) -> list[Change]:
+    """The user's last changes that are kept, newest first."""
+    return [change_of(user_id, row) for row in await db.fetch(_LATEST, user_id, limit)]
+
+
 def change_of(user_id: str, row: Record) -> Change:
     """The change of a task as the feed shows it."""
     task = {name: row[name] for name in _TASK}

@@ -6,6 +6,7 @@ from pydantic import BaseModel
 
 from app.commands.action import Context, Example, action
 from app.errors import Full
+from app.models.caller import ADMINISTRATORS, SERVICES
 from app.models.mood import MoodReport
 from app.models.preferences import PreferenceChanges, UserPreferences
 from app.models.time_zone import TimeZone
@@ -21,6 +22,7 @@ class GetMood(BaseModel):
 @action(
     scope="stats:read",
     replicable=True,
+    allow=SERVICES | ADMINISTRATORS,
     examples=(
         Example("where the user prefers to live"),
         Example("in Berlin, without a preference", time_zone="Europe/Berlin"),

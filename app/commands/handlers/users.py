@@ -7,6 +7,7 @@ from pydantic_core import to_json
 
 from app.commands.action import Context, action
 from app.commands.models import Json
+from app.models.caller import ADMINISTRATORS, SERVICES
 from app.models.instant import timestamp
 from app.models.user_data import PurgedUser, UserExport
 from app.services import Connection, audit, users
@@ -17,7 +18,13 @@ class ExportUser(BaseModel):
     """Empty: it is the user's data that is exported."""
 
 
-@action(scope="users:export", by_name=True, transaction=True, examples=({},))
+@action(
+    scope="users:export",
+    by_name=True,
+    transaction=True,
+    allow=SERVICES | ADMINISTRATORS,
+    examples=({},),
+)
 async def export_user(context: Context, payload: ExportUser) -> Json[UserExport]:
     """Returns everything kept of the user, a list for each table; secrets are left out or masked.
 
@@ -55,6 +62,7 @@ class PurgeUser(BaseModel):
     by_name=True,
     transaction=True,
     destructive=True,
+    allow=SERVICES | ADMINISTRATORS,
     examples=({},),
 )
 async def purge_user(context: Context, payload: PurgeUser) -> PurgedUser:

@@ -3,29 +3,21 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Request, Security
+from fastapi import Query, Request
 
-from app.auth.shared_keys import ADMIN_KEY, admin_key
 from app.database.requests import get_db
-from app.doors.admin.keys import UNAUTHORIZED
-from app.http.guard import guarded
+from app.doors.admin.entrance import admin_router, answers
 from app.models.audit import Trail
-from app.models.error import documented
 from app.models.page import MAX_LIMIT
 from app.services import audit
 
-router = APIRouter(
-    prefix="/admin",
-    route_class=guarded(admin_key),
-    dependencies=[Security(ADMIN_KEY)],
-    tags=["admin"],
-)
+router = admin_router()
 
 
 @router.get(
     "/audit",
     summary="The audit trail",
-    responses=documented(401, 422, status_401=UNAUTHORIZED),
+    responses=answers(422),
 )
 async def read_trail(
     request: Request,

@@ -3,39 +3,32 @@
 from typing import Any
 from uuid import UUID
 
-from fastapi import APIRouter, Request, Security
+from fastapi import Request
 
-from app.auth.shared_keys import ADMIN_KEY, admin_key
 from app.commands.scopes import NewServiceKey, ServiceKeyChanges, ServiceKeyRotation
 from app.config import Settings
 from app.database.requests import get_db
+from app.doors.admin.entrance import admin_router, answers
 from app.errors import AlreadyExists, Conflict, NotFound
 from app.http.examples import refuses
-from app.http.guard import guarded
 from app.logs import logger
-from app.models.error import BODY_ERRORS, Error, documented
+from app.models.error import BODY_ERRORS, Error
 from app.models.key import KeyCard, KeyList, MintedKey, RotatedKey
 from app.services import administration, key_cards, keys
 from app.state import author_of, resources_of
 
-router = APIRouter(
-    prefix="/admin",
-    route_class=guarded(admin_key),
-    dependencies=[Security(ADMIN_KEY)],
-    tags=["admin"],
-)
+router = admin_router()
 
 _NAME_TAKEN: dict[int | str, dict[str, Any]] = {
     400: {"model": Error, "description": "A key of this name works."}
 }
-UNAUTHORIZED = "X-Admin-Key is missing or wrong."
 
 
 @router.post(
     "/service-keys",
     status_code=201,
     summary="Mint a service key",
-    responses=documented(401, *BODY_ERRORS, status_401=UNAUTHORIZED) | _NAME_TAKEN,
+    responses=answers(*BODY_ERRORS) | _NAME_TAKEN,
 )
 @refuses(on_400=AlreadyExists("Key name already exists"))
 async def create_key(request: Request, new: NewServiceKey) -> MintedKey:
@@ -50,9 +43,8 @@ async def create_key(request: Request, new: NewServiceKey) -> MintedKey:
 @router.post(
     "/rotate-key",
     summary="Rotate a service key",
-    responses=documented(
-        *(401, 404, *BODY_ERRORS),
-        status_401=UNAUTHORIZED,
+    responses=answers(
+        *(404, *BODY_ERRORS),
         status_404="No key of this name works any more.",
     ),
 )
@@ -69,7 +61,7 @@ async def rotate_key(request: Request, rotation: ServiceKeyRotation) -> RotatedK
 @router.get(
     "/service-keys",
     summary="List service keys",
-    responses=documented(401, status_401=UNAUTHORIZED),
+    responses=answers(),
 )
 async def list_keys(request: Request) -> KeyList:
     """Every key ever minted, newest first, never with its value."""
@@ -80,7 +72,7 @@ async def list_keys(request: Request) -> KeyList:
 @router.get(
     "/service-keys/{key_id}",
     summary="One service key",
-    responses=documented(401, 404, 422, status_401=UNAUTHORIZED),
+    responses=answers(404, 422),
 )
 @refuses(on_404=NotFound("Key not found"))
 async def read_key(request: Request, key_id: UUID) -> KeyCard:
@@ -92,9 +84,8 @@ async def read_key(request: Request, key_id: UUID) -> KeyCard:
 @router.patch(
     "/service-keys/{key_id}",
     summary="Change a service key",
-    responses=documented(
-        *(401, 404, 409, *BODY_ERRORS),
-        status_401=UNAUTHORIZED,
+    responses=answers(
+        *(404, 409, *BODY_ERRORS),
         status_409="The key was revoked, or replaced and has ended.",
     ),
 )
@@ -115,7 +106,7 @@ async def change_key(request: Request, key_id: UUID, changes: ServiceKeyChanges)
     "/service-keys/{key_id}",
     status_code=204,
     summary="Revoke a service key",
-    responses=documented(401, 404, 422, status_401=UNAUTHORIZED),
+    responses=answers(404, 422),
 )
 @refuses(on_404=NotFound("Key not found"))
 async def revoke_key(request: Request, key_id: UUID) -> None:

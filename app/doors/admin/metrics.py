@@ -2,17 +2,13 @@
 
 from typing import Any
 
-from fastapi import APIRouter, Response, Security
+from fastapi import Response
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from app import metrics
-from app.auth.shared_keys import ADMIN_KEY, admin_key
-from app.http.guard import guarded
-from app.models.error import documented
+from app.doors.admin.entrance import admin_router, answers
 
-router = APIRouter(
-    route_class=guarded(admin_key), dependencies=[Security(ADMIN_KEY)], tags=["admin"]
-)
+router = admin_router("")
 
 _TEXT: dict[int | str, dict[str, Any]] = {
     200: {"content": {"text/plain": {"schema": {"type": "string"}}}}
@@ -23,7 +19,7 @@ _TEXT: dict[int | str, dict[str, Any]] = {
     "/metrics",
     summary="Metrics",
     response_class=Response,
-    responses=_TEXT | documented(401, status_401="X-Admin-Key is missing or wrong."),
+    responses=_TEXT | answers(),
 )
 async def read_metrics() -> Response:
     """Requests by action and status, latencies, connections, replays and key look-ups.

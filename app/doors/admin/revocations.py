@@ -3,37 +3,29 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Request, Security
+from fastapi import Query, Request
 
-from app.auth.shared_keys import ADMIN_KEY, admin_key
 from app.database.requests import get_db
 from app.database.revocations import Revocations
-from app.doors.admin.keys import UNAUTHORIZED
+from app.doors.admin.entrance import admin_router, answers
 from app.errors import Full, NotFound
 from app.http.examples import refuses
-from app.http.guard import guarded
 from app.logs import logger
-from app.models.error import BODY_ERRORS, documented
+from app.models.error import BODY_ERRORS
 from app.models.page import MAX_LIMIT
 from app.models.revocation import NewRevocation, Revocation, RevocationList
 from app.services import administration, revocations
 from app.state import author_of, resources_of
 
-router = APIRouter(
-    prefix="/admin/revocations",
-    route_class=guarded(admin_key),
-    dependencies=[Security(ADMIN_KEY)],
-    tags=["admin"],
-)
+router = admin_router("/admin/revocations")
 
 
 @router.post(
     "",
     status_code=201,
     summary="Revoke",
-    responses=documented(
-        *(401, 409, *BODY_ERRORS),
-        status_401=UNAUTHORIZED,
+    responses=answers(
+        *(409, *BODY_ERRORS),
         status_409=f"There are {revocations.MOST_LIVE} of them.",
     ),
 )
@@ -47,7 +39,7 @@ async def revoke(request: Request, new: NewRevocation) -> Revocation:
     return made
 
 
-@router.get("", summary="List revocations", responses=documented(401, 422, status_401=UNAUTHORIZED))
+@router.get("", summary="List revocations", responses=answers(422))
 async def list_revocations(
     request: Request,
     limit: Annotated[int, Query(ge=1, le=MAX_LIMIT)] = 100,
@@ -63,7 +55,7 @@ async def list_revocations(
 @router.get(
     "/{revocation_id}",
     summary="One revocation",
-    responses=documented(401, 404, 422, status_401=UNAUTHORIZED),
+    responses=answers(404, 422),
 )
 @refuses(on_404=NotFound("Revocation not found"))
 async def read_revocation(request: Request, revocation_id: UUID) -> Revocation:
@@ -76,7 +68,7 @@ async def read_revocation(request: Request, revocation_id: UUID) -> Revocation:
     "/{revocation_id}",
     status_code=204,
     summary="Lift a revocation",
-    responses=documented(401, 404, 422, status_401=UNAUTHORIZED),
+    responses=answers(404, 422),
 )
 @refuses(on_404=NotFound("Revocation not found"))
 async def lift(request: Request, revocation_id: UUID) -> None:

@@ -5,19 +5,17 @@ from datetime import UTC, datetime
 from secrets import token_hex
 from uuid import UUID
 
-from fastapi import APIRouter, Request, Security
+from fastapi import Request
 from fastapi.exceptions import RequestValidationError
 from pydantic import HttpUrl
 
-from app.auth.shared_keys import ADMIN_KEY, admin_key
 from app.database.encryption import Cipher
 from app.database.requests import get_db
-from app.doors.admin.keys import UNAUTHORIZED
+from app.doors.admin.entrance import admin_router, answers
 from app.errors import Full
 from app.http.examples import refuses
-from app.http.guard import guarded
 from app.logs import logger
-from app.models.error import BODY_ERRORS, documented
+from app.models.error import BODY_ERRORS
 from app.models.webhook import (
     MOST_ENDPOINTS,
     Attempt,
@@ -37,25 +35,19 @@ from app.state import author_of, resources_of
 from app.worker.addresses import ForbiddenAddress
 from app.worker.sender import Message, Sender, new_secret
 
-router = APIRouter(
-    prefix="/admin/webhooks",
-    route_class=guarded(admin_key),
-    dependencies=[Security(ADMIN_KEY)],
-    tags=["webhooks"],
-)
+router = admin_router("/admin/webhooks", "webhooks")
 
 _SHOWN = 1000
-_ONE = documented(401, 404, 422, status_401=UNAUTHORIZED)
-_ONE_WITH_BODY = documented(401, 404, *BODY_ERRORS, status_401=UNAUTHORIZED)
+_ONE = answers(404, 422)
+_ONE_WITH_BODY = answers(404, *BODY_ERRORS)
 
 
 @router.post(
     "",
     status_code=201,
     summary="Add a webhook",
-    responses=documented(
-        *(401, 409, *BODY_ERRORS),
-        status_401=UNAUTHORIZED,
+    responses=answers(
+        *(409, *BODY_ERRORS),
         status_409=f"There are {MOST_ENDPOINTS} of them.",
     ),
 )
@@ -70,7 +62,7 @@ async def create_webhook(request: Request, new: NewEndpoint) -> CreatedEndpoint:
     return CreatedEndpoint.model_construct(**vars(made), secret=secret)
 
 
-@router.get("", summary="List webhooks", responses=documented(401, status_401=UNAUTHORIZED))
+@router.get("", summary="List webhooks", responses=answers())
 async def list_webhooks(request: Request) -> EndpointList:
     """Every webhook, newest first, never with its secret."""
     async with get_db(request) as db:

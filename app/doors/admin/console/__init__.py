@@ -1,0 +1,1 @@
+"""The page of administrators: static files that ask the routes of /admin."""

@@ -1,0 +1,55 @@
+"""The entrance of administrators: their key, and a pause for whoever guesses it."""
+
+from functools import cache
+from typing import Any
+
+from fastapi import APIRouter, Request, Security
+
+from app.auth.shared_keys import ADMIN_KEY, admin_key
+from app.errors import TooManyRequests, Unauthorized
+from app.http.guard import guarded
+from app.http.rate_limits import Limit, Limiter, address, standard_headers
+from app.models.caller import Caller
+from app.models.error import documented
+from app.state import resources_of
+
+
+async def administrator(request: Request) -> Caller:
+    """The administrator; TooManyRequests after five wrong keys from the address in a minute."""
+    limiter, subject = resources_of(request.scope)[Limiter], address(request.scope)
+    if limiter.has_counted:
+        standing = await limiter.look(_wrong_keys(), subject)
+        if standing is not None and not standing.allowed:
+            raise TooManyRequests(standing.seconds)
+    try:
+        return await admin_key(request)
+    except Unauthorized:
+        if request.headers.get("x-admin-key"):
+            await limiter.hit(_wrong_keys(), subject)
+        raise
+
+
+@cache
+def _wrong_keys() -> Limit:
+    from limits import parse  # noqa: PLC0415 - most workers have no limit to read
+
+    return Limit("admin-keys", parse("5/minute"), standard_headers)
+
+
+def admin_router(prefix: str = "/admin", tag: str = "admin") -> APIRouter:
+    """A router that only administrators get into."""
+    return APIRouter(
+        prefix=prefix,
+        route_class=guarded(administrator),
+        dependencies=[Security(ADMIN_KEY)],
+        tags=[tag],
+    )
+
+
+def answers(*statuses: int, **descriptions: str) -> dict[int | str, dict[str, Any]]:
+    """The `responses` of such a route, besides those that all of them have."""
+    told = {
+        "status_401": "X-Admin-Key is missing or wrong.",
+        "status_429": "Five wrong keys came from the address within a minute.",
+    }
+    return documented(401, 429, *statuses, **(told | descriptions))
