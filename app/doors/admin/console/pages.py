@@ -11,7 +11,7 @@ from app.state import Exchange
 
 router = APIRouter(prefix="/admin/console", route_class=Route, include_in_schema=False)
 
-_TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript"}
+_TYPES = {".html": "text/html", ".svg": "image/svg+xml", ".css": "text/css", ".js": "text/javascript"}
 _FILES = {
     path.name: (path.read_bytes(), _TYPES[path.suffix])
     for path in (Path(__file__).parent / "files").iterdir()
@@ -21,7 +21,7 @@ _TAGS = {name: tag_of(content) for name, (content, _) in _FILES.items()}
 # The page runs and shows nothing but these files, and pictures that it makes of what /admin says.
 _HEADERS = {
     b"content-security-policy": b"default-src 'none'; script-src 'self'; style-src 'self'; "
-    b"connect-src 'self'; img-src blob:; base-uri 'none'; form-action 'none'; "
+    b"connect-src 'self'; img-src 'self' blob:; base-uri 'none'; form-action 'none'; "
     b"frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'",
     b"referrer-policy": b"no-referrer",
     b"cross-origin-opener-policy": b"same-origin",

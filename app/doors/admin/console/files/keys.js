@@ -1,0 +1,116 @@
+// Service keys: the list, and all about one of them.
+
+import { html, useState } from "./htm-preact-3.1.1.js";
+import { call } from "./api.js";
+import { Bars, lastDays, Legend, summary, total } from "./chart.js";
+import { ChangeKey, MintKey, RotateKey } from "./key_forms.js";
+import { Badge, Confirm, Facts, Heading, Loaded, Secret, Time, useLoaded } from "./parts.js";
+import { Table } from "./table.js";
+
+const KINDS = { active: "good", expiring: "warn", superseded: "warn", expired: "", revoked: "bad" };
+const State = ({ of }) => html`<${Badge} kind=${KINDS[of]}>${of}<//>`;
+const ending = (key) => (key.last_four ? `…${key.last_four}` : "–");
+const scopes = (key) => (key.scopes === null ? "everything" : key.scopes.join(", "));
+
+const path = (id) => `/admin/service-keys/${id}`;
+const lasting = (key) => !["expired", "revoked"].includes(key.state);
+
+// The list has no use: each row that is shown asks for its own.
+function Use({ id }) {
+  const card = useLoaded(() => call("GET", path(id)), [id]);
+  if (!card.data) return html`<span class="muted">${card.error ? "?" : "…"}</span>`;
+  return html`<${Bars} days=${lastDays(card.data.usage)} />`;
+}
+
+const COLUMNS = [
+  { label: "Name", value: (key) => key.key_name, show: (key) => html`<a href=${`#/keys/${key.id}`}>${key.key_name}</a>` },
+  { label: "Environment", value: (key) => key.environment },
+  { label: "Ends in", value: ending, show: (key) => html`<code>${ending(key)}</code>` },
+  { label: "Scopes", value: scopes, show: (key) => html`<span class="clip" title=${scopes(key)}>${scopes(key)}</span>` },
+  { label: "State", value: (key) => key.state, show: (key) => html`<${State} of=${key.state} />` },
+  { label: "Created", value: (key) => key.created_at, show: (key) => html`<${Time} at=${key.created_at} />` },
+  { label: "Expires", value: (key) => key.expires_at ?? "never", show: (key) => html`<${Time} at=${key.expires_at} />` },
+  { label: "Last used", value: (key) => key.last_used_at ?? "", show: (key) => html`<${Time} at=${key.last_used_at} />` },
+  { label: "14 days", show: (key) => html`<${Use} id=${key.id} key=${key.id} />` },
+];
+
+export function Keys({ status }) {
+  const keys = useLoaded(() => call("GET", "/admin/service-keys"));
+  const [open, setOpen] = useState(null);
+  const close = () => setOpen(null);
+  const minted = (made) => { setOpen({ secret: made }); keys.reload(); };
+  return html`
+    <div class="title"><${Heading}>Keys<//>
+      <button type="button" class="primary" onClick=${() => setOpen({ mint: true })}>Mint a key</button></div>
+    <${Loaded} of=${keys}>${(data) => html`<${Table} caption="Service keys" columns=${COLUMNS} rows=${data.keys}
+      empty="There is no key yet. Mint one, and give it to a client." />`}<//>
+    ${open?.mint && html`<${MintKey} scopes=${status.scopes} onDone=${minted} onClose=${close} />`}
+    ${open?.secret && html`<${Secret} title=${`Key ${open.secret.key_name}`} value=${open.secret.service_key} onClose=${close} />`}`;
+}
+
+const people = (key) => (key.user_ids ? key.user_ids.join(", ") : "any user");
+
+const facts = (key) => [
+  ["State", html`<${State} of=${key.state} />`],
+  ["Environment", key.environment ?? "–"],
+  ["Ends in", html`<code>${ending(key)}</code>`],
+  ["Note", key.note ?? "–"],
+  ["Scopes", scopes(key)],
+  ["Users", people(key)],
+  ["Sees", key.enforce_ownership ? "tasks of the command's user only" : "tasks of all its users"],
+  ["Rate limit", key.rate_limit ?? "that of the service, if any"],
+  ["Created", html`<${Time} at=${key.created_at} />`],
+  ["Expires", html`<${Time} at=${key.expires_at} />`],
+  ["Last used", html`<${Time} at=${key.last_used_at} />`],
+];
+
+export function KeyPage({ id, status }) {
+  const card = useLoaded(() => call("GET", path(encodeURIComponent(id))), [id]);
+  return html`
+    <p><a href="#/keys">All keys</a></p>
+    <${Heading}>${card.data ? `Key ${card.data.key_name}` : "Key"}<//>
+    <${Loaded} of=${card}>${(key) => html`
+      <${Acts} of=${key} scopes=${status.scopes} reload=${card.reload} />
+      <${Facts} of=${facts(key)} />
+      <${Usage} usage=${key.usage} />`}<//>`;
+}
+
+function Acts({ of: key, scopes: known, reload }) {
+  const [open, setOpen] = useState(null);
+  const close = () => setOpen(null);
+  const done = () => { close(); reload(); };
+  const rotated = (made) => { setOpen({ secret: made }); reload(); };
+  const revoke = async () => { await call("DELETE", path(key.id)); done(); };
+  if (!lasting(key) && !open) return html`<p class="muted">It has ended for good.</p>`;
+  return html`
+    <div class="buttons left">
+      <button type="button" onClick=${() => setOpen({ change: true })}>Change</button>
+      <button type="button" onClick=${() => setOpen({ rotate: true })}>Rotate</button>
+      <button type="button" class="danger" onClick=${() => setOpen({ revoke: true })}>Revoke</button>
+    </div>
+    ${open?.change && html`<${ChangeKey} of=${key} scopes=${known} onDone=${done} onClose=${close} />`}
+    ${open?.rotate && html`<${RotateKey} of=${key} onDone=${rotated} onClose=${close} />`}
+    ${open?.revoke && html`<${Confirm} title=${`Revoke the key ${key.key_name} (${ending(key)})?`} label="Revoke" act=${revoke} onClose=${close}>
+      <p>Within a second every worker refuses it, for good.</p><//>`}
+    ${open?.secret && html`<${Secret} title=${`The new key ${key.key_name}`} value=${open.secret.new_key} onClose=${close}>
+      <p>The old one works until <${Time} at=${open.secret.old_key_expires_at} />.</p><//>`}`;
+}
+
+function Usage({ usage }) {
+  const actions = [...new Set(usage.map((one) => one.action))].map((id) => {
+    const days = lastDays(usage.filter((one) => one.action === id));
+    return { id, days, ok: total(days, "ok"), refused: total(days, "refused"), failed: total(days, "failed") };
+  });
+  const days = lastDays(usage);
+  return html`<h2>Use</h2>
+    <p>${summary(days)}. Days are of UTC; figures are a few seconds old.</p>
+    <div class="plot"><${Bars} days=${days} tall=${60} /></div><${Legend} />
+    <h3>By action</h3>
+    <${Table} caption="Use by action in 14 days" rows=${actions} empty="Nobody has used the key yet. Give it to a client." columns=${[
+      { label: "Action", value: (one) => one.id },
+      { label: "Answered", value: (one) => one.ok },
+      { label: "Refused", value: (one) => one.refused },
+      { label: "Failed", value: (one) => one.failed },
+      { label: "14 days", show: (one) => html`<${Bars} days=${one.days} />` },
+    ]} />`;
+}

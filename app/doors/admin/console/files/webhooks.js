@@ -1,0 +1,154 @@
+// Webhooks: where events are sent to, what came back, and sending again.
+
+import { html, useState } from "./htm-preact-3.1.1.js";
+import { call } from "./api.js";
+import { Badge, Check, Confirm, Dialog, Empty, Facts, Field, Form, Heading, instant, listed, Loaded, localInput, Secret, Time, useLoaded } from "./parts.js";
+import { Table } from "./table.js";
+
+const EVENTS = [
+  "*", "task.created", "task.updated", "task.completed", "task.reopened", "task.deleted", "task.restored",
+  "mood.changed", "key.created", "key.rotated", "key.revoked", "key.expiring", "user.purged",
+];
+const path = (id, act = "") => `/admin/webhooks/${encodeURIComponent(id)}${act}`;
+const state = (hook) => (hook.disabled_at ? "disabled" : hook.failing_since ? "failing" : "enabled");
+const KINDS = { disabled: "bad", failing: "warn", enabled: "good", pending: "", delivered: "good", retrying: "warn", failed: "bad" };
+const State = ({ of }) => html`<${Badge} kind=${KINDS[of]}>${of}<//>`;
+const everybody = (hook) => (hook.user_ids ? hook.user_ids.join(", ") : "everybody");
+
+const COLUMNS = [
+  { label: "URL", value: (hook) => hook.url, show: (hook) => html`<a href=${`#/webhooks/${hook.id}`}>${hook.url}</a>` },
+  { label: "Description", value: (hook) => hook.description },
+  { label: "Events", value: (hook) => hook.events.join(", ") },
+  { label: "Users", value: everybody },
+  { label: "State", value: state, show: (hook) => html`<${State} of=${state(hook)} />` },
+  { label: "Created", value: (hook) => hook.created_at, show: (hook) => html`<${Time} at=${hook.created_at} />` },
+];
+
+export function Webhooks({ status }) {
+  return status.doors.includes("webhooks") ? html`<${List} />` : html`<${Heading}>Webhooks<//>
+    <${Empty}>Webhooks are closed here. Set ENCRYPTION_KEY, which keeps their secrets, and start the service again.<//>`;
+}
+
+function List() {
+  const hooks = useLoaded(() => call("GET", "/admin/webhooks"));
+  const [open, setOpen] = useState(null);
+  const close = () => setOpen(null);
+  async function add(form) {
+    const made = await call("POST", "/admin/webhooks", members(form));
+    setOpen({ secret: made });
+    hooks.reload();
+  }
+  return html`
+    <div class="title"><${Heading}>Webhooks<//>
+      <button type="button" class="primary" onClick=${() => setOpen({ add: true })}>Add a webhook</button></div>
+    <${Loaded} of=${hooks}>${(data) => html`<${Table} caption="Webhooks" columns=${COLUMNS} rows=${data.webhooks}
+      empty="Nobody is told of events yet. Add a webhook to send them somewhere." />`}<//>
+    ${open?.add && html`<${Dialog} title="Add a webhook" onClose=${close}>
+      <${Form} label="Add" onSubmit=${add} onCancel=${close}><${Members} /><//><//>`}
+    ${open?.secret && html`<${Secret} title="Secret of the webhook" value=${open.secret.secret} onClose=${close}>
+      <p>With it the receiver verifies what comes from here.</p><//>`}`;
+}
+
+const members = (form) => ({
+  url: form.get("url").trim(),
+  events: form.getAll("events"),
+  user_ids: listed(form.get("user_ids")).length ? listed(form.get("user_ids")) : null,
+  description: form.get("description").trim() || null,
+});
+
+const Members = ({ of: hook = {} }) => html`
+  <${Field} label="URL" name="url" type="url" required value=${hook.url ?? ""} placeholder="https://hooks.example.com/tasks" />
+  <fieldset><legend>Events</legend><div class="choices" tabindex="0" role="group" aria-label="Events to choose">${EVENTS.map((event) => html`
+    <${Check} key=${event} name="events" value=${event} label=${event === "*" ? "* (all)" : event} checked=${hook.events?.includes(event) ?? false} />`)}</div></fieldset>
+  <${Field} label="Users" name="user_ids" as="textarea" rows="2" value=${hook.user_ids?.join("\n") ?? ""} hint="Whose events, one a line. Empty: everybody's." />
+  <${Field} label="Description" name="description" value=${hook.description ?? ""} maxlength="500" />`;
+
+export function WebhookPage({ id }) {
+  const hook = useLoaded(() => call("GET", path(id)), [id]);
+  const deliveries = useLoaded(() => call("GET", path(id, "/deliveries")), [id]);
+  return html`
+    <p><a href="#/webhooks">All webhooks</a></p>
+    <${Heading}>Webhook<//>
+    <${Loaded} of=${hook}>${(one) => html`
+      <${Acts} of=${one} reload=${hook.reload} again=${deliveries.reload} />
+      <${Facts} of=${facts(one)} />`}<//>
+    <div class="title"><h2>Deliveries</h2><button type="button" onClick=${deliveries.reload}>Refresh</button></div>
+    <${Loaded} of=${deliveries}>${(data) => html`<${Table} caption="Deliveries" columns=${DELIVERED} rows=${data.deliveries}
+      empty="Nothing was sent yet. Send a test, or wait for an event." />`}<//>`;
+}
+
+const facts = (hook) => [
+  ["URL", hook.url],
+  ["State", html`<${State} of=${state(hook)} /> ${hook.disabled_reason}`],
+  ["Events", hook.events.join(", ")],
+  ["Users", everybody(hook)],
+  ["Description", hook.description ?? "–"],
+  ["Created", html`<${Time} at=${hook.created_at} />`],
+  ["Failing since", html`<${Time} at=${hook.failing_since} none="it is not" />`],
+];
+
+const DELIVERED = [
+  { label: "Event", value: (one) => one.event },
+  { label: "User", value: (one) => one.user_id },
+  { label: "Occurred", value: (one) => one.occurred_at, show: (one) => html`<${Time} at=${one.occurred_at} />` },
+  { label: "State", value: (one) => one.state, show: (one) => html`<${State} of=${one.state} />` },
+  { label: "Attempts", value: (one) => one.attempts },
+  { label: "Answer", value: (one) => one.status ?? one.error },
+  { label: "Duration", value: (one) => one.duration_ms, show: (one) => (one.duration_ms === null ? "–" : `${one.duration_ms} ms`) },
+  { label: "Next attempt", value: (one) => one.next_attempt_at ?? "", show: (one) => html`<${Time} at=${one.next_attempt_at} none="none" />` },
+];
+
+function Acts({ of: hook, reload, again }) {
+  const [open, setOpen] = useState(null);
+  const [said, setSaid] = useState("");
+  const close = () => setOpen(null);
+  const show = (name) => () => { setSaid(""); setOpen({ [name]: true }); };
+  const change = async (body) => { await call("PATCH", path(hook.id), body); close(); reload(); };
+  const rotate = async () => setOpen({ secret: await call("POST", path(hook.id, "/rotate-secret")) });
+  const remove = async () => { await call("DELETE", path(hook.id)); close(); location.hash = "#/webhooks"; };
+  async function replay(form) {
+    const { deliveries } = await call("POST", path(hook.id, "/replay"), { since: instant(form.get("since")) });
+    close();
+    setSaid(`${deliveries} ${deliveries === 1 ? "event is" : "events are"} sent again.`);
+    again();
+  }
+  return html`
+    <div class="buttons left">
+      <${Test} of=${hook} tell=${setSaid} />
+      <button type="button" onClick=${show("replay")}>Replay</button>
+      <button type="button" onClick=${show("change")}>Change</button>
+      <button type="button" onClick=${show("rotate")}>Rotate the secret</button>
+      ${hook.enabled
+        ? html`<button type="button" onClick=${show("disable")}>Disable</button>`
+        : html`<button type="button" onClick=${show("enable")}>Enable</button>`}
+      <button type="button" class="danger" onClick=${show("remove")}>Delete</button>
+    </div>
+    <p role="status">${said}</p>
+    ${open?.change && html`<${Dialog} title="Change the webhook" onClose=${close}>
+      <${Form} label="Change" onSubmit=${(form) => change(members(form))} onCancel=${close}><${Members} of=${hook} /><//><//>`}
+    ${open?.replay && html`<${Dialog} title="Send again" onClose=${close}>
+      <${Form} label="Replay" onSubmit=${replay} onCancel=${close}>
+        <${Field} label="What was sent since" name="since" type="datetime-local" required value=${localInput(Date.now() - 3600000)} hint="In your time zone." /><//><//>`}
+    ${open?.rotate && html`<${Confirm} title=${`Rotate the secret of ${hook.url}?`} label="Rotate" act=${rotate} onClose=${close}><p>Both sign for 24 hours.</p><//>`}
+    ${open?.secret && html`<${Secret} title="The new secret" value=${open.secret.secret} onClose=${close}>
+      <p>The old one signs too until <${Time} at=${open.secret.previous_until} />.</p><//>`}
+    ${open?.disable && html`<${Confirm} title=${`Disable ${hook.url}?`} label="Disable" act=${() => change({ enabled: false })} onClose=${close}><p>It is told nothing until it is enabled.</p><//>`}
+    ${open?.enable && html`<${Confirm} title=${`Enable ${hook.url}?`} label="Enable" act=${() => change({ enabled: true })} onClose=${close} />`}
+    ${open?.remove && html`<${Confirm} title=${`Delete the webhook ${hook.url}?`} label="Delete" act=${remove} onClose=${close}><p>Nothing more is sent there.</p><//>`}`;
+}
+
+function Test({ of: hook, tell }) {
+  const [busy, setBusy] = useState(false);
+  async function send() {
+    setBusy(true);
+    tell("Sending a test…");
+    try {
+      const { delivered, status, duration_ms: took, error } = await call("POST", path(hook.id, "/test"));
+      tell(`The test ${delivered ? "was delivered" : "failed"}: ${error ?? status}, after ${took} ms.`);
+    } catch (error) {
+      tell(error.message);
+    }
+    setBusy(false);
+  }
+  return html`<button type="button" class="primary" aria-disabled=${busy ? "true" : null} onClick=${busy ? null : send}>Send a test</button>`;
+}
