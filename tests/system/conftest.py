@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Iterator
 
 import asyncpg
 import pytest
+from playwright.sync_api import Page, sync_playwright
 
 from app.services import Connection
 from tests.support.bucket import bucket, s3_url
@@ -31,3 +32,25 @@ async def writer(database_url: str) -> AsyncIterator[Connection]:
     connection: Connection = await asyncpg.connect(database_url)
     yield connection
     await connection.close()
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """The path of a browser."""
+    names = ("chromium", "chromium-browser", "google-chrome")
+    path = next(filter(None, map(shutil.which, names)), None)
+    if path is None:
+        pytest.skip("NO CHROMIUM FOUND: install it to run the browser tests")
+    return path
+
+
+@pytest.fixture
+def page(chromium: str) -> Iterator[Page]:
+    """A page of a browser that has just been started."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=chromium,
+            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
+        )
+        yield browser.new_page(locale="en-GB")
+        browser.close()

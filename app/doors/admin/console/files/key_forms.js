@@ -20,14 +20,14 @@ const given = (members) => Object.fromEntries(Object.entries(members).filter(([,
 
 function Limits({ of: key = {}, scopes }) {
   return html`
-    <${Field} label="Note" name="note" defaultValue=${key.note ?? ""} value=${key.note ?? ""} maxlength="500" hint="For people: whose key it is, and what for." />
+    <${Field} label="Note" name="note" defaultValue=${key.note ?? ""} maxlength="500" hint="For people: whose key it is, and what for." />
     <fieldset><legend>Scopes <small>none: everything but users:…</small></legend>
       <div class="choices" tabindex="0" role="group" aria-label="Scopes to choose">${scopes.map((scope) => html`
         <${Check} key=${scope} name="scopes" value=${scope} label=${scope} checked=${key.scopes?.includes(scope) ?? false} />`)}</div>
     </fieldset>
-    <${Field} label="Expires" name="expires_at" type="datetime-local" value=${localInput(key.expires_at)} hint="In your time zone. Empty: never." />
-    <${Field} label="Rate limit" name="rate_limit" value=${key.rate_limit ?? ""} placeholder="600/minute" hint="Empty: that of the service, if any." />
-    <${Field} label="Users" name="user_ids" as="textarea" rows="2" value=${key.user_ids?.join("\n") ?? ""} hint="The only users it acts for, one a line. Empty: any user." />
+    <${Field} label="Expires" name="expires_at" type="datetime-local" defaultValue=${localInput(key.expires_at)} hint="In your time zone. Empty: never." />
+    <${Field} label="Rate limit" name="rate_limit" defaultValue=${key.rate_limit ?? ""} placeholder="600/minute" hint="Empty: that of the service, if any." />
+    <${Field} label="Users" name="user_ids" as="textarea" rows="2" defaultValue=${key.user_ids?.join("\n") ?? ""} hint="The only users it acts for, one a line. Empty: any user." />
     <${Check} label="Only tasks of the command's user" name="enforce_ownership" checked=${key.enforce_ownership ?? false} />`;
 }
 

@@ -120,7 +120,7 @@ export function Field({ label, hint, name, as = "input", children, ...rest }) {
 }
 
 export const Check = ({ label, name, checked, value = "on" }) => html`<label class="check">
-  <input type="checkbox" name=${name} value=${value} defaultChecked=${checked} checked=${checked} /> ${label}
+  <input type="checkbox" name=${name} value=${value} defaultChecked=${checked} /> ${label}
 </label>`;
 
 // Shown this once: nobody can ask for it again.

@@ -57,11 +57,11 @@ const members = (form) => ({
 });
 
 const Members = ({ of: hook = {} }) => html`
-  <${Field} label="URL" name="url" type="url" required value=${hook.url ?? ""} placeholder="https://hooks.example.com/tasks" />
+  <${Field} label="URL" name="url" type="url" required defaultValue=${hook.url ?? ""} placeholder="https://hooks.example.com/tasks" />
   <fieldset><legend>Events</legend><div class="choices" tabindex="0" role="group" aria-label="Events to choose">${EVENTS.map((event) => html`
     <${Check} key=${event} name="events" value=${event} label=${event === "*" ? "* (all)" : event} checked=${hook.events?.includes(event) ?? false} />`)}</div></fieldset>
-  <${Field} label="Users" name="user_ids" as="textarea" rows="2" value=${hook.user_ids?.join("\n") ?? ""} hint="Whose events, one a line. Empty: everybody's." />
-  <${Field} label="Description" name="description" value=${hook.description ?? ""} maxlength="500" />`;
+  <${Field} label="Users" name="user_ids" as="textarea" rows="2" defaultValue=${hook.user_ids?.join("\n") ?? ""} hint="Whose events, one a line. Empty: everybody's." />
+  <${Field} label="Description" name="description" defaultValue=${hook.description ?? ""} maxlength="500" />`;
 
 export function WebhookPage({ id }) {
   const hook = useLoaded(() => call("GET", path(id)), [id]);
@@ -128,7 +128,7 @@ function Acts({ of: hook, reload, again }) {
       <${Form} label="Change" onSubmit=${(form) => change(members(form))} onCancel=${close}><${Members} of=${hook} /><//><//>`}
     ${open?.replay && html`<${Dialog} title="Send again" onClose=${close}>
       <${Form} label="Replay" onSubmit=${replay} onCancel=${close}>
-        <${Field} label="What was sent since" name="since" type="datetime-local" required value=${localInput(Date.now() - 3600000)} hint="In your time zone." /><//><//>`}
+        <${Field} label="What was sent since" name="since" type="datetime-local" required defaultValue=${localInput(Date.now() - 3600000)} hint="In your time zone." /><//><//>`}
     ${open?.rotate && html`<${Confirm} title=${`Rotate the secret of ${hook.url}?`} label="Rotate" act=${rotate} onClose=${close}><p>Both sign for 24 hours.</p><//>`}
     ${open?.secret && html`<${Secret} title="The new secret" value=${open.secret.secret} onClose=${close}>
       <p>The old one signs too until <${Time} at=${open.secret.previous_until} />.</p><//>`}

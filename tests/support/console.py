@@ -1,0 +1,56 @@
+"""The console in a browser, as an administrator meets it."""
+
+import os
+from typing import Any
+
+import httpx
+from playwright.sync_api import Page, expect
+
+from app.config import DEVELOPMENT_ADMIN_KEY
+from app.services.keys import DEVELOPMENT_KEY
+
+ADMIN = {"X-Admin-Key": DEVELOPMENT_ADMIN_KEY}
+SECTIONS = ("overview", "keys", "webhooks", "revocations", "audit", "user")
+
+
+def enter(page: Page, url: str, section: str = "overview") -> None:
+    """Signs in, and goes to a section."""
+    page.goto(f"{url}/admin/console#/{section}")
+    page.get_by_label("Admin key").fill(DEVELOPMENT_ADMIN_KEY)
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("navigation", name="Sections")).to_be_visible()
+    settle(page)
+
+
+def go(page: Page, section: str) -> None:
+    """Goes to a section of the page that is open."""
+    page.evaluate("hash => { location.hash = hash }", f"#/{section}")
+    settle(page)
+
+
+def settle(page: Page) -> None:
+    """Waits until everything is shown that was asked for."""
+    page.wait_for_load_state("networkidle")
+    expect(page.locator(".busy")).to_have_count(0)
+
+
+def ask(url: str, method: str, path: str, body: Any = None) -> Any:
+    """What the API says to an administrator."""
+    answer = httpx.request(method, f"{url}{path}", json=body, headers=ADMIN)
+    assert answer.is_success, answer.text
+    return answer.json() if answer.content else None
+
+
+def send(url: str, action: str, user_id: str, **payload: Any) -> Any:
+    """What a command returns, sent with the key of development."""
+    command = {"action": action, "user_id": user_id, "payload": payload}
+    headers = {"X-Service-Key": DEVELOPMENT_KEY}
+    answer = httpx.post(f"{url}/execute", json=command, headers=headers)
+    assert answer.is_success, answer.text
+    return answer.json()["data"]
+
+
+def picture(page: Page, name: str) -> None:
+    """Keeps a picture of the page where SCREENSHOTS names a folder."""
+    if folder := os.environ.get("SCREENSHOTS"):
+        page.screenshot(path=f"{folder}/{name}.png", full_page=True)
