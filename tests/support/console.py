@@ -1,16 +1,40 @@
 """The console in a browser, as an administrator meets it."""
 
 import os
+from collections.abc import Iterator
 from typing import Any
 
 import httpx
-from playwright.sync_api import Page, expect
+import pytest
+from playwright.sync_api import Browser, Page, expect
 
 from app.config import DEVELOPMENT_ADMIN_KEY
 from app.services.keys import DEVELOPMENT_KEY
+from tests.support.browser import browsing
 
 ADMIN = {"X-Admin-Key": DEVELOPMENT_ADMIN_KEY}
 SECTIONS = ("overview", "keys", "webhooks", "revocations", "audit", "user")
+
+
+@pytest.fixture(scope="module")
+def browser(service: str, chromium: str) -> Iterator[Browser]:
+    """A browser that is started after the service, and ends before it."""
+    with browsing(chromium) as browser:
+        yield browser
+
+
+@pytest.fixture
+def console(service: str, browser: Browser) -> Iterator[Page]:
+    """The console, signed in to; nothing of it is refused by its own policy."""
+    context = browser.new_context(locale="en-GB", viewport={"width": 1280, "height": 800})
+    context.grant_permissions(["clipboard-read", "clipboard-write"], origin=service)
+    page, complaints = context.new_page(), list[str]()
+    page.on("console", lambda message: complaints.append(message.text))
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    enter(page, service)
+    yield page
+    context.close()
+    assert [told for told in complaints if "status of 4" not in told] == []
 
 
 def enter(page: Page, url: str, section: str = "overview") -> None:

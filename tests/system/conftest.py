@@ -5,9 +5,10 @@ from collections.abc import AsyncIterator, Iterator
 
 import asyncpg
 import pytest
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page
 
 from app.services import Connection
+from tests.support.browser import browsing
 from tests.support.bucket import bucket, s3_url
 from tests.support.databases import create_clone
 from tests.support.service import running
@@ -47,10 +48,5 @@ def chromium() -> str:
 @pytest.fixture
 def page(chromium: str) -> Iterator[Page]:
     """A page of a browser that has just been started."""
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=chromium,
-            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
-        )
-        yield browser.new_page(locale="en-GB")
-        browser.close()
+    with browsing(chromium) as browser:
+        yield browser.new_page()

@@ -1,7 +1,6 @@
 """The console: administrators mint, rotate and revoke keys, and look after who is refused."""
 
 import re
-from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import pytest
@@ -9,21 +8,11 @@ from playwright.sync_api import Page, expect
 
 from app.config import DEVELOPMENT_ADMIN_KEY
 from app.services.keys import DEVELOPMENT_KEY
-from tests.support.console import ask, enter, go, picture, send, settle
+from tests.support.console import ask, browser, console, go, picture, send, settle
+
+__all__ = ["browser", "console"]
 
 pytestmark = pytest.mark.browser
-
-
-@pytest.fixture
-def console(service: str, page: Page) -> Iterator[Page]:
-    """The console, signed in to; nothing of it is refused by its own policy."""
-    complaints: list[str] = []
-    page.on("console", lambda message: complaints.append(message.text))
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.context.grant_permissions(["clipboard-read", "clipboard-write"], origin=service)
-    enter(page, service)
-    yield page
-    assert [told for told in complaints if "status of 4" not in told] == []
 
 
 def test_overview_shows_figures_doors_version_schema_and_the_worker(
@@ -58,7 +47,7 @@ def test_a_key_is_minted_copied_used_rotated_and_revoked(console: Page, service:
     assert minted not in console.content()
     key = next(k for k in ask(service, "GET", "/admin/service-keys")["keys"] if k["scopes"])
     assert (key["key_name"], key["scopes"]) == ("cat-house", ["tasks:read"])
-    console.get_by_role("link", name="cat-house").click()
+    console.get_by_role("link", name="cat-house", exact=True).click()
     settle(console)
     expect(console.locator(".facts")).to_contain_text("The web client's")
     _change_and_rotate(console, service, key["id"])
@@ -110,7 +99,9 @@ def test_access_is_revoked_and_the_revocation_lifted(console: Page, service: str
     console.get_by_role("button", name="Revoke access").click()
     console.get_by_label("Reason").fill("The phone was stolen")
     console.get_by_role("dialog").get_by_role("button", name="Revoke").click()
-    expect(console.get_by_role("alert")).to_contain_text("name user_id, installation_id or key_name")
+    expect(console.get_by_role("alert")).to_contain_text(
+        "name user_id, installation_id or key_name"
+    )
     console.get_by_label("Installation").fill("phone-1")
     console.get_by_role("dialog").get_by_role("button", name="Revoke").click()
     expect(console.get_by_role("row", name=re.compile("phone-1"))).to_contain_text("refused")
