@@ -54,7 +54,7 @@ def go(page: Page, section: str) -> None:
 
 def settle(page: Page) -> None:
     """Waits until everything is shown that was asked for."""
-    page.wait_for_load_state("networkidle")
+    page.evaluate("() => new Promise((done) => requestAnimationFrame(() => setTimeout(done, 50)))")
     expect(page.locator(".busy")).to_have_count(0)
 
 

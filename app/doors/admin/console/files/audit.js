@@ -24,11 +24,11 @@ function Change({ act }) {
 
 const COLUMNS = [
   { label: "When", value: (act) => act.occurred_at, show: (act) => html`<${Time} at=${act.occurred_at} />` },
-  { label: "Who", value: (act) => act.administrator },
-  { label: "Act", value: (act) => act.act },
+  { label: "Who", tight: true, value: (act) => act.administrator },
+  { label: "Act", tight: true, value: (act) => act.act },
   { label: "Object", value: (act) => act.object, show: (act) => html`<span class="long">${act.object}</span>` },
-  { label: "Changed", value: (act) => differences(act).join(" "), show: (act) => html`<${Change} act=${act} />` },
-  { label: "Address", value: (act) => act.address },
+  { label: "Changed", tight: true, value: (act) => differences(act).join(" "), show: (act) => html`<${Change} act=${act} />` },
+  { label: "Address", tight: true, value: (act) => act.address },
   { label: "Request", value: (act) => act.request_id, show: (act) => html`<code class="long">${act.request_id ?? "–"}</code>` },
 ];
 

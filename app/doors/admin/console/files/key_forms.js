@@ -18,11 +18,14 @@ const limits = (form) => ({
 
 const given = (members) => Object.fromEntries(Object.entries(members).filter(([, value]) => value !== null));
 
+// Whole scopes before single actions.
+const inOrder = (scopes) => ["*", ...scopes.filter((one) => one.includes(":")), ...scopes.filter((one) => !/[:*]/.test(one))];
+
 function Limits({ of: key = {}, scopes }) {
   return html`
     <${Field} label="Note" name="note" defaultValue=${key.note ?? ""} maxlength="500" hint="For people: whose key it is, and what for." />
     <fieldset><legend>Scopes <small>none: everything but users:…</small></legend>
-      <div class="choices" tabindex="0" role="group" aria-label="Scopes to choose">${scopes.map((scope) => html`
+      <div class="choices" tabindex="0" role="group" aria-label="Scopes to choose">${inOrder(scopes).map((scope) => html`
         <${Check} key=${scope} name="scopes" value=${scope} label=${scope} checked=${key.scopes?.includes(scope) ?? false} />`)}</div>
     </fieldset>
     <${Field} label="Expires" name="expires_at" type="datetime-local" defaultValue=${localInput(key.expires_at)} hint="In your time zone. Empty: never." />

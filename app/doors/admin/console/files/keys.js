@@ -24,10 +24,10 @@ function Use({ id }) {
 
 const COLUMNS = [
   { label: "Name", value: (key) => key.key_name, show: (key) => html`<a href=${`#/keys/${key.id}`}>${key.key_name}</a>` },
-  { label: "Environment", value: (key) => key.environment },
-  { label: "Ends in", value: ending, show: (key) => html`<code>${ending(key)}</code>` },
-  { label: "Scopes", value: scopes, show: (key) => html`<span class="clip" title=${scopes(key)}>${scopes(key)}</span>` },
-  { label: "State", value: (key) => key.state, show: (key) => html`<${State} of=${key.state} />` },
+  { label: "Environment", tight: true, value: (key) => key.environment },
+  { label: "Ends in", tight: true, value: ending, show: (key) => html`<code>${ending(key)}</code>` },
+  { label: "Scopes", tight: true, value: scopes, show: (key) => html`<span class="clip" title=${scopes(key)}>${scopes(key)}</span>` },
+  { label: "State", tight: true, value: (key) => key.state, show: (key) => html`<${State} of=${key.state} />` },
   { label: "Created", value: (key) => key.created_at, show: (key) => html`<${Time} at=${key.created_at} />` },
   { label: "Expires", value: (key) => key.expires_at ?? "never", show: (key) => html`<${Time} at=${key.expires_at} />` },
   { label: "Last used", value: (key) => key.last_used_at ?? "", show: (key) => html`<${Time} at=${key.last_used_at} />` },

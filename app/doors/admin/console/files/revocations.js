@@ -38,11 +38,11 @@ export function Revocations() {
   const columns = [
     ...NAMED.map(([name, label]) => ({ label, value: (one) => one[name] })),
     { label: "Reason", value: (one) => one.reason },
-    { label: "State", value: (one) => (ended(one) ? "ended" : "refused"), show: (one) => (ended(one)
+    { label: "State", tight: true, value: (one) => (ended(one) ? "ended" : "refused"), show: (one) => (ended(one)
       ? html`<${Badge}>ended<//>` : html`<${Badge} kind="bad">refused<//>`) },
     { label: "Until", value: (one) => one.until ?? "", show: (one) => html`<${Time} at=${one.until} none="it is lifted" />` },
     { label: "Since", value: (one) => one.created_at, show: (one) => html`<${Time} at=${one.created_at} />` },
-    { label: "By", value: (one) => one.created_by },
+    { label: "By", tight: true, value: (one) => one.created_by },
     { label: "Lift", show: (one) => html`<button type="button" class="danger" aria-label=${`Lift the revocation of ${whom(one)}`} onClick=${() => setOpen({ lift: one })}>Lift</button>` },
   ];
   return html`

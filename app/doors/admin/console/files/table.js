@@ -26,7 +26,10 @@ function arranged(rows, columns, order, sought) {
   return found;
 }
 
-// `value` is what a column sorts and filters by, `show` how it looks. `more` loads what is older.
+const plain = (value) => (value === null || value === undefined || value === "" ? "–" : value);
+
+// `value` is what a column sorts and filters by, `show` how it looks; a `tight` one is not
+// broken within words. `more` loads what is older.
 export function Table({ caption, columns, rows, empty, more }) {
   const [order, setOrder] = useState(null);
   const [sought, setSought] = useState("");
@@ -53,7 +56,7 @@ export function Table({ caption, columns, rows, empty, more }) {
       </tr></thead>
       <tbody role="rowgroup">${shown.map((row, at) => html`<tr role="row" key=${row.id ?? at}>
         ${columns.map((column) => html`<td role="cell" data-label=${column.label} key=${column.label}>
-          <div>${column.show ? column.show(row) : column.value(row) ?? "–"}</div>
+          <div class=${column.tight ? "tight" : null}>${column.show ? column.show(row) : plain(column.value(row))}</div>
         </td>`)}
       </tr>`)}</tbody>
     </table>

@@ -8,8 +8,8 @@ import { Table } from "./table.js";
 export function Users({ id }) {
   const find = async (form) => { location.hash = `#/user/${encodeURIComponent(form.get("user_id"))}`; };
   return html`<${Heading}>${id ? `User ${id}` : "User"}<//>
-    <${Form} label="Show" onSubmit=${find}>
-      <${Field} label="User id" name="user_id" required maxlength="255" defaultValue=${id} hint="As the platform knows it." /><//>
+    <div class="seek"><${Form} label="Show" onSubmit=${find}>
+      <${Field} label="User id" name="user_id" required maxlength="255" defaultValue=${id} /><//></div>
     ${id ? html`<${Card} id=${id} />` : html`<${Empty}>Enter a user's id to see tasks, mood and last changes.<//>`}`;
 }
 

@@ -20,7 +20,7 @@ const COLUMNS = [
   { label: "Description", value: (hook) => hook.description },
   { label: "Events", value: (hook) => hook.events.join(", ") },
   { label: "Users", value: everybody },
-  { label: "State", value: state, show: (hook) => html`<${State} of=${state(hook)} />` },
+  { label: "State", tight: true, value: state, show: (hook) => html`<${State} of=${state(hook)} />` },
   { label: "Created", value: (hook) => hook.created_at, show: (hook) => html`<${Time} at=${hook.created_at} />` },
 ];
 
@@ -88,13 +88,13 @@ const facts = (hook) => [
 ];
 
 const DELIVERED = [
-  { label: "Event", value: (one) => one.event },
+  { label: "Event", tight: true, value: (one) => one.event },
   { label: "User", value: (one) => one.user_id },
   { label: "Occurred", value: (one) => one.occurred_at, show: (one) => html`<${Time} at=${one.occurred_at} />` },
-  { label: "State", value: (one) => one.state, show: (one) => html`<${State} of=${one.state} />` },
-  { label: "Attempts", value: (one) => one.attempts },
+  { label: "State", tight: true, value: (one) => one.state, show: (one) => html`<${State} of=${one.state} />` },
+  { label: "Attempts", tight: true, value: (one) => one.attempts },
   { label: "Answer", value: (one) => one.status ?? one.error },
-  { label: "Duration", value: (one) => one.duration_ms, show: (one) => (one.duration_ms === null ? "–" : `${one.duration_ms} ms`) },
+  { label: "Duration", tight: true, value: (one) => one.duration_ms, show: (one) => (one.duration_ms === null ? "–" : `${one.duration_ms} ms`) },
   { label: "Next attempt", value: (one) => one.next_attempt_at ?? "", show: (one) => html`<${Time} at=${one.next_attempt_at} none="none" />` },
 ];
 
