@@ -88,5 +88,16 @@ function Console() {
 }
 
 const root = document.getElementById("console");
+let focused = null;
+
+// Whoever was at something that is gone is at the heading, not at the beginning of the page.
+function keepFocus() {
+  if (!focused || focused.isConnected || document.activeElement !== document.body) return;
+  focused = null;
+  document.querySelector("h1")?.focus();
+}
+
+addEventListener("focusin", (event) => { focused = event.target; });
+new MutationObserver(keepFocus).observe(root, { childList: true, subtree: true });
 root.replaceChildren();
 render(html`<${Console} />`, root);
