@@ -22,7 +22,7 @@ from tests.config.test_settings import SECRET, URL, production
 def test_what_opens_a_door_to_people_of_better_auth(
     given: dict[str, Any], door: str | None
 ) -> None:
-    settings = Settings(database_url=URL, mcp_enabled=False, **given)
+    settings = Settings(database_url=URL, mcp_enabled=False, console_enabled=False, **given)
     opened = [each.name for each in open_doors(settings)]
     assert opened == ["commands", "admin", *([door] if door else [])]
 

@@ -322,7 +322,9 @@ def test_workers_that_count_rate_limits_apart_are_noticed(
 
 
 def test_accounts_door_is_open_exactly_when_its_secret_is_set() -> None:
-    settings = Settings(database_url=URL, jwt_secret=SECRET, mcp_enabled=False)
+    settings = Settings(
+        database_url=URL, jwt_secret=SECRET, mcp_enabled=False, console_enabled=False
+    )
     opened = [door.name for door in open_doors(settings)]
     assert opened == ["commands", "admin", "accounts"]
     assert "accounts" not in [door.name for door in open_doors(Settings(database_url=URL))]

@@ -46,10 +46,11 @@ def admin_router(prefix: str = "/admin", tag: str = "admin") -> APIRouter:
     )
 
 
-def answers(*statuses: int, **descriptions: str) -> dict[int | str, dict[str, Any]]:
+def answers(*statuses: int, **descriptions: Any) -> dict[int | str, dict[str, Any]]:
     """The `responses` of such a route, besides those that all of them have."""
-    told = {
-        "status_401": "X-Admin-Key is missing or wrong.",
-        "status_429": "Five wrong keys came from the address within a minute.",
-    }
-    return documented(401, 429, *statuses, **(told | descriptions))
+    return documented(
+        *(401, 429, *statuses),
+        status_401="X-Admin-Key is missing or wrong.",
+        status_429="Five wrong keys came from the address within a minute.",
+        **descriptions,
+    )

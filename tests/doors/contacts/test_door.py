@@ -51,11 +51,13 @@ async def test_without_its_key_the_door_does_not_exist(database_url: str) -> Non
             answer = await client.request(method, path, headers=HEADERS)
             assert (answer.status_code, answer.json()) == (404, {"detail": "Not Found"})
         assert "/users" not in (await client.get("/openapi.json")).json()["paths"]
-        assert (await client.get("/")).json()["doors"] == ["commands", "admin"]
+        assert (await client.get("/")).json()["doors"] == ["commands", "admin", "console"]
 
 
 async def test_the_index_names_the_open_door(database_url: str) -> None:
-    async with talking_to(database_url, task_api_key=KEY, mcp_enabled=False) as client:
+    async with talking_to(
+        database_url, task_api_key=KEY, mcp_enabled=False, console_enabled=False
+    ) as client:
         assert (await client.get("/")).json()["doors"] == ["commands", "admin", "contacts"]
 
 

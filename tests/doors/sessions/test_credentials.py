@@ -147,13 +147,13 @@ async def test_each_credential_works_only_where_its_secret_is_set(database_url: 
 @pytest.mark.parametrize(
     ("given", "doors"),
     [
-        ((), ["commands", "admin"]),
-        (("encryption_key",), ["commands", "admin"]),
-        (("session_hash_secret",), ["commands", "admin", "sessions"]),
-        (("service_auth_token",), ["commands", "admin", "sessions"]),
+        ((), ["commands", "admin", "console"]),
+        (("encryption_key",), ["commands", "admin", "console"]),
+        (("session_hash_secret",), ["commands", "admin", "console", "sessions"]),
+        (("service_auth_token",), ["commands", "admin", "console", "sessions"]),
         (
             ("service_auth_token", "encryption_key"),
-            ["commands", "admin", "sessions", "user-api-keys"],
+            ["commands", "admin", "console", "sessions", "user-api-keys"],
         ),
     ],
 )

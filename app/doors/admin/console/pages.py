@@ -11,7 +11,12 @@ from app.state import Exchange
 
 router = APIRouter(prefix="/admin/console", route_class=Route, include_in_schema=False)
 
-_TYPES = {".html": "text/html", ".svg": "image/svg+xml", ".css": "text/css", ".js": "text/javascript"}
+_TYPES = {
+    ".html": "text/html",
+    ".svg": "image/svg+xml",
+    ".css": "text/css",
+    ".js": "text/javascript",
+}
 _FILES = {
     path.name: (path.read_bytes(), _TYPES[path.suffix])
     for path in (Path(__file__).parent / "files").iterdir()

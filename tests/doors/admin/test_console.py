@@ -1,0 +1,78 @@
+"""The page of administrators, as it is served."""
+
+from hashlib import sha256
+
+import pytest
+from httpx import AsyncClient
+
+from app import __version__
+from app.config import Settings
+from app.doors.admin.console import pages
+from tests.conftest import ADMIN_HEADERS
+from tests.support.application import talking_to
+
+VENDORED = {
+    "htm-preact-3.1.1.js": "72284e8e9079c87817145df1110f74e8a2aa040b2fc384922e18dfcb46fc1fd7",
+}
+
+
+async def test_nothing_runs_or_loads_but_its_own_files(client: AsyncClient) -> None:
+    page = await client.get("/admin/console")
+    policy = page.headers["content-security-policy"]
+    assert policy.startswith("default-src 'none'; script-src 'self'; style-src 'self';")
+    assert "unsafe" not in policy
+    assert "://" not in page.text.replace("http://www.w3.org/", "")
+    assert page.text.count("<script") == 1
+    for name, (content, media_type) in pages._FILES.items():
+        answer = await client.get(f"/admin/console/{name}")
+        assert (answer.content, answer.headers["content-type"].split(";")[0]) == (
+            content,
+            media_type,
+        )
+        assert answer.headers["content-security-policy"] == policy
+        headers = {"If-None-Match": answer.headers["etag"]}
+        again = await client.get(f"/admin/console/{name}", headers=headers)
+        assert again.status_code == 304
+
+
+async def test_what_is_no_file_of_it_is_404(client: AsyncClient) -> None:
+    for name in ("pages.py", "nothing.js", "..%2fpages.py"):
+        assert (await client.get(f"/admin/console/{name}")).status_code == 404
+
+
+def test_it_is_small_and_what_others_wrote_is_as_they_wrote_it() -> None:
+    assert sum(len(content) for content, _ in pages._FILES.values()) < 150_000
+    for name, digest in VENDORED.items():
+        assert sha256(pages._FILES[name][0]).hexdigest() == digest
+
+
+@pytest.mark.parametrize(
+    ("environment", "wanted", "opened"),
+    [
+        ("development", None, True),
+        ("development", False, False),
+        ("staging", None, True),
+        ("production", None, False),
+        ("production", True, True),
+    ],
+)
+def test_it_is_closed_in_production_unless_asked_for(
+    environment: str, wanted: bool | None, opened: bool
+) -> None:
+    settings = Settings.model_construct(environment=environment, console_enabled=wanted)
+    assert settings.serves_console is opened
+
+
+async def test_where_it_is_closed_there_is_nothing(shared_url: str) -> None:
+    async with talking_to(shared_url, console_enabled=False) as client:
+        for path in ("/admin/console", "/admin/console/console.js"):
+            assert (await client.get(path)).status_code == 404
+
+
+async def test_status_tells_version_doors_schema_and_scopes(client: AsyncClient) -> None:
+    status = (await client.get("/admin/status", headers=ADMIN_HEADERS)).json()
+    assert (status["version"], status["environment"]) == (__version__, "development")
+    assert {"commands", "admin", "console"} <= set(status["doors"])
+    assert status["schema"]["revision"] == status["schema"]["needed"]
+    assert (status["schema"]["fault"], status["consumers"]) == (None, [])
+    assert {"*", "tasks:read", "users:purge"} <= set(status["scopes"])
