@@ -202,7 +202,7 @@ def test_failed_commands_tell_whose_key_it_was(entries: list[dict[str, Any]]) ->
 def test_start_is_logged_with_the_configuration(entries: list[dict[str, Any]]) -> None:
     assert entries[0]["event"] == "configuration_loaded"
     assert entries[0]["environment"] == "production"
-    assert entries[0]["doors"] == ["commands", "admin", "console"]
+    assert entries[0]["doors"] == ["commands", "admin"]
 
 
 def test_no_line_contains_a_key_or_text_of_a_body(production_lines: list[str]) -> None:

@@ -13,8 +13,8 @@ from playwright.sync_api import Page, Request, sync_playwright
 from app.doors.platform.mood_picture import draw
 from app.models.mood import DayCount, Label
 from app.models.mood_rules import Signs, mood
+from tests.support.browser import chromium
 from tests.support.mood import NOW, mood_of
-from tests.system.test_browser import chromium
 
 __all__ = ["chromium"]
 pytestmark = pytest.mark.browser

@@ -8,12 +8,12 @@ import pytest
 from playwright.sync_api import Page
 
 from app.services import Connection
-from tests.support.browser import browsing
+from tests.support.browser import browsing, chromium
 from tests.support.bucket import bucket, s3_url
 from tests.support.databases import create_clone
 from tests.support.service import running
 
-__all__ = ["bucket", "s3_url"]
+__all__ = ["bucket", "chromium", "s3_url"]
 
 
 @pytest.fixture(scope="module")
@@ -33,16 +33,6 @@ async def writer(database_url: str) -> AsyncIterator[Connection]:
     connection: Connection = await asyncpg.connect(database_url)
     yield connection
     await connection.close()
-
-
-@pytest.fixture(scope="session")
-def chromium() -> str:
-    """The path of a browser."""
-    names = ("chromium", "chromium-browser", "google-chrome")
-    path = next(filter(None, map(shutil.which, names)), None)
-    if path is None:
-        pytest.skip("NO CHROMIUM FOUND: install it to run the browser tests")
-    return path
 
 
 @pytest.fixture
