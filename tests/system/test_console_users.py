@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Dialog, Page, expect
 
 from tests.support.console import ask, browser, console, go, picture, send
 
@@ -59,7 +59,12 @@ def test_a_user_is_exported_and_purged(console: Page, service: str) -> None:
 
 def test_what_came_from_users_is_text_and_never_markup(console: Page, service: str) -> None:
     asked: list[str] = []
-    console.on("dialog", lambda dialog: asked.append(dialog.message))
+
+    def refuse(dialog: Dialog) -> None:
+        asked.append(dialog.message)
+        dialog.dismiss()
+
+    console.on("dialog", refuse)
     send(service, "create-task", SCRIPT, title=SCRIPT)
     ask(service, "POST", "/admin/revocations", {"user_id": f"{SCRIPT}2", "reason": SCRIPT})
     go(console, "user")
