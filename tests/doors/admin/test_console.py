@@ -1,6 +1,7 @@
 """The page of administrators, as it is served."""
 
 from hashlib import sha256
+from typing import Any
 
 import pytest
 from httpx import AsyncClient
@@ -57,7 +58,7 @@ def test_it_is_small_and_what_others_wrote_is_as_they_wrote_it() -> None:
     ],
 )
 def test_it_is_closed_in_production_unless_asked_for(
-    environment: str, wanted: bool | None, opened: bool
+    environment: Any, wanted: bool | None, opened: bool
 ) -> None:
     settings = Settings.model_construct(environment=environment, console_enabled=wanted)
     assert settings.serves_console is opened

@@ -44,12 +44,13 @@ function Door({ reason, enter }) {
   async function submit(form) {
     enter(await signIn(form.get("key")));
   }
+  useEffect(() => document.getElementById("field-key").focus(), []);
   return html`<main class="door">
     <${Heading} focused=${false}>Console<//>
     <p>For administrators of the Task Manager. The key stays in this tab.</p>
     <${Refused} error=${reason} />
     <${Form} label="Enter" onSubmit=${submit}>
-      <${Field} label="Admin key" name="key" type="password" autocomplete="off" required autofocus />
+      <${Field} label="Admin key" name="key" type="password" autocomplete="off" required />
     <//>
   </main>`;
 }
