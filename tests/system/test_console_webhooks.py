@@ -10,19 +10,13 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 from playwright.sync_api import Page, expect
 
-from app.doors import DOORS
 from tests.support.console import ask, browser, console, go, picture, send, settle
 from tests.support.databases import create_clone
 from tests.support.service import ROOT, environment, running
 
 __all__ = ["browser", "console"]
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(
-        "webhooks" not in {door.name for door in DOORS}, reason="NO DOOR OF WEBHOOKS YET"
-    ),
-]
+pytestmark = pytest.mark.browser
 OWN = {"WEBHOOK_ALLOW_NETWORKS": "127.0.0.0/8"}
 
 
