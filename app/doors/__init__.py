@@ -51,10 +51,7 @@ def _platform() -> Iterable[APIRouter]:
 def _admin() -> Iterable[APIRouter]:
     from app.doors.admin import audit, keys, metrics, revocations, status, users  # noqa: PLC0415
 
-    return (
-        *(keys.router, revocations.router, audit.router, users.router),
-        *(status.router, metrics.router),
-    )
+    return [each.router for each in (keys, revocations, audit, users, status, metrics)]
 
 
 def _console() -> Iterable[APIRouter]:

@@ -148,12 +148,12 @@ async def test_each_credential_works_only_where_its_secret_is_set(database_url: 
     ("given", "doors"),
     [
         ((), ["commands", "admin", "console"]),
-        (("encryption_key",), ["commands", "admin", "console"]),
+        (("encryption_key",), ["commands", "admin", "webhooks", "console"]),
         (("session_hash_secret",), ["commands", "admin", "console", "sessions"]),
         (("service_auth_token",), ["commands", "admin", "console", "sessions"]),
         (
             ("service_auth_token", "encryption_key"),
-            ["commands", "admin", "console", "sessions", "user-api-keys"],
+            ["commands", "admin", "webhooks", "console", "sessions", "user-api-keys"],
         ),
     ],
 )
