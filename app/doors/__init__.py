@@ -5,13 +5,13 @@ table and the document's tags and examples of refusals derive from it. Its route
 bring along, are loaded only where it is open.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 from fastapi import APIRouter
 
 from app.config import DEVELOPMENT_ADMIN_KEY, Settings
-from app.doors import encrypted, shapes
-from app.doors.door import Door, known_secret
+from app.doors import encrypted, pasted, shapes
+from app.doors.door import Door
 from app.errors import (
     BearerUnauthorized,
     Forbidden,
@@ -127,25 +127,8 @@ def _agents() -> Iterable[APIRouter]:
     return (messages.router,)
 
 
-def _service_key(_: Settings) -> Mapping[str, str]:
-    from app.auth.service_keys import DEVELOPMENT_VALUE  # noqa: PLC0415
-
-    return {"ServiceKey": DEVELOPMENT_VALUE}
-
-
-def _user_token(settings: Settings) -> Mapping[str, str]:
-    import jwt  # noqa: PLC0415 - see tokens.verify
-
-    if not known_secret("UserToken", "better_auth_secret", _BETTER_AUTH_SECRET)(settings):
-        return {}
-    claims = {"sub": "user_123", "exp": _FAR_FUTURE}
-    return {"UserToken": jwt.encode(claims, _BETTER_AUTH_SECRET, "HS256")}
-
-
-_FAR_FUTURE = 4_102_444_800  # 2100-01-01
 _EXAMPLE_ID = "550e8400-e29b-41d4-a716-446655440000"
 _SERVICE_TOKEN = "your-service-auth-token-change-this"  # noqa: S105 - known to the whole world
-_BETTER_AUTH_SECRET = "your-secret-key-minimum-32-characters-long-random-string"  # noqa: S105
 _ENCRYPTION_KEY = "dev-encryption-key-replace-in-production-00="
 _PARTNER_KEY = "demo-secret-key-change-in-production"
 _SESSION = "`Authorization: Bearer` with a session token, or `X-Service-Auth` and `X-User-ID`"
@@ -167,7 +150,7 @@ DOORS = (
             401: Unauthorized("Invalid or expired service key"),
             403: Forbidden("Missing scope: tasks:write"),
         },
-        pasted=_service_key,
+        pasted=pasted.service_key,
     ),
     Door(
         name="admin",
@@ -176,7 +159,7 @@ DOORS = (
         credential="`X-Admin-Key`",
         tags={"admin": "Administrators mint, rotate and revoke service keys, and read figures."},
         refusals={401: Unauthorized("Invalid admin key")},
-        pasted=known_secret("AdminKey", "admin_api_key", DEVELOPMENT_ADMIN_KEY),
+        pasted=pasted.known_secret("AdminKey", "admin_api_key", DEVELOPMENT_ADMIN_KEY),
     ),
     Door(
         name="webhooks",
@@ -214,7 +197,7 @@ DOORS = (
         },
         tags={"sessions": "Tasks of people whose sessions an auth server keeps."},
         refusals={401: InvalidSession("Not authenticated"), 403: Revoked()},
-        pasted=known_secret("ServiceAuth", "service_auth_token", _SERVICE_TOKEN),
+        pasted=pasted.known_secret("ServiceAuth", "service_auth_token", _SERVICE_TOKEN),
     ),
     Door(
         name="user-api-keys",
@@ -267,7 +250,7 @@ DOORS = (
         equip=_equip_user_tasks,
         cors=CrossOrigin.WEB_CLIENTS,
         development={
-            "BETTER_AUTH_SECRET": _BETTER_AUTH_SECRET,
+            "BETTER_AUTH_SECRET": pasted.BETTER_AUTH_SECRET,
         },
         tags={"user tasks": "Tasks of people whom Better Auth signs in."},
         refusals={
@@ -275,7 +258,7 @@ DOORS = (
             403: Forbidden("The token is another user's"),
             404: NotFound(f"Task not found: {_EXAMPLE_ID}"),
         },
-        pasted=_user_token,
+        pasted=pasted.user_token,
     ),
     Door(
         name="contacts",
@@ -292,7 +275,7 @@ DOORS = (
             403: Forbidden("Invalid API key"),
             404: NotFound(f"Task {_EXAMPLE_ID} not found"),
         },
-        pasted=known_secret("PartnerKey", "task_api_key", _PARTNER_KEY),
+        pasted=pasted.known_secret("PartnerKey", "task_api_key", _PARTNER_KEY),
     ),
     Door(
         name="agents",

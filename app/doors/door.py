@@ -43,13 +43,3 @@ class Door:
     tags: Mapping[str, str] = field(default_factory=dict)
     refusals: Mapping[int, AppError] = field(default_factory=dict)
     pasted: Pasted = _nothing
-
-
-def known_secret(scheme: str, setting: str, value: str) -> Pasted:
-    """The value for the scheme where the whole world knows it: a secret is never told."""
-
-    def pasted(settings: Settings) -> Mapping[str, str]:
-        secret = getattr(settings, setting)
-        return {scheme: value} if secret and secret.get_secret_value() == value else {}
-
-    return pasted
