@@ -211,11 +211,11 @@ async def postpone(db: Connection, consumer: str, seconds: Mapping[UUID, float])
     await db.execute(_POSTPONE, consumer, list(seconds), list(seconds.values()))
 
 
-_WAITING = """coalesce(extract(epoch FROM clock_timestamp() - least(
+_LAG = """coalesce(extract(epoch FROM clock_timestamp() - least(
     (SELECT min(changed_at) FROM deliveries WHERE consumer = consumers.name),
     (SELECT changed_at FROM changes WHERE position > consumers.position ORDER BY position LIMIT 1)
 ))::float8, 0)"""
-_AGE = f"SELECT {_WAITING} FROM consumers WHERE name = $1"
+_AGE = f"SELECT {_LAG} FROM consumers WHERE name = $1"
 
 
 async def oldest_age(db: Connection, consumer: str) -> float:
@@ -223,7 +223,7 @@ async def oldest_age(db: Connection, consumer: str) -> float:
     return await db.fetchval(_AGE, consumer) or 0.0
 
 
-_AGES = f"SELECT name, {_WAITING} AS lag_seconds FROM consumers ORDER BY name"
+_AGES = f"SELECT name, {_LAG} AS lag_seconds FROM consumers ORDER BY name"
 
 
 async def list_lags(db: Connection) -> list[ConsumerLag]:
