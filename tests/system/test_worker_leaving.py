@@ -13,6 +13,7 @@ from tests.system.test_worker import start
 _NO_BUCKET = "AWS_S3_BUCKET is not set: there is nothing to mirror in."
 _NO_WEBHOOKS = "ENCRYPTION_KEY is not set: webhooks are closed."
 
+
 @contextmanager
 def interruptible() -> Iterator[None]:
     """What is started here hears of Ctrl-C, also where a shell in the background had it ignored."""
