@@ -15,14 +15,12 @@ from app.models.instant import timestamp
 from app.models.page import Page, Part
 from app.models.revocation import InstallationId
 from app.models.task import Extra, Task
-from app.models.text import STORABLE, UserId
+from app.models.text import STORABLE, ClientId, UserId
 from app.services import Connection
 
 Data = TypeVar("Data")
-_VISIBLE_CHARACTERS = StringConstraints(pattern=r"^[\x21-\x7e]{1,255}$")
 IdempotencyKey = Annotated[
-    str,
-    _VISIBLE_CHARACTERS,
+    ClientId,
     Field(
         description="Names this command: sent again, it has no second effect for 7 days.",
         examples=["1732190000000-k3j9x"],

@@ -9,13 +9,12 @@ from pydantic_core import PydanticCustomError
 
 from app.models.instant import FutureInstant
 from app.models.key import Grant, KeyName
-from app.models.text import STORABLE, UserId
+from app.models.text import STORABLE, ClientId, UserId
 
 _NAMED = ("user_id", "installation_id", "key_name")
 
 InstallationId = Annotated[
-    str,
-    StringConstraints(pattern=r"^[\x21-\x7e]{1,255}$"),
+    ClientId,
     Field(description="Whose device or installation it is.", examples=["whiskers-phone-1"]),
 ]
 

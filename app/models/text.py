@@ -61,6 +61,9 @@ STORABLE = Check(storable, r"^[^\x00]*$")
 VISIBLE = Check(_visible, rf"^[^\x00]*[^{_NOT_SHOWN}][^\x00]*$")
 """Refuses also what nobody can see."""
 
+ClientId = Annotated[str, StringConstraints(pattern=r"^[\x21-\x7e]{1,255}$")]
+"""An id that a client makes up: visible characters of ASCII."""
+
 UserId = Annotated[
     str,
     StringConstraints(min_length=1, max_length=255),

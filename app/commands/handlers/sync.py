@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from pydantic import BaseModel, Field, StringConstraints, model_validator
+from pydantic import BaseModel, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from app.commands.action import Context, Example, action
@@ -10,6 +10,7 @@ from app.errors import AlreadyUndone, ChangedSince, CursorExpired, Gone, Invalid
 from app.models.caller import PEOPLE, SERVICES
 from app.models.change import LONGEST_CURSOR, Change, ChangeList, Undone, cursor, sequence_of
 from app.models.number import WHOLE
+from app.models.text import ClientId
 from app.services import feed
 from app.services.undo import undo_command, undo_sequence
 
@@ -82,7 +83,7 @@ class Undo(BaseModel):
         Field(description="That of one change.", examples=[42]),
     ] = None
     command_id: Annotated[
-        Annotated[str, StringConstraints(pattern=r"^[\x21-\x7e]{1,255}$")] | None,
+        ClientId | None,
         Field(description="A command's; of an atomic batch any command's."),
     ] = None
 
