@@ -18,7 +18,7 @@ _OWNED = "id = $1 AND ($2::text IS NULL OR user_id = $2)"
 _INSERT = f"""
 WITH written AS (
     INSERT INTO calls (user_id, title, scheduled_for, duration_minutes, notes)
-    SELECT user_id, $3, $4, $5, $6 FROM contacts WHERE {_OWNED}
+    SELECT user_id, $3, $4, $5, $6 FROM contacts WHERE {_OWNED} FOR KEY SHARE
     RETURNING {_COLUMNS}
 ), {recorded_aside("call", "created", 7)}
 SELECT {_COLUMNS} FROM written

@@ -20,13 +20,12 @@ from app.models.category import (
 )
 from app.models.origin import PLATFORM, Origin
 from app.services import Connection, tasks
-from app.services.changes import lock_count, locked, recorded
+from app.services.changes import TAKE_TURN, lock_count, locked, recorded
 from app.services.folding import dictionary_key, fold
 from app.services.violations import violating
 
 _COLUMNS = "id, name, color, created_at"
 
-_LOCK_USER = "SELECT pg_advisory_xact_lock(hashtextextended('categories of ' || $1, 0))"
 _INSERT = f"""
 INSERT INTO categories (user_id, name, color)
 SELECT $1::text, $2, $3
@@ -41,7 +40,7 @@ async def insert_category(db: Connection, user_id: str, category: CategoryFields
     In a transaction, or the user's next might be counted before this one is there.
     """
     color = category.color or DEFAULT_COLOR
-    await db.execute(_LOCK_USER, user_id)
+    await db.execute(TAKE_TURN, user_id)
     with violating("categories_name", Taken("Category name already exists")):
         row = await db.fetchrow(_INSERT, user_id, category.name, color)
     if row is None:

@@ -134,6 +134,15 @@ async def lock_count(
     await db.execute(_LOCK.format(table), entity_id, owner)
 
 
+# Whoever waited here finds what the one before wrote, and a replica is known to lack it.
+TAKE_TURN = """
+INSERT INTO change_counts AS counts (user_id, last_sequence, other_changes) VALUES ($1, 0, 1)
+ON CONFLICT (user_id) DO UPDATE SET other_changes = counts.other_changes + 1
+RETURNING user_id
+"""
+"""Comes before a write for the user that the log does not tell of, or a purge would miss it."""
+
+
 _BEGIN = """
 INSERT INTO change_counts (user_id, last_sequence)
 SELECT user_id, 0 FROM tasks WHERE id = $1

@@ -9,6 +9,7 @@ from app.errors import Full
 from app.models.calendar import Preference
 from app.models.preferences import PreferenceChanges, UserPreferences
 from app.services import Connection
+from app.services.changes import TAKE_TURN
 
 MOST_KEPT = 2000
 """Changes of one user. None is forgotten, which would move days that were lived."""
@@ -39,12 +40,6 @@ async def fetch_preferences(db: Connection, user_id: str) -> UserPreferences:
     return UserPreferences() if row is None else UserPreferences(**row)
 
 
-# Whoever waited here finds what the one before wrote, and a replica is known to lack it.
-_TAKE_TURNS = """
-INSERT INTO change_counts AS counts (user_id, last_sequence, other_changes) VALUES ($1, 0, 1)
-ON CONFLICT (user_id) DO UPDATE SET other_changes = counts.other_changes + 1
-"""
-
 # No earlier than the one before, by whatever clock; what is said twice is not written twice.
 _INSERT = f"""
 INSERT INTO user_preferences (user_id, since, time_zone, day_start)
@@ -62,7 +57,7 @@ async def set_preferences(
 
     Full when they have been changed 2,000 times.
     """
-    await db.execute(_TAKE_TURNS, user_id)
+    await db.execute(TAKE_TURN, user_id)
     row = await db.fetchrow(_FETCH, user_id)
     present = UserPreferences() if row is None else UserPreferences(**row)
     wanted = changes.applied(present)

@@ -5,6 +5,7 @@ from typing import NamedTuple
 from app.errors import NotFound
 from app.models.secret import Provider, UserSecret, ValidationStatus
 from app.services import Connection
+from app.services.changes import TAKE_TURN
 
 _COLUMNS = "provider, masked_key, validation_status, last_validated_at, created_at, updated_at"
 
@@ -17,8 +18,9 @@ class StoredSecret(NamedTuple):
 
 
 _UPSERT = f"""
+WITH turn AS ({TAKE_TURN})
 INSERT INTO user_api_keys (user_id, provider, encrypted_value, masked_key)
-VALUES ($1, $2, $3, $4)
+SELECT user_id, $2, $3, $4 FROM turn
 ON CONFLICT (user_id, provider) DO UPDATE SET
     encrypted_value = excluded.encrypted_value,
     masked_key = excluded.masked_key,

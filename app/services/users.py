@@ -178,6 +178,10 @@ def _next(place: Place, kept: Kept, rows: Sequence[Any]) -> Place | None:
     return Place(place.table + 1) if place.table + 1 < len(KEPT) else None
 
 
+# Before the counter, as by whoever writes a call; without its contact no new one is written.
+_LOCK_CONTACT = "SELECT FROM contacts WHERE user_id = $1::text FOR UPDATE"
+_LOCK_CALLS = "SELECT FROM calls WHERE user_id = $1::text ORDER BY id FOR UPDATE"
+
 # Whoever writes for the user waits here; what was written before is removed with the rest.
 _TELL = f"""
 WITH {counted("$1")}
@@ -193,6 +197,8 @@ async def purge_user(db: Connection, user_id: str) -> PurgedUser:
 
     One change `user.purged` stays, without content; the mirror is told of what it has to remove.
     """
+    await db.execute(_LOCK_CONTACT, user_id)
+    await db.execute(_LOCK_CALLS, user_id)
     told = await db.fetchrow(_TELL, user_id)
     assert told is not None  # noqa: S101 - an insert without a condition returns its row
     await mirror.forget_user(db, user_id, told["position"])

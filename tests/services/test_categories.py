@@ -83,6 +83,7 @@ async def test_deleting_is_a_change_of_each_task_that_was_in_it(
         await categories.assign_category(db, task.id, category.id, USER)
     await tasks.withdraw_task(db, withdrawn.id, USER)
     before = await fetch_progress(db, USER)
+    last = await db.fetchval("SELECT max(sequence) FROM changes WHERE user_id = $1", USER)
     await categories.delete_category(db, category.id, USER)
     versions = [
         (await tasks.fetch_task(db, task.id, USER)).version for task in (first, second, other)
@@ -91,10 +92,11 @@ async def test_deleting_is_a_change_of_each_task_that_was_in_it(
     written = await db.fetch(
         "SELECT entity_id, operation, fields, sequence FROM changes "
         "WHERE user_id = $1 AND sequence > $2 ORDER BY sequence",
-        *before,
+        USER,
+        last,
     )
     assert {row["entity_id"] for row in written} == {first.id, second.id}
-    assert [row["sequence"] for row in written] == [before.changes + 1, before.changes + 2]
+    assert [row["sequence"] for row in written] == [last + 1, last + 2]
     assert {(row["operation"], *row["fields"]) for row in written} == {("updated", "categories")}
     assert (await fetch_progress(db, USER)).changes == before.changes + 2
 
