@@ -9,7 +9,7 @@ from app.config import ServiceSettings
 from app.database import Database
 from app.errors import Unavailable
 from app.logs import logger
-from app.services import Connection, audit, log_pruning, revocations, tasks, usage
+from app.services import Connection, audit, deletions, log_pruning, revocations, usage
 
 _INTERVAL = 3600.0
 
@@ -29,7 +29,7 @@ async def purge_regularly(database: Database, settings: ServiceSettings) -> None
 
 async def purge(database: Database, settings: ServiceSettings) -> None:
     """Removes what is due now, in portions that no request has to wait for."""
-    removed = await _all(database, partial(tasks.purge_tasks, days=settings.purge_after_days))
+    removed = await _all(database, partial(deletions.purge_tasks, days=settings.purge_after_days))
     await _all(database, partial(log_pruning.forget_content, days=settings.undo_days))
     pruned = await _all(
         database, partial(log_pruning.prune_changes, days=settings.changes_kept_days)

@@ -22,6 +22,7 @@ from app.models.origin import PLATFORM, Origin
 from app.services import Connection, tasks
 from app.services.changes import TAKE_TURN, lock_count, locked, recorded
 from app.services.folding import dictionary_key, fold
+from app.services.overwritten import CATEGORIES_BEFORE
 from app.services.violations import violating
 
 _COLUMNS = "id, name, color, created_at"
@@ -61,15 +62,11 @@ async def list_categories(db: Connection, user_id: str) -> list[Category]:
     return [Category.model_construct(**row) for row in rows]
 
 
-_CATEGORY_IDS = """to_jsonb(ARRAY(
-    SELECT category_id FROM task_categories WHERE task_id = old.id ORDER BY category_id
-))"""
-_BEFORE = f"jsonb_build_object('categories', {_CATEGORY_IDS})"
-
-
 def _recategorized(source: str, origin: int) -> str:
     """What happens to the `old` tasks when categories come or go."""
-    record = recorded("'updated'", source, origin, fields="'{categories}'::text[]", before=_BEFORE)
+    record = recorded(
+        "'updated'", source, origin, fields="'{categories}'::text[]", before=CATEGORIES_BEFORE
+    )
     return f"""
 written AS (
     UPDATE tasks SET version = version + 1, updated_at = instant

@@ -20,6 +20,8 @@ CHANGED = "old JOIN written ON written.id = old.id"
 
 CONTENT = f"{OLD}, created_at, version"
 _KEPT = ", ".join(f"'{name}', old.{name}" for name in CONTENT.split(", ")[2:])
-_CATEGORIES = "ARRAY(SELECT category_id FROM task_categories WHERE task_id = old.id)"
-ALL_BEFORE = f"jsonb_build_object({_KEPT}, 'categories', {_CATEGORIES})"
+CATEGORIES_BEFORE = """jsonb_build_object('categories', ARRAY(
+    SELECT category_id FROM task_categories WHERE task_id = old.id ORDER BY category_id
+))"""
+ALL_BEFORE = f"(jsonb_build_object({_KEPT}) || {CATEGORIES_BEFORE})"
 CONTENT_WRITTEN = ", ".join(f"tasks.{name}" for name in CONTENT.split(", "))

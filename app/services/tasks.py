@@ -10,13 +10,11 @@ from app.errors import Foreign, NotFound, VersionConflict
 from app.models.origin import PLATFORM, Origin
 from app.models.task import Task, TaskChanges, TaskFields
 from app.services import Connection
-from app.services.changes import begin_count, counted, deleting, locked, recorded
+from app.services.changes import begin_count, counted, locked, recorded
 from app.services.folding import Folds, searched
 from app.services.overwritten import (
-    ALL_BEFORE,
     BEFORE,
     CHANGED,
-    CONTENT_WRITTEN,
     OLD,
     TRANSITION,
 )
@@ -34,8 +32,8 @@ _COMPLETED_AT = "CASE WHEN {status} = 'completed' THEN {instant} END"
 # A text that is not ASCII is written with its fold, and with the hash that keeps the fold valid.
 _HASH = "CASE WHEN {fold}::text IS NOT NULL THEN hashtext({text}) END"
 
-_OWN = "id = $1 AND ($2::text IS NULL OR user_id = $2)"
-_OWNED = f"{_OWN} AND deleted_at IS NULL"
+OWN = "id = $1 AND ($2::text IS NULL OR user_id = $2)"
+OWNED = f"{OWN} AND deleted_at IS NULL"
 
 
 _IS_FOREIGN = """
@@ -43,16 +41,16 @@ SELECT EXISTS (SELECT FROM tasks WHERE id = $1 AND user_id <> $2 AND deleted_at 
 """
 
 
-async def _absence(db: Connection, task_id: UUID, owner: str | None) -> NotFound:
+async def absence(db: Connection, task_id: UUID, owner: str | None) -> NotFound:
     """Why the owner has no such task: Foreign where another one has it."""
     foreign = owner is not None and await db.fetchval(_IS_FOREIGN, task_id, owner)
     return (Foreign if foreign else NotFound)(f"Task not found: {task_id}")
 
 
-async def _task(db: Connection, row: Record | None, task_id: UUID, owner: str | None) -> Task:
+async def found_task(db: Connection, row: Record | None, task_id: UUID, owner: str | None) -> Task:
     """Builds without validating: what is stored is shown, whichever door wrote it."""
     if row is None:
-        raise await _absence(db, task_id, owner)
+        raise await absence(db, task_id, owner)
     return Task.model_construct(**row)
 
 
@@ -111,12 +109,12 @@ def _values(user_id: str, task: TaskFields, origin: Origin) -> tuple[Any, ...]:
     )
 
 
-_FETCH = f"SELECT {COLUMNS} FROM tasks WHERE {_OWNED}"
+_FETCH = f"SELECT {COLUMNS} FROM tasks WHERE {OWNED}"
 
 
 async def fetch_task(db: Connection, task_id: UUID, owner: str | None) -> Task:
     """One task; NotFound when there is none, Foreign when it belongs to another owner."""
-    return await _task(db, await db.fetchrow(_FETCH, task_id, owner), task_id, owner)
+    return await found_task(db, await db.fetchrow(_FETCH, task_id, owner), task_id, owner)
 
 
 _FOLDED = f"""
@@ -141,7 +139,7 @@ def _update(status: str, completed_at: str, condition: str, origin: int) -> str:
         transition=TRANSITION,
     )
     return f"""
-WITH {locked(OLD, f"{_OWNED} AND {condition}")}, written AS (
+WITH {locked(OLD, f"{OWNED} AND {condition}")}, written AS (
     UPDATE tasks SET
         title = CASE WHEN 'title' = ANY ($3) THEN $4 ELSE old.title END,
         description = CASE WHEN 'description' = ANY ($3) THEN $5 ELSE old.description END,
@@ -186,7 +184,7 @@ async def update_task(
     if row is None and expected_version is not None:
         present = await fetch_task(db, task_id, owner)
         raise VersionConflict(f"The task was changed in the meantime: version {present.version}")
-    return await _task(db, row, task_id, owner)
+    return await found_task(db, row, task_id, owner)
 
 
 def _assignments(changes: TaskChanges) -> Sequence[Any]:
@@ -227,7 +225,7 @@ async def reopen_task(
 
 _TOGGLED = "CASE WHEN old.status = 'completed' THEN 'pending' ELSE 'completed' END"
 _TOGGLE = f"""
-WITH {locked(OLD, _OWNED)}, written AS (
+WITH {locked(OLD, OWNED)}, written AS (
     UPDATE tasks SET
         status = {_TOGGLED},
         completed_at = {_COMPLETED_AT.format(status=_TOGGLED, instant="instant")},
@@ -254,77 +252,4 @@ async def toggle_task(
 ) -> Task:
     """Completes a task, or reopens a completed one; of two at once the second undoes the first."""
     row = await write(db, _TOGGLE, task_id, owner, *origin)
-    return await _task(db, row, task_id, owner)
-
-
-_DELETE = f"""
-WITH {deleting(_OWN, CONTENT_WRITTEN, "($3 OR deleted_at IS NULL)")}, {
-    recorded("'deleted'", "written AS old", 4, before=ALL_BEFORE)
-}
-SELECT id FROM written
-"""
-
-
-async def delete_task(
-    db: Connection,
-    task_id: UUID,
-    owner: str | None,
-    origin: Origin = PLATFORM,
-    *,
-    or_withdrawn: bool = False,
-) -> None:
-    """Removes a task for good, and on request one that was withdrawn."""
-    if await write(db, _DELETE, task_id, owner, or_withdrawn, *origin) is None:
-        raise await _absence(db, task_id, owner)
-
-
-_WITHDRAW = f"""
-WITH {locked("id, user_id", _OWNED)}, written AS (
-    UPDATE tasks SET deleted_at = instant, updated_at = instant, version = version + 1
-    FROM old WHERE tasks.id = old.id
-    RETURNING tasks.id
-), {recorded("'deleted'", "old", 3)}
-SELECT id FROM written
-"""
-
-
-async def withdraw_task(
-    db: Connection, task_id: UUID, owner: str | None, origin: Origin = PLATFORM
-) -> None:
-    """Deletes a task so that restore_task can bring it back, until it is purged."""
-    if await write(db, _WITHDRAW, task_id, owner, *origin) is None:
-        raise await _absence(db, task_id, owner)
-
-
-_WITHDRAWN = "id = $1 AND ($2::text IS NULL OR user_id = $2) AND deleted_at IS NOT NULL"
-_RESTORE = f"""
-WITH {locked("id, user_id", _WITHDRAWN)}, written AS (
-    UPDATE tasks SET deleted_at = NULL, updated_at = instant, version = version + 1
-    FROM old WHERE tasks.id = old.id
-    RETURNING {WRITTEN}
-), {recorded("'restored'", "old", 3)}
-SELECT {COLUMNS} FROM written
-"""
-
-
-async def restore_task(
-    db: Connection, task_id: UUID, owner: str | None, origin: Origin = PLATFORM
-) -> Task:
-    """Brings back a withdrawn task; NotFound when there is none."""
-    row = await write(db, _RESTORE, task_id, owner, *origin)
-    return await _task(db, row, task_id, owner)
-
-
-# The log has said that they are deleted when they were withdrawn.
-_PURGE = """
-DELETE FROM tasks WHERE id IN (
-    SELECT id FROM tasks WHERE deleted_at < now() - make_interval(days => $1)
-    ORDER BY deleted_at LIMIT 1000 FOR UPDATE SKIP LOCKED
-)
-"""
-
-
-async def purge_tasks(db: Connection, days: int) -> int:
-    """Removes up to 1,000 tasks withdrawn more than so many days ago; how many they were."""
-    status: str = await db.execute(_PURGE, days)
-    return int(status.rpartition(" ")[2])
+    return await found_task(db, row, task_id, owner)

@@ -10,7 +10,15 @@ from app.errors import ChangedSince, Gone
 from app.models.origin import Origin
 from app.services import Connection
 from app.services.changes import counted, deleting, locked, recorded
-from app.services.overwritten import ALL_BEFORE, BEFORE, CHANGED, CONTENT_WRITTEN, OLD, TRANSITION
+from app.services.overwritten import (
+    ALL_BEFORE,
+    BEFORE,
+    CATEGORIES_BEFORE,
+    CHANGED,
+    CONTENT_WRITTEN,
+    OLD,
+    TRANSITION,
+)
 
 
 class Step(NamedTuple):
@@ -109,7 +117,6 @@ async def _revert(db: Connection, step: Step, origin: Origin) -> None:
 
 
 _COUNT_CATEGORIES = "SELECT count(*) FROM categories WHERE user_id = $1 AND id = ANY ($2)"
-_CATEGORIES = "ARRAY(SELECT category_id FROM task_categories WHERE task_id = old.id ORDER BY 1)"
 _RECATEGORIZE = f"""
 WITH {locked("id, user_id", _OWNED)}, removed AS (
     DELETE FROM task_categories USING old WHERE task_id = old.id AND category_id <> ALL ($3)
@@ -127,7 +134,7 @@ WITH {locked("id, user_id", _OWNED)}, removed AS (
         "old",
         5,
         fields="'{categories}'::text[]",
-        before=f"jsonb_build_object('categories', {_CATEGORIES})",
+        before=CATEGORIES_BEFORE,
         undo_of="$4::bigint",
     )
 }

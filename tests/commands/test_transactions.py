@@ -11,7 +11,7 @@ from app.commands.action import Action
 from app.commands.registry import commands
 from app.errors import AppError
 from app.models.category import MOST_CATEGORIES
-from app.services import Connection, tasks
+from app.services import Connection, deletions
 from tests.conftest import SERVICE_HEADERS, TaskFactory
 
 ALONE = [
@@ -27,7 +27,7 @@ async def test_an_action_without_a_transaction_writes_by_one_statement(
 ) -> None:
     task = await make_task()
     if action.name == "restore-task":
-        await tasks.withdraw_task(db, task.id, None)
+        await deletions.withdraw_task(db, task.id, None)
     sent: list[str] = []
 
     def note(query: LoggedQuery) -> None:

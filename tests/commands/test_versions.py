@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 from httpx import AsyncClient
 
-from app.services import Connection, tasks
+from app.services import Connection, deletions, tasks
 from tests.conftest import MISSING_ID, SERVICE_HEADERS, Execute, TaskFactory
 
 
@@ -93,12 +93,12 @@ async def test_purge_removes_what_was_withdrawn_long_enough_ago(
 ) -> None:
     old, recent, alive = [await make_task() for _ in range(3)]
     for task in (old, recent):
-        await tasks.withdraw_task(db, task.id, None)
+        await deletions.withdraw_task(db, task.id, None)
     await db.execute(
         "UPDATE tasks SET deleted_at = deleted_at - $1::interval WHERE id = $2",
         timedelta(days=31),
         old.id,
     )
-    assert await tasks.purge_tasks(db, 30) == 1
+    assert await deletions.purge_tasks(db, 30) == 1
     left = {row["id"] for row in await db.fetch("SELECT id FROM tasks")}
     assert left == {recent.id, alive.id}

@@ -8,7 +8,7 @@ from app.config import Settings
 from app.database import Database
 from app.database.purge import purge, purge_regularly
 from app.models.task import TaskFields
-from app.services import tasks
+from app.services import deletions, tasks
 
 
 async def test_withdrawn_tasks_go_in_time_and_the_others_stay(
@@ -20,7 +20,7 @@ async def test_withdrawn_tasks_go_in_time_and_the_others_stay(
     async with database.connection() as db:
         made = [await tasks.insert_task(db, "u", TaskFields(title=str(n))) for n in range(3)]
         for task in made[:2]:
-            await tasks.withdraw_task(db, task.id, None)
+            await deletions.withdraw_task(db, task.id, None)
         await db.execute(
             "UPDATE tasks SET deleted_at = now() - interval '31 days' WHERE id = $1", made[0].id
         )

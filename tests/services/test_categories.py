@@ -7,7 +7,7 @@ import pytest
 from app.errors import AlreadyAssigned, AppError, Foreign, NotFound, Taken
 from app.models.category import Category, CategoryFields
 from app.models.task import Task, TaskFields
-from app.services import Connection, categories, tasks
+from app.services import Connection, categories, deletions, tasks
 from app.services.changes import fetch_progress
 from tests.conftest import MISSING_ID, TaskFactory
 
@@ -81,7 +81,7 @@ async def test_deleting_is_a_change_of_each_task_that_was_in_it(
     withdrawn = await make_task()
     for task in (first, second, withdrawn):
         await categories.assign_category(db, task.id, category.id, USER)
-    await tasks.withdraw_task(db, withdrawn.id, USER)
+    await deletions.withdraw_task(db, withdrawn.id, USER)
     before = await fetch_progress(db, USER)
     last = await db.fetchval("SELECT max(sequence) FROM changes WHERE user_id = $1", USER)
     await categories.delete_category(db, category.id, USER)
@@ -230,7 +230,7 @@ async def test_softly_deleted_task_is_not_found_and_stays_as_it_was(
 async def test_deleted_task_leaves_its_categories(db: Connection, make_task: TaskFactory) -> None:
     task, category = await make_task(), await make(db)
     await categories.assign_category(db, task.id, category.id, USER)
-    await tasks.delete_task(db, task.id, USER)
+    await deletions.delete_task(db, task.id, USER)
     assert await db.fetchval("SELECT count(*) FROM task_categories") == 0
     assert len(await categories.list_categories(db, USER)) == 1
 

@@ -10,7 +10,7 @@ import pytest
 from app.errors import NotFound
 from app.models.category import Category, CategoryFields
 from app.models.task import Task, TaskFields
-from app.services import Connection, categories, tasks
+from app.services import Connection, categories, deletions, tasks
 
 USER = "user_123"
 Step = Callable[[Connection, Task, Category], Coroutine[Any, Any, object]]
@@ -32,11 +32,11 @@ async def unassign(db: Connection, task: Task, category: Category) -> object:
 
 
 async def delete_task(db: Connection, task: Task, _: Category) -> None:
-    await tasks.delete_task(db, task.id, USER)
+    await deletions.delete_task(db, task.id, USER)
 
 
 async def withdraw_task(db: Connection, task: Task, _: Category) -> None:
-    await tasks.withdraw_task(db, task.id, USER)
+    await deletions.withdraw_task(db, task.id, USER)
 
 
 async def delete_category(db: Connection, _: Task, category: Category) -> None:

@@ -8,7 +8,7 @@ import pytest
 from app.errors import NotFound
 from app.models.task import TaskChanges, TaskFields
 from app.models.task_list import TaskFilter
-from app.services import Connection, task_lists, tasks
+from app.services import Connection, deletions, task_lists, tasks
 from tests.conftest import MISSING_ID, TaskFactory
 
 _LOG = """
@@ -20,7 +20,7 @@ FROM changes WHERE user_id = $1 ORDER BY position
 async def test_each_write_appends_exactly_one_row(db: Connection, make_task: TaskFactory) -> None:
     task = await make_task()
     await tasks.update_task(db, task.id, None, TaskChanges(title="Feed dog", priority=None))
-    await tasks.delete_task(db, task.id, None)
+    await deletions.delete_task(db, task.id, None)
     assert [tuple(row) for row in await db.fetch(_LOG, "user_123")] == [
         ("task", "created", "user_123", task.id, 1, []),
         ("task", "updated", "user_123", task.id, 2, ["priority", "title"]),
@@ -60,10 +60,10 @@ async def test_failed_write_appends_nothing_and_burns_no_number(
     with pytest.raises(NotFound):
         await tasks.update_task(db, task.id, "stranger", title)
     with pytest.raises(NotFound):
-        await tasks.delete_task(db, MISSING_ID, None)
+        await deletions.delete_task(db, MISSING_ID, None)
     with pytest.raises(NotFound):
-        await tasks.delete_task(db, task.id, "stranger")
-    await tasks.delete_task(db, task.id, "user_123")
+        await deletions.delete_task(db, task.id, "stranger")
+    await deletions.delete_task(db, task.id, "user_123")
     assert [(row["operation"], row["sequence"]) for row in await db.fetch(_LOG, "user_123")] == [
         ("created", 1),
         ("deleted", 2),
@@ -89,9 +89,9 @@ async def test_twenty_concurrent_writers_leave_no_gap(database_url: str) -> None
                 task = await tasks.insert_task(db, "busy", TaskFields(title=f"Task {writer}"))
                 await tasks.update_task(db, task.id, "busy", TaskChanges(status="completed"))
                 with pytest.raises(NotFound):
-                    await tasks.delete_task(db, MISSING_ID, "busy")
+                    await deletions.delete_task(db, MISSING_ID, "busy")
                 if writer % 2:
-                    await tasks.delete_task(db, task.id, "busy")
+                    await deletions.delete_task(db, task.id, "busy")
 
         await asyncio.gather(*(write(writer) for writer in range(20)))
         log = await pool.fetch(_LOG, "busy")

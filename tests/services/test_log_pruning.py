@@ -7,7 +7,7 @@ from app.database import Database
 from app.database.purge import purge
 from app.models.origin import PLATFORM
 from app.models.task import TaskChanges, TaskFields
-from app.services import Connection, deliveries, log_pruning, tasks
+from app.services import Connection, deletions, deliveries, log_pruning, tasks
 from tests.conftest import TaskFactory
 
 _KEPT = "SELECT sequence FROM changes ORDER BY sequence"
@@ -85,7 +85,7 @@ async def test_no_content_is_written_where_none_is_kept(
     nothing = PLATFORM._replace(keeps_content=False)
     task = await make_task()
     await tasks.update_task(db, task.id, None, TaskChanges(title="Secret"), origin=nothing)
-    await tasks.delete_task(db, task.id, None, nothing)
+    await deletions.delete_task(db, task.id, None, nothing)
     assert await db.fetchval("SELECT count(*) FROM changes WHERE before IS NOT NULL") == 0
 
 

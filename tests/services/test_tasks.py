@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from app.errors import NotFound
 from app.models.task import Task, TaskChanges, TaskFields
 from app.models.task_list import Slice, TaskFilter
-from app.services import Connection, task_lists, tasks
+from app.services import Connection, deletions, task_lists, tasks
 from tests.conftest import MISSING_ID, TaskFactory
 
 with_db = hypothesis_settings(
@@ -156,7 +156,7 @@ Access = Callable[[Connection, UUID, str | None], Awaitable[object]]
 ACCESSES: list[Access] = [
     tasks.fetch_task,
     lambda db, task_id, owner: tasks.update_task(db, task_id, owner, TaskChanges(title="x")),
-    tasks.delete_task,
+    deletions.delete_task,
 ]
 each_access = pytest.mark.parametrize("access", ACCESSES, ids=["fetch", "update", "delete"])
 
@@ -201,10 +201,10 @@ async def test_deletion_is_permanent_and_a_second_one_not_found(
     db: Connection, make_task: TaskFactory
 ) -> None:
     task, other = await make_task(), await make_task()
-    await tasks.delete_task(db, task.id, None)
+    await deletions.delete_task(db, task.id, None)
     assert await db.fetchval("SELECT count(*) FROM tasks WHERE id = $1", task.id) == 0
     with pytest.raises(NotFound):
-        await tasks.delete_task(db, task.id, None)
+        await deletions.delete_task(db, task.id, None)
     assert [task["id"] for task in await listed(db)] == [str(other.id)]
 
 

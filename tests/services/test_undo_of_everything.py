@@ -11,7 +11,7 @@ from app.errors import AppError
 from app.models.category import CategoryFields
 from app.models.origin import PLATFORM
 from app.models.task import TaskChanges, TaskFields
-from app.services import Connection, categories, feed, tasks
+from app.services import Connection, categories, deletions, feed, tasks
 from app.services.undo import undo_sequence
 
 with_db = settings(
@@ -29,6 +29,12 @@ fields = st.fixed_dictionaries(
         "tags": st.sampled_from([[], ["a"], ["b,c", '"{}\\']]),
     },
 ).filter(bool)
+TO_A_TASK = {
+    "toggle": tasks.toggle_task,
+    "delete": deletions.delete_task,
+    "withdraw": deletions.withdraw_task,
+    "restore": deletions.restore_task,
+}
 which = st.integers(0, 5)
 steps = st.lists(
     st.one_of(
@@ -84,7 +90,8 @@ class World:
         elif name == "assign":
             await categories.assign_category(db, task_id, self.category.id, user)
         else:
-            await getattr(tasks, f"{name}_task")(db, task_id, user)
+            write: Any = TO_A_TASK[name]
+            await write(db, task_id, user)
 
     async def tried(self, name: str, *arguments: Any) -> None:
         transaction = self.db.transaction()

@@ -8,7 +8,7 @@ from app.config import Settings
 from app.database import Database
 from app.models.task import TaskChanges, TaskFields
 from app.models.webhook import EndpointChanges
-from app.services import Connection, tasks, webhook_deliveries, webhooks
+from app.services import Connection, deletions, tasks, webhook_deliveries, webhooks
 from app.worker.webhooks import Webhooks
 from tests.support.listener import write_task
 from tests.support.receiver import (
@@ -27,7 +27,7 @@ async def test_a_deleted_task_is_null_and_a_long_one_is_left_out(
 ) -> None:
     await add_endpoint(db, receiver.url, TASKS)
     deleted = await write_task(db)
-    await tasks.delete_task(db, deleted, None)
+    await deletions.delete_task(db, deleted, None)
     long = await tasks.insert_task(
         db, "user_123", TaskFields(title="Long", description="\N{CAT}" * 9000)
     )

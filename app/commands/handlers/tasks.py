@@ -18,7 +18,7 @@ from app.models.task import (
     Version,
     WritableStatus,
 )
-from app.services import tasks
+from app.services import deletions, tasks
 
 _EXAMPLE_ID = "550e8400-e29b-41d4-a716-446655440000"
 
@@ -185,11 +185,11 @@ async def delete_task(context: Context, payload: DeleteTask) -> DeletedTask:
     """
     if payload.permanent:
         withdrawn = "permanent" in payload.model_fields_set
-        await tasks.delete_task(
+        await deletions.delete_task(
             context.db, payload.task_id, context.owner, context.origin, or_withdrawn=withdrawn
         )
     else:
-        await tasks.withdraw_task(context.db, payload.task_id, context.owner, context.origin)
+        await deletions.withdraw_task(context.db, payload.task_id, context.owner, context.origin)
     return DeletedTask(deleted_id=payload.task_id)
 
 
@@ -208,4 +208,4 @@ class RestoreTask(BaseModel):
 )
 async def restore_task(context: Context, payload: RestoreTask) -> Task:
     """Brings back a task that was deleted with permanent false, as it was, and returns it."""
-    return await tasks.restore_task(context.db, payload.task_id, context.owner, context.origin)
+    return await deletions.restore_task(context.db, payload.task_id, context.owner, context.origin)

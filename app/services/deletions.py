@@ -1,0 +1,82 @@
+"""Tasks that go: for good, or until they are brought back. An owner of None crosses owners."""
+
+from uuid import UUID
+
+from app.models.origin import PLATFORM, Origin
+from app.models.task import Task
+from app.services import Connection
+from app.services.changes import deleting, locked, recorded
+from app.services.overwritten import ALL_BEFORE, CONTENT_WRITTEN
+from app.services.tasks import COLUMNS, OWN, OWNED, WRITTEN, absence, found_task, write
+
+_DELETE = f"""
+WITH {deleting(OWN, CONTENT_WRITTEN, "($3 OR deleted_at IS NULL)")}, {
+    recorded("'deleted'", "written AS old", 4, before=ALL_BEFORE)
+}
+SELECT id FROM written
+"""
+
+
+async def delete_task(
+    db: Connection,
+    task_id: UUID,
+    owner: str | None,
+    origin: Origin = PLATFORM,
+    *,
+    or_withdrawn: bool = False,
+) -> None:
+    """Removes a task for good, and on request one that was withdrawn."""
+    if await write(db, _DELETE, task_id, owner, or_withdrawn, *origin) is None:
+        raise await absence(db, task_id, owner)
+
+
+_WITHDRAW = f"""
+WITH {locked("id, user_id", OWNED)}, written AS (
+    UPDATE tasks SET deleted_at = instant, updated_at = instant, version = version + 1
+    FROM old WHERE tasks.id = old.id
+    RETURNING tasks.id
+), {recorded("'deleted'", "old", 3)}
+SELECT id FROM written
+"""
+
+
+async def withdraw_task(
+    db: Connection, task_id: UUID, owner: str | None, origin: Origin = PLATFORM
+) -> None:
+    """Deletes a task so that restore_task can bring it back, until it is purged."""
+    if await write(db, _WITHDRAW, task_id, owner, *origin) is None:
+        raise await absence(db, task_id, owner)
+
+
+_WITHDRAWN = f"{OWN} AND deleted_at IS NOT NULL"
+_RESTORE = f"""
+WITH {locked("id, user_id", _WITHDRAWN)}, written AS (
+    UPDATE tasks SET deleted_at = NULL, updated_at = instant, version = version + 1
+    FROM old WHERE tasks.id = old.id
+    RETURNING {WRITTEN}
+), {recorded("'restored'", "old", 3)}
+SELECT {COLUMNS} FROM written
+"""
+
+
+async def restore_task(
+    db: Connection, task_id: UUID, owner: str | None, origin: Origin = PLATFORM
+) -> Task:
+    """Brings back a withdrawn task; NotFound when there is none."""
+    row = await write(db, _RESTORE, task_id, owner, *origin)
+    return await found_task(db, row, task_id, owner)
+
+
+# The log has said that they are deleted when they were withdrawn.
+_PURGE = """
+DELETE FROM tasks WHERE id IN (
+    SELECT id FROM tasks WHERE deleted_at < now() - make_interval(days => $1)
+    ORDER BY deleted_at LIMIT 1000 FOR UPDATE SKIP LOCKED
+)
+"""
+
+
+async def purge_tasks(db: Connection, days: int) -> int:
+    """Removes up to 1,000 tasks withdrawn more than so many days ago; how many they were."""
+    status: str = await db.execute(_PURGE, days)
+    return int(status.rpartition(" ")[2])
