@@ -10,6 +10,7 @@ from app.database import Database
 from app.errors import Unavailable
 from app.logs import logger
 from app.services import Connection, audit, deletions, log_pruning, revocations, usage
+from app.services.deletions import PORTION
 
 _INTERVAL = 3600.0
 
@@ -43,7 +44,7 @@ async def _all(database: Database, remove: Callable[[Connection], Awaitable[int]
         async with database.connection() as db:
             portion = await remove(db)
         removed += portion
-        if not portion:
+        if portion < PORTION:
             return removed
 
 

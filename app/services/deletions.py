@@ -8,6 +8,8 @@ from app.services import Connection
 from app.services.changes import deleting, locked, recorded
 from app.services.overwritten import ALL_BEFORE, CONTENT_WRITTEN
 from app.services.tasks import COLUMNS, OWN, OWNED, WRITTEN, absence, found_task, write
+PORTION = 1000
+"""Rows that are removed at once, so that nobody waits for them."""
 
 _DELETE = f"""
 WITH {deleting(OWN, CONTENT_WRITTEN, "($3 OR deleted_at IS NULL)")}, {
@@ -68,10 +70,10 @@ async def restore_task(
 
 
 # The log has said that they are deleted when they were withdrawn.
-_PURGE = """
+_PURGE = f"""
 DELETE FROM tasks WHERE id IN (
     SELECT id FROM tasks WHERE deleted_at < now() - make_interval(days => $1)
-    ORDER BY deleted_at LIMIT 1000 FOR UPDATE SKIP LOCKED
+    ORDER BY deleted_at LIMIT {PORTION} FOR UPDATE SKIP LOCKED
 )
 """
 

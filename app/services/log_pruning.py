@@ -1,55 +1,62 @@
 """What the log of changes keeps, and for how long.
 
 Both statements take the next 1,000 rows in the order of writing and stop at the first that is to
-stay, so that none of them looks through the log.
+stay, so that none of them looks through the log, and nothing is passed over where an instant is out
+of that order.
 """
 
 from app.services import Connection
+from app.services.deletions import PORTION
 
 _FORGETTER = "undo"
 """Reads the log as a consumer does, and forgets what was overwritten."""
 
 _REGISTER = "INSERT INTO consumers (name) VALUES ($1) ON CONFLICT DO NOTHING"
-_FORGET = """
+_FIRST_YOUNG = """
+    SELECT min(position) FROM next WHERE changed_at >= now() - make_interval(days => {days})
+"""
+_FORGET = f"""
 WITH consumer AS MATERIALIZED (
     SELECT position FROM consumers WHERE name = $1 FOR UPDATE SKIP LOCKED
-), next AS (
+), next AS MATERIALIZED (
     SELECT changes.position, changed_at FROM consumer CROSS JOIN LATERAL (
         SELECT position, changed_at FROM changes
-        WHERE changes.position > consumer.position ORDER BY position LIMIT 1000
+        WHERE changes.position > consumer.position ORDER BY position LIMIT {PORTION}
     ) AS changes
 ), due AS MATERIALIZED (
-    SELECT position FROM next WHERE changed_at < now() - make_interval(days => $2)
+    SELECT position FROM next
+    WHERE position < coalesce(({_FIRST_YOUNG.format(days="$2")}), position + 1)
 ), forgotten AS (
     UPDATE changes SET before = NULL FROM due
     WHERE changes.position = due.position AND before IS NOT NULL
 )
 UPDATE consumers SET position = (SELECT max(position) FROM due)
 WHERE name = $1 AND EXISTS (SELECT FROM due)
+RETURNING (SELECT count(*) FROM due)
 """
 
 
-async def forget_content(db: Connection, days: int) -> bool:
-    """Forgets what was overwritten more than so many days ago, in up to 1,000 changes.
+async def forget_content(db: Connection, days: int) -> int:
+    """Forgets what the next 1,000 changes overwrote more than so many days ago.
 
-    Whether there may be more.
+    How many changes it has looked at.
     """
     await db.execute(_REGISTER, _FORGETTER)
-    status: str = await db.execute(_FORGET, _FORGETTER, days)
-    return not status.endswith(" 0")
+    return await db.fetchval(_FORGET, _FORGETTER, days) or 0
 
 
 # What a consumer has not read yet stays, or it would wait for good for what it cannot find; and so
 # does what an endpoint has yet to be told.
-_PRUNE = """
-WITH next AS (
-    SELECT position, changed_at FROM changes ORDER BY position LIMIT 1000
+_PRUNE = f"""
+WITH next AS MATERIALIZED (
+    SELECT position, changed_at FROM changes ORDER BY position LIMIT {PORTION}
 ), due AS (
     SELECT position FROM next
-    WHERE changed_at < now() - make_interval(days => $1)
-        AND position <= (SELECT min(position) FROM consumers)
-        AND position < coalesce(
-            (SELECT min(position) FROM webhook_deliveries WHERE due_at IS NOT NULL), position + 1)
+    WHERE position <= (SELECT min(position) FROM consumers)
+        AND position < coalesce(least(
+            ({_FIRST_YOUNG.format(days="$1")}),
+            (SELECT min(position) FROM webhook_deliveries WHERE due_at IS NOT NULL)
+        ), position + 1)
 )
 DELETE FROM changes USING due WHERE changes.position = due.position
 """

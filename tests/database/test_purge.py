@@ -8,7 +8,7 @@ from app.config import Settings
 from app.database import Database
 from app.database.purge import purge, purge_regularly
 from app.models.task import TaskFields
-from app.services import deletions, tasks
+from app.services import Connection, deletions, tasks
 
 
 async def test_withdrawn_tasks_go_in_time_and_the_others_stay(
@@ -37,6 +37,23 @@ async def test_withdrawn_tasks_go_in_time_and_the_others_stay(
     await purge(database, settings.model_copy(update={"purge_after_days": 1}))
     async with database.connection() as db:
         assert await db.fetchval("SELECT count(*) FROM tasks") == 2
+    await database.close()
+
+
+async def test_the_first_portion_that_is_not_full_is_the_last(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    portions = [deletions.PORTION, 3]
+
+    async def purge_tasks(_: Connection, days: int) -> int:
+        return portions.pop(0) if days else 0
+
+    monkeypatch.setattr(deletions, "purge_tasks", purge_tasks)
+    settings = Settings(database_url=database_url)
+    database = Database(settings)
+    await database.open()
+    await purge(database, settings)
+    assert portions == []
     await database.close()
 
 

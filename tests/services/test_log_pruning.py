@@ -43,6 +43,22 @@ async def test_old_changes_go_and_young_ones_stay(db: Connection) -> None:
     assert await kept(db) == [4, 5]
 
 
+async def test_content_behind_a_younger_change_is_forgotten_in_its_turn(db: Connection) -> None:
+    await write(db, 3, days_ago=8)
+    await db.execute("UPDATE changes SET changed_at = now() WHERE sequence = 2")
+    assert await log_pruning.forget_content(db, 7) == 1
+    await db.execute("UPDATE changes SET changed_at = now() - interval '8 days'")
+    assert await log_pruning.forget_content(db, 7) == 2
+    assert await db.fetchval("SELECT count(*) FROM changes WHERE before IS NOT NULL") == 0
+
+
+async def test_log_goes_from_its_beginning_only(db: Connection) -> None:
+    await write(db, 3, days_ago=31)
+    await db.execute("UPDATE changes SET changed_at = now() WHERE sequence = 2")
+    await run_out(db, undo_days=0)
+    assert await kept(db) == [2, 3]
+
+
 async def test_what_a_consumer_has_not_read_stays_until_it_has(crowd: list[Connection]) -> None:
     db = crowd[0]
     await write(db, 3, days_ago=40)
