@@ -8,6 +8,7 @@ from app.services import Connection
 from app.services.changes import deleting, locked, recorded
 from app.services.overwritten import ALL_BEFORE, CONTENT_WRITTEN
 from app.services.tasks import COLUMNS, OWN, OWNED, WRITTEN, absence, found_task, write
+
 PORTION = 1000
 """Rows that are removed at once, so that nobody waits for them."""
 

@@ -15,6 +15,7 @@ _REGISTER = "INSERT INTO consumers (name) VALUES ($1) ON CONFLICT DO NOTHING"
 _FIRST_YOUNG = """
     SELECT min(position) FROM next WHERE changed_at >= now() - make_interval(days => {days})
 """
+# Of what was deleted for good it stays known that it was.
 _FORGET = f"""
 WITH consumer AS MATERIALIZED (
     SELECT position FROM consumers WHERE name = $1 FOR UPDATE SKIP LOCKED
@@ -27,7 +28,7 @@ WITH consumer AS MATERIALIZED (
     SELECT position FROM next
     WHERE position < coalesce(({_FIRST_YOUNG.format(days="$2")}), position + 1)
 ), forgotten AS (
-    UPDATE changes SET before = NULL FROM due
+    UPDATE changes SET before = CASE WHEN operation = 'deleted' THEN 'null'::jsonb END FROM due
     WHERE changes.position = due.position AND before IS NOT NULL
 )
 UPDATE consumers SET position = (SELECT max(position) FROM due)

@@ -129,14 +129,16 @@ _FOLDED = f"""
 """.strip()
 
 
-def _update(status: str, completed_at: str, condition: str, origin: int) -> str:
+def _update(
+    status: str,
+    completed_at: str,
+    condition: str,
+    origin: int,
+    fields: str = "$3::text[]",
+    before: str = BEFORE,
+) -> str:
     record = recorded(
-        "'updated'",
-        CHANGED,
-        origin,
-        fields="$3::text[]",
-        before=BEFORE,
-        transition=TRANSITION,
+        "'updated'", CHANGED, origin, fields=fields, before=before, transition=TRANSITION
     )
     return f"""
 WITH {locked(OLD, f"{OWNED} AND {condition}")}, written AS (
@@ -201,12 +203,15 @@ def _assignments(changes: TaskChanges) -> Sequence[Any]:
     )
 
 
+_IF_COMPLETED = "CASE WHEN old.status = 'completed' THEN {} ELSE {} END"
 _REOPEN = _update(
-    "CASE WHEN old.status = 'completed' THEN $6::text ELSE old.status END",
+    _IF_COMPLETED.format("$6::text", "old.status"),
     "NULL",
     # Where nothing else is to be written, an open task is not.
     "(status = 'completed' OR $3::text[] <> '{status}')",
     origin=13,
+    fields=_IF_COMPLETED.format("$3::text[]", "array_remove($3::text[], 'status')"),
+    before=_IF_COMPLETED.format(BEFORE, f"{BEFORE} - '{{status,completed_at}}'::text[]"),
 )
 
 

@@ -21,10 +21,11 @@ from app.services.undo_writes import Step
 _LOCK = "SELECT last_sequence FROM change_counts WHERE user_id = $1 FOR NO KEY UPDATE"
 
 _STEP = """
-SELECT changes.sequence, changes.entity_id, changes.operation, changes.fields, changes.before,
+SELECT changes.sequence, changes.entity_id, changes.operation, changes.fields,
+    nullif(changes.before, 'null') AS before,
     coalesce(changes.undo_of, changes.sequence) AS chain,
     first.operation AS first_operation, first.transition AS first_transition,
-    first.changed_at AS first_changed_at, first.before IS NOT NULL AS first_has_content
+    first.changed_at AS first_changed_at, jsonb_typeof(first.before) AS first_content
 FROM changes LEFT JOIN changes AS first
     ON first.user_id = $1 AND first.sequence = coalesce(changes.undo_of, changes.sequence)
 WHERE changes.user_id = $1 AND changes.kind = 'task' AND {}

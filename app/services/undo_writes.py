@@ -22,7 +22,10 @@ from app.services.overwritten import (
 
 
 class Step(NamedTuple):
-    """A change to be taken back, and the first of its chain."""
+    """A change to be taken back, and the first of its chain.
+
+    `first_content` is 'object' where that deleted a task for good, and 'null' once it is forgotten.
+    """
 
     user_id: str
     sequence: int
@@ -34,7 +37,7 @@ class Step(NamedTuple):
     first_operation: str | None
     first_transition: str | None
     first_changed_at: datetime | None
-    first_has_content: bool
+    first_content: str | None
 
     @property
     def reopens(self) -> bool:
@@ -215,7 +218,9 @@ async def _take_away(db: Connection, step: Step, origin: Origin) -> None:
     """For good where it was created, or deleted for good before; else as it was withdrawn."""
     arguments = (step.task_id, step.user_id, step.chain)
     created = step.first_operation == "created"
-    if created or step.first_has_content:
+    if step.first_operation is None or step.first_content == "null":
+        raise Gone(f"What change {step.chain} was is not kept any more")
+    if created or step.first_content == "object":
         written = await db.fetchval(_DELETE, *arguments, created, *origin)
     else:
         written = await db.fetchval(_WITHDRAW, *arguments, *origin)

@@ -7,6 +7,7 @@ import pytest
 from httpx import AsyncClient
 
 from app.services import Connection
+from app.services.log_pruning import forget_content
 from tests.conftest import SERVICE_HEADERS, Execute
 
 FULL = {
@@ -196,6 +197,25 @@ async def test_what_is_not_there_is_404_and_what_is_not_kept_410(
     await db.execute("UPDATE changes SET before = NULL")
     assert await refusal(execute, sequence=1) == (410, "gone")
     assert await refusal(execute, sequence=4) == (410, "gone")
+
+
+async def test_deletion_is_repeated_as_it_was_or_not_at_all(
+    execute: Execute, db: Connection
+) -> None:
+    withdrawn = await data(execute, "create-task", title="Feed cat")
+    deleted = await data(execute, "create-task", title="Feed dog")
+    await data(execute, "delete-task", task_id=withdrawn["id"], permanent=False)
+    await data(execute, "delete-task", task_id=deleted["id"], permanent=True)
+    await data(execute, "undo", sequence=3)
+    await data(execute, "undo", sequence=4)
+    await db.execute("UPDATE changes SET changed_at = now() - interval '8 days'")
+    await forget_content(db, 7)
+    assert await refusal(execute, sequence=6) == (410, "gone")
+    await data(execute, "undo", sequence=5)
+    await data(execute, "restore-task", task_id=withdrawn["id"])
+    assert [task["title"] for task in await stored(db)] == ["Feed cat", "Feed dog"]
+    await db.execute("DELETE FROM changes WHERE sequence = 4")
+    assert await refusal(execute, sequence=6) == (410, "gone")
 
 
 @pytest.mark.parametrize(

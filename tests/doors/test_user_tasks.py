@@ -11,6 +11,7 @@ import pytest
 from httpx import AsyncClient, Response
 
 from app.doors import development_values
+from app.models.change import cursor
 from app.services import Connection
 from tests.conftest import MISSING_ID, Execute, TaskFactory
 from tests.services.test_task_lists import fill
@@ -216,6 +217,8 @@ async def test_not_completed_reopens_a_completed_task_and_leaves_an_open_one(
     assert renamed.json()["title"] == "Renamed"
     stored = (await execute("get-task", task_id=str(begun.id))).json()["data"]
     assert (stored["status"], stored["title"]) == ("in_progress", "Renamed")
+    told = (await execute("list-changes", cursor=cursor("user_123", 1))).json()["data"]["changes"]
+    assert [(one["fields"], one["before"]) for one in told] == [(["title"], {"title": begun.title})]
 
     done = await make_task(status="completed")
     reopened = await ask("PUT", f"/{done.id}", json={"completed": False})
