@@ -1,4 +1,7 @@
-"""Runs migrations over asyncpg, all of one upgrade in one transaction."""
+"""Runs migrations over asyncpg, all that one command of alembic names in one transaction.
+
+`python -m app migrate` names one at a time.
+"""
 
 import asyncio
 

@@ -9,6 +9,9 @@ depends_on = None
 
 
 def upgrade() -> None:
+    # For whoever wants everything of one user, or nothing left. It takes the longest, so it comes
+    # before what every request would wait for.
+    op.execute("CREATE INDEX task_categories_user_id ON task_categories (user_id)")
     op.execute("""
         ALTER TABLE service_api_keys
             ADD COLUMN note VARCHAR(500),
@@ -46,8 +49,6 @@ def upgrade() -> None:
         )
     """)
     op.execute("CREATE INDEX audit_occurred_at ON audit (occurred_at)")
-    # For whoever wants everything of one user, or nothing left.
-    op.execute("CREATE INDEX task_categories_user_id ON task_categories (user_id)")
 
 
 def _create_revocations() -> None:

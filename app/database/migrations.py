@@ -35,7 +35,7 @@ def alembic_config(database_url: str) -> Config:
 
 
 def upgrade(database_url: str) -> str:
-    """Brings the schema up to date, all or nothing, and returns what was done.
+    """Brings the schema up to date and returns what was done; interrupted, it goes on next time.
 
     That of the published original is adopted, a newer one is left as it is. Conflict when there is
     anything else.
@@ -50,34 +50,37 @@ def upgrade(database_url: str) -> str:
 
 
 async def _upgrade(database_url: str) -> str:
-    async with locked(database_url) as connection:
-        raw = await connection.get_raw_connection()
-        db: Connection = raw.driver_connection  # type: ignore[assignment]
-        before = await fetch_schema(db)
-        if before.is_newer or (before.is_ours and before.revision == NEEDED):
-            return before.summary
-        if before.is_ours:
-            await connection.run_sync(_run, database_url)
-            return f"{before} → {NEEDED}"
-        return await _take_over(connection, db, before, database_url)
+    began = None
+    while True:
+        # Each migration commits by itself, or what one has locked would wait for the next.
+        async with locked(database_url) as connection:
+            raw = await connection.get_raw_connection()
+            db: Connection = raw.driver_connection  # type: ignore[assignment]
+            present = await fetch_schema(db)
+            if present.is_newer or (present.is_ours and present.revision == NEEDED):
+                return f"{began} → {present}" if began else present.summary
+            if not present.is_ours:
+                return await _take_over(connection, db, present, database_url)
+            began = began or present
+            await connection.run_sync(_run, database_url, "+1")
 
 
 async def _take_over(
     connection: AsyncConnection, db: Connection, before: Schema, database_url: str
 ) -> str:
-    """Makes the schema in a database that has none of ours."""
+    """Makes the schema in a database that has none of ours, all or nothing."""
     tables = await adoption.set_aside(db)
     if before.revision is not None and not tables:
         raise Conflict(f"alembic_version is at {before}, which is not this service's")
-    await connection.run_sync(_run, database_url)
+    await connection.run_sync(_run, database_url, "head")
     adopted = await adoption.bring_over(db, tables)
     return f"{adopted}{before} → {NEEDED}"
 
 
-def _run(connection: SyncConnection, database_url: str) -> None:
+def _run(connection: SyncConnection, database_url: str, revision: str) -> None:
     config = alembic_config(database_url)
     config.attributes["connection"] = connection
-    command.upgrade(config, "head")
+    command.upgrade(config, revision)
 
 
 def check(database_url: str) -> str:

@@ -181,6 +181,35 @@ async def test_migrating_again_changes_nothing(empty_url: str) -> None:
     assert await column(empty_url, _SCHEMA) == schema
 
 
+async def test_upgrade_that_waits_holds_up_nobody_by_what_it_did_before(empty_url: str) -> None:
+    await migrate(empty_url, "0010")
+    reader, writer = await asyncpg.connect(empty_url), await asyncpg.connect(empty_url)
+    reading = reader.transaction()
+    await reading.start()
+    await reader.execute("SELECT FROM service_api_keys")  # which 0015 alters
+    upgrading = asyncio.create_task(asyncio.to_thread(upgrade, empty_url))
+    while not await writer.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted"):
+        await asyncio.sleep(0.05)
+    assert await writer.fetchval("SELECT version_num FROM alembic_version") == "0014"
+    await writer.execute(
+        "SET lock_timeout = '1s'; INSERT INTO tasks (user_id, title) VALUES ('u', 't')"
+    )
+    await reading.rollback()
+    assert await upgrading == f"0010 → {REVISIONS[0]}"
+    await reader.close()
+    await writer.close()
+
+
+async def test_upgrade_goes_on_where_it_was_interrupted(empty_url: str) -> None:
+    await migrate(empty_url, "0010")
+    await column(empty_url, "CREATE TABLE key_notices ()")  # which 0016 would make
+    with pytest.raises(asyncpg.DuplicateTableError):
+        await asyncio.to_thread(upgrade, empty_url)
+    assert await column(empty_url, "SELECT version_num FROM alembic_version") == ["0015"]
+    await column(empty_url, "DROP TABLE key_notices")
+    assert await asyncio.to_thread(upgrade, empty_url) == f"0015 → {REVISIONS[0]}"
+
+
 async def test_two_upgrades_at_the_same_time_both_succeed(empty_url: str) -> None:
     program = f"from app.database.migrations import upgrade; upgrade({empty_url!r})"
     folder = Path(__file__).parents[2]
