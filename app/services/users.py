@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from pydantic_core import to_json
 
 from app.models.user_data import PurgedUser
-from app.services import Connection, mirror
+from app.services import Connection, mirror, webhook_deliveries
 from app.services.changes import NO_FIELDS, counted
 from app.services.pages import cut
 
@@ -191,6 +191,9 @@ FROM counted
 RETURNING sequence, position
 """
 
+# What is just being taken over for webhooks is removed too, and no more is until all is gone.
+_HOLD_WEBHOOKS = "SELECT FROM consumers WHERE name = $1 FOR SHARE"
+
 
 async def purge_user(db: Connection, user_id: str) -> PurgedUser:
     """Removes everything of the user inside the caller's transaction.
@@ -202,6 +205,7 @@ async def purge_user(db: Connection, user_id: str) -> PurgedUser:
     told = await db.fetchrow(_TELL, user_id)
     assert told is not None  # noqa: S101 - an insert without a condition returns its row
     await mirror.forget_user(db, user_id, told["position"])
+    await db.execute(_HOLD_WEBHOOKS, webhook_deliveries.CONSUMER)
     removed = {}
     for kept in KEPT:
         statement = f"DELETE FROM {kept.table} WHERE {kept.owner} AND NOT ({kept.spared})"

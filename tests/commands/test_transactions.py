@@ -11,8 +11,10 @@ from app.commands.action import Action
 from app.commands.registry import commands
 from app.errors import AppError
 from app.models.category import MOST_CATEGORIES
-from app.services import Connection, deletions
+from app.models.task import TaskFields
+from app.services import Connection, deletions, tasks
 from tests.conftest import SERVICE_HEADERS, TaskFactory
+from tests.services.test_category_races import waiting
 
 ALONE = [
     action
@@ -58,3 +60,23 @@ async def test_side_by_side_nobody_gets_more_categories_than_there_is_room_for(
 
     statuses = await asyncio.gather(*map(create, range(20)))
     assert sorted(statuses) == [200] * 4 + [409] * 16
+
+
+async def test_who_is_ended_in_a_deadlock_with_an_older_version_is_asked_to_try_again(
+    live_client: AsyncClient, crowd: list[Connection]
+) -> None:
+    older, observer, *_ = crowd
+    task = await tasks.insert_task(observer, "user_123", TaskFields(title="Feed cat"))
+    payload = {"task_id": str(task.id), "title": "Feed dog"}
+    command = {"action": "update-task", "user_id": "user_123", "payload": payload}
+    async with older.transaction():
+        await older.execute("UPDATE tasks SET title = 'Feed both' WHERE id = $1", task.id)
+        updating = asyncio.create_task(
+            live_client.post("/execute", json=command, headers=SERVICE_HEADERS)
+        )
+        await waiting(observer, 1)
+        await older.execute("UPDATE change_counts SET last_sequence = last_sequence + 1")
+    refused = await updating
+    assert (refused.status_code, refused.headers["Retry-After"]) == (503, "1")
+    again = await live_client.post("/execute", json=command, headers=SERVICE_HEADERS)
+    assert again.json()["data"]["title"] == "Feed dog"

@@ -12,10 +12,22 @@ from app.models.call import Call, CallFields
 from app.models.category import CategoryFields
 from app.models.contact import Contact, ContactFields
 from app.models.preferences import PreferenceChanges
-from app.services import Connection, calls, categories, contacts, preferences, secrets
+from app.models.task import TaskFields
+from app.services import (
+    Connection,
+    calls,
+    categories,
+    contacts,
+    deliveries,
+    preferences,
+    secrets,
+    tasks,
+)
 from app.services.locks import lock_named
 from app.services.users import KEPT, purge_user
+from app.services.webhook_deliveries import CONSUMER, FEED
 from tests.services.test_category_races import waiting
+from tests.support.receiver import add_endpoint
 
 Write = Callable[[Connection, str], Coroutine[Any, Any, object]]
 CALL = CallFields.model_validate({"title": "Vet", "scheduled_for": "2030-01-01T10:00:00Z"})
@@ -59,6 +71,19 @@ async def test_what_was_under_way_is_removed_too(crowd: list[Connection], write:
     writer, purger, observer, *_ = crowd
     async with writer.transaction():
         await write(writer, "user_123")
+        purging = asyncio.create_task(purge(purger, "user_123"))
+        await waiting(observer, 1)
+    await purging
+    assert await kept(observer, "user_123") == LEFT
+
+
+async def test_what_webhooks_were_taking_over_is_removed_too(crowd: list[Connection]) -> None:
+    feeding, purger, observer, *_ = crowd
+    await deliveries.register(observer, CONSUMER)
+    await add_endpoint(observer, "https://example.com/hook", ["*"])
+    await tasks.insert_task(observer, "user_123", TaskFields(title="Feed cat"))
+    async with feeding.transaction():
+        assert (await deliveries.feed(feeding, CONSUMER, FEED)).taken == 1
         purging = asyncio.create_task(purge(purger, "user_123"))
         await waiting(observer, 1)
     await purging
