@@ -12,12 +12,7 @@ from app.models.task import Task, TaskChanges, TaskFields
 from app.services import Connection
 from app.services.changes import begin_count, counted, locked, recorded
 from app.services.folding import Folds, searched
-from app.services.overwritten import (
-    BEFORE,
-    CHANGED,
-    OLD,
-    TRANSITION,
-)
+from app.services.overwritten import BEFORE, CHANGED, OLD, TRANSITION
 
 COLUMNS = (
     "id, user_id, title, description, status, priority, created_at, completed_at, due_date, tags, "
@@ -33,6 +28,7 @@ _COMPLETED_AT = "CASE WHEN {status} = 'completed' THEN {instant} END"
 _HASH = "CASE WHEN {fold}::text IS NOT NULL THEN hashtext({text}) END"
 
 OWN = "id = $1 AND ($2::text IS NULL OR user_id = $2)"
+"""The SQL condition on the task of an id, and of an owner if there is one, withdrawn or not."""
 OWNED = f"{OWN} AND deleted_at IS NULL"
 
 

@@ -215,7 +215,10 @@ SELECT id FROM written
 
 
 async def _take_away(db: Connection, step: Step, origin: Origin) -> None:
-    """For good where it was created, or deleted for good before; else as it was withdrawn."""
+    """For good where it was created, or deleted for good before; else as it was withdrawn.
+
+    Gone where nobody knows any more, or what was deleted for good is forgotten.
+    """
     arguments = (step.task_id, step.user_id, step.chain)
     created = step.first_operation == "created"
     if step.first_operation is None or step.first_content == "null":
