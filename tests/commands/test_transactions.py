@@ -69,6 +69,7 @@ async def test_who_is_ended_in_a_deadlock_with_an_older_version_is_asked_to_try_
     task = await tasks.insert_task(observer, "user_123", TaskFields(title="Feed cat"))
     payload = {"task_id": str(task.id), "title": "Feed dog"}
     command = {"action": "update-task", "user_id": "user_123", "payload": payload}
+    await older.execute("SET deadlock_timeout = '1min'")  # it is the other one that is ended
     async with older.transaction():
         await older.execute("UPDATE tasks SET title = 'Feed both' WHERE id = $1", task.id)
         updating = asyncio.create_task(
