@@ -1,21 +1,20 @@
 """Whole lists, fetched and sent piece by piece."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any, NamedTuple
 
 from fastapi import Request
-from pydantic_core import to_json
 from starlette.types import ASGIApp
 
 from app.commands.action import Action
-from app.commands.handlers.task_rows import TaskQuery, find_tasks
+from app.commands.handlers.task_rows import SpelledQuery, TaskQuery, find_tasks
 from app.commands.models import Json
 from app.commands.perform import ask, perform
 from app.http.answers import Answer, ListResponse, Piece
 from app.models.page import ALL, Page
-from app.models.task import Task
-from app.models.task_list import Rows, Slice
+from app.models.spelling import Spelling
+from app.models.task_list import Slice
 from app.state import Exchange
 
 
@@ -27,19 +26,28 @@ class Frame(NamedTuple):
 
 
 ARRAY = Frame()
-Shown = tuple[Sequence[Any], Slice | None]
-"""Entries as the door shows them, and what is left of the slice."""
+
+
+class Shown(NamedTuple):
+    """Entries as the door shows them, with commas between, and what is left of the slice."""
+
+    text: bytes
+    size: int
+    rest: Slice | None
+
+
 Fetch = Callable[[Slice], Awaitable[Shown]]
 
 
 async def all_tasks(
-    request: Request, show: Callable[[Task], Any], query: TaskQuery, frame: Frame = ARRAY
+    request: Request, query: TaskQuery, spelling: Spelling, frame: Frame = ARRAY
 ) -> ASGIApp:
-    """The caller's tasks as the door shows them."""
+    """The caller's tasks as the door spells them."""
 
     async def fetch(part: Slice) -> Shown:
-        rows: Rows = await perform(request, find_tasks, query._replace(part=part))
-        return [show(task) for task in rows.tasks], rows.rest
+        asked = SpelledQuery(query._replace(part=part), spelling)
+        page = await perform(request, find_tasks, asked)
+        return Shown(page.tasks, page.size, page.rest)
 
     return await listing(fetch, query.part, frame)
 
@@ -49,18 +57,17 @@ async def listing(fetch: Fetch, part: Slice, frame: Frame) -> ASGIApp:
 
     What goes wrong with the first part is still answered with a status of its own.
     """
-    return _answer(await _shown(fetch, part, frame))
+    return _answer(await _piece(fetch, part, frame))
 
 
-async def _shown(fetch: Fetch, part: Slice, frame: Frame, count: int = 0) -> Piece:
+async def _piece(fetch: Fetch, part: Slice, frame: Frame, count: int = 0) -> Piece:
     """The entries from here on, after so many."""
-    entries, rest = await fetch(part)
-    opening = b"," if count and entries else b"" if count else frame.opening
-    count += len(entries)
-    closing = frame.closing(count) if rest is None else b""
-    text = b"".join((opening, memoryview(to_json(entries))[1:-1], closing))
-    following = None if rest is None else partial(_shown, fetch, rest, frame, count)
-    return Piece(text, following)
+    shown = await fetch(part)
+    opening = frame.opening if not count else b"," if shown.size else b""
+    count += shown.size
+    closing = frame.closing(count) if shown.rest is None else b""
+    following = None if shown.rest is None else partial(_piece, fetch, shown.rest, frame, count)
+    return Piece(b"".join((opening, shown.text, closing)), following)
 
 
 async def whole_list(request: Request, action: Action, query: Page) -> ASGIApp:

@@ -21,6 +21,7 @@ from app.models.error import BODY_ERRORS, refusals
 from app.models.instant import Instant, LastInstant
 from app.models.number import DIGITS
 from app.models.patch import Patch
+from app.models.spelling import Source, spelling
 from app.models.task import Priority, Task
 from app.models.task_list import NEWEST_FIRST, CompletionFilter, Search, Slice, TaskSort
 from app.models.text import STORABLE, VISIBLE
@@ -134,6 +135,7 @@ class UserTaskList(BaseModel):
     count: Annotated[int, Field(ge=0)]
 
 
+_LISTED = spelling(UserTask, completed=Source("status", (("completed", True),), others=False))
 _LIST = Frame(b'{"tasks":[', lambda count: b'],"count":%d}' % count)
 
 
@@ -162,7 +164,7 @@ async def create_task(request: Request, new: UserTasksNewTask) -> UserTask:
 @refuses(on_404=HTTPException(404))
 async def list_tasks(request: Request, query: Annotated[TaskListQuery, Query()]) -> Any:
     """The user's tasks; pending are those that are not completed."""
-    return await all_tasks(request, _show, query.tasks, _LIST)
+    return await all_tasks(request, query.tasks, _LISTED, _LIST)
 
 
 @router.get("/{task_id}", summary="One task", responses=_answers(404))

@@ -135,17 +135,11 @@ class Slice(NamedTuple):
         return Slice(left, last) if last and left else None
 
 
-class Rows(NamedTuple):
-    """A slice's first tasks, as many as are fetched at once, and what is left of it."""
-
-    tasks: list[Task]
-    rest: Slice | None
-
-
 class CategorizedRows(NamedTuple):
-    """The same, with the ids of the categories that each is in.
+    """A slice's first tasks, as many as are fetched at once, each with the ids of its categories.
 
-    Where they begin a list, `total` counts all of it, as it was in the same instant.
+    `rest` is what is left of the slice. Where they begin a list, `total` counts all of it, as it
+    was in the same instant.
     """
 
     tasks: list[Task]

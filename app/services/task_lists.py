@@ -4,18 +4,19 @@ A part is so many tasks, or so many bytes. A page of brief tasks cannot be longe
 bytes are counted only where a task is not brief.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from functools import cache
 from itertools import count
 from typing import Any, NamedTuple
 
 from asyncpg import Record
 
-from app.models.task import Extra
+from app.models.spelling import PLAIN, Spelling
 from app.models.task_list import NEWEST_FIRST, Position, Slice, TaskFilter, TaskSort
 from app.services import Connection
 from app.services.folding import FOLDED_DESCRIPTION, FOLDED_TITLE, TITLE_KEY, fold
 from app.services.pages import BRIEF_BYTES, PAGE_BYTES, cut
+from app.services.task_json import columns_of, task_json
 
 
 class Page(NamedTuple):
@@ -64,7 +65,7 @@ class Shape(NamedTuple):
     sort: TaskSort
     following: bool
     skipping: bool
-    include: tuple[Extra, ...] = ()
+    spelling: Spelling = PLAIN
 
     def order(self, key: str = "key") -> str:
         direction = "DESC" if self.sort[0] == "-" else "ASC"
@@ -130,55 +131,24 @@ def _given(filters: TaskFilter) -> dict[str, Any]:
 TEXT_SIZE = "octet_length(title) + coalesce(octet_length(description), 0)"
 
 
-# Built by PostgreSQL and passed on as bytes: a list costs the worker nothing per task.
-# The instants look as pydantic writes them: no fraction where it is zero, else six digits.
-_TEXT_JSON = "coalesce(to_json({0})::text, 'null')"
-_INSTANT_JSON = """coalesce('"' || replace(
-            to_char({0} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US'), '.000000', ''
-        ) || 'Z"', 'null')"""
-_EXTRA_JSON: Mapping[Extra, str] = {
-    "tags": "to_json(tags)",
-    "updated_at": _INSTANT_JSON.format("updated_at"),
-    "version": "version",
-}
-
-
-def _task_json(include: tuple[Extra, ...]) -> str:
-    extra = "".join(f""",',"{name}":', {_EXTRA_JSON[name]}""" for name in include)
-    return f"""concat(
-        '{{"id":"', id,
-        '","user_id":', (SELECT to_json($1::text)),
-        ',"title":', to_json(title),
-        ',"description":', {_TEXT_JSON.format("description")},
-        ',"status":', to_json(status),
-        ',"priority":', {_TEXT_JSON.format("priority")},
-        ',"created_at":', {_INSTANT_JSON.format("created_at")},
-        ',"completed_at":', {_INSTANT_JSON.format("completed_at")},
-        ',"due_date":', {_INSTANT_JSON.format("due_date")}
-        {extra}, '}}'
-    )"""
-
-
-_SHOWN = "id, title, description, status, priority, created_at, completed_at, due_date"
-
-
 def _brief_json(shape: Shape) -> str:
     is_brief = f"{TEXT_SIZE} <= {BRIEF_BYTES}"
-    if "tags" in shape.include:  # what is compressed is longer than it looks
+    if "tags" in columns_of(shape.spelling):  # what is compressed is longer than it looks
         is_brief = f"""{TEXT_SIZE} + pg_column_size(tags) <= {BRIEF_BYTES}
             AND pg_column_compression(tags) IS NULL"""
-    brief = f"CASE WHEN {is_brief} THEN {_task_json(shape.include)} END"
+    brief = f"CASE WHEN {is_brief} THEN {task_json(shape.spelling)} END"
     return selection(f"id, {brief} AS task", shape)
 
 
 def _counted_json(shape: Shape) -> str:
     """Cut by what is stored, which is not read for that, and then by what is shown of it."""
-    columns, size = ", ".join((_SHOWN, *shape.include)), f"300 + {TEXT_SIZE}"
-    if "tags" in shape.include:
+    names, size = columns_of(shape.spelling), f"300 + {TEXT_SIZE}"
+    if "tags" in names:
         size += " + octet_length(array_to_string(tags, ''))"
+    columns = ", ".join(names)
     stored = cut(selection(columns, shape), f"{columns}, key", size, shape.order())
     # OFFSET 0, or the planner would have the JSON made for each of its mentions.
-    task = _task_json(shape.include)
+    task = task_json(shape.spelling)
     shown = f"SELECT id, {task} AS task, key FROM ({stored}) AS stored OFFSET 0"
     return cut(shown, "id, task, key", "octet_length(task)", shape.order())
 
@@ -190,7 +160,7 @@ def page_statement(
     *,
     following: bool = False,
     skipping: bool = False,
-    include: tuple[Extra, ...] = (),
+    spelling: Spelling = PLAIN,
     counted: bool = False,
     with_total: bool = False,
 ) -> str:
@@ -198,7 +168,7 @@ def page_statement(
 
     Its tasks are null where they are too long, unless their bytes are counted.
     """
-    shape = Shape(filters, sort, following, skipping, include)
+    shape = Shape(filters, sort, following, skipping, spelling)
     selected = _counted_json(shape) if counted else _brief_json(shape)
     total = f"({counted_total(shape)})" if with_total else "NULL::bigint"
     most = "" if counted else f"AND octet_length(string_agg(task, ',')) <= {PAGE_BYTES}"
@@ -219,17 +189,17 @@ async def fetch_page(
     filters: TaskFilter,
     sort: TaskSort = NEWEST_FIRST,
     part: Slice | None = None,
-    include: Sequence[Extra] = (),
+    spelling: Spelling = PLAIN,
     *,
     with_total: bool = False,
 ) -> Page:
-    """The first tasks of a part of the list of a user's tasks, as JSON with what is included.
+    """The first tasks of a part of the list of a user's tasks, as JSON in a spelling.
 
     Tasks and total are of one snapshot.
     """
     part = part or Slice()
     request = Request.of(user_id, filters, sort, part)
-    request = request._replace(shape=request.shape._replace(include=tuple(include)))
+    request = request._replace(shape=request.shape._replace(spelling=spelling))
     row = await _fetch_json(db, request, with_total=with_total)
     may_go_on = row["size"] == part.at_once
     if row["tasks"] is None:
@@ -242,13 +212,13 @@ async def fetch_page(
 async def _fetch_json(
     db: Connection, request: Request, *, with_total: bool, counted: bool = False
 ) -> Record:
-    filters, sort, following, skipping, include = request.shape
+    filters, sort, following, skipping, spelling = request.shape
     statement = page_statement(
         filters,
         sort,
         following=following,
         skipping=skipping,
-        include=include,
+        spelling=spelling,
         counted=counted,
         with_total=with_total,
     )

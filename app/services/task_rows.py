@@ -1,13 +1,12 @@
-"""Lists of tasks as rows, for doors with a spelling of their own."""
+"""Lists of tasks as rows, for doors that show more of a task than it has itself."""
 
-from collections.abc import Callable
 from functools import cache
 
 from asyncpg import Record
 
 from app.models.category import MOST_OF_A_TASK
 from app.models.task import Task
-from app.models.task_list import CategorizedRows, Position, Rows, Slice, TaskFilter, TaskSort
+from app.models.task_list import CategorizedRows, Position, Slice, TaskFilter, TaskSort
 from app.services import Connection
 from app.services.pages import BRIEF_BYTES, PAGE_BYTES, cut
 from app.services.task_lists import TEXT_SIZE, Request, Shape, counted_total, selection
@@ -24,13 +23,6 @@ _BRIEF = f"""id, user_id, title,
 _SIZE = f"300 + {TEXT_SIZE} + octet_length(array_to_string(tags, ''))"
 _SHOWN_SIZE = """300 + octet_length(to_json(title)::text) + octet_length(to_json(tags)::text)
     + coalesce(octet_length(to_json(description)::text), 0)"""
-
-
-@cache
-def _plain(shape: Shape, *, counted: bool = False) -> str:
-    if not counted:
-        return selection(_BRIEF, shape)
-    return _counted(selection(COLUMNS, shape), _SIZE, shape)
 
 
 def _counted(stored: str, size: str, shape: Shape) -> str:
@@ -72,47 +64,27 @@ def _categorized_page(shape: Shape, *, counted: bool) -> str:
     """
 
 
-def _is_brief(row: Record) -> bool:
-    return row["tags"] is not None
-
-
 def _is_brief_and_in_few(row: Record) -> bool:
     if row["id"] is None:
         return True
     return row["tags"] is not None and len(row["category_ids"]) <= _FEW_CATEGORIES
 
 
-_Statement = Callable[..., str]
-_Check = Callable[[Record], bool]
-
-
-async def _fetch_rows(
-    db: Connection, statement: _Statement, is_brief: _Check, request: Request, part: Slice
-) -> tuple[list[Record], Slice | None]:
-    rows = await db.fetch(statement(request.shape), *request.arguments)
-    may_go_on = len(rows) == part.at_once
-    if not all(map(is_brief, rows)):
-        rows = await db.fetch(statement(request.shape, counted=True), *request.arguments)
-        may_go_on = len(rows) > 0
-    last = Position(rows[-1]["key"], rows[-1]["id"]) if may_go_on else None
-    return rows, part.without(len(rows), last)
-
-
-async def fetch_rows(
-    db: Connection, user_id: str, filters: TaskFilter, sort: TaskSort, part: Slice
-) -> Rows:
-    """The first tasks of a part of the list of a user's tasks."""
-    request = Request.of(user_id, filters, sort, part)
-    rows, rest = await _fetch_rows(db, _plain, _is_brief, request, part)
-    return Rows([Task.model_construct(**row) for row in rows], rest)
-
-
 async def fetch_categorized_rows(
     db: Connection, user_id: str, filters: TaskFilter, sort: TaskSort, part: Slice
 ) -> CategorizedRows:
-    """The same, with the ids of the categories that each is in, and at first with the total."""
-    request = Request.of(user_id, filters, sort, part)
-    rows, rest = await _fetch_rows(db, _categorized, _is_brief_and_in_few, request, part)
+    """The first tasks of a part of the list of a user's tasks, with the ids of their categories.
+
+    At first also with the total.
+    """
+    shape, arguments = Request.of(user_id, filters, sort, part)
+    rows = await db.fetch(_categorized(shape), *arguments)
+    may_go_on = len(rows) == part.at_once
+    if not all(map(_is_brief_and_in_few, rows)):
+        rows = await db.fetch(_categorized(shape, counted=True), *arguments)
+        may_go_on = len(rows) > 0
+    last = Position(rows[-1]["key"], rows[-1]["id"]) if may_go_on else None
+    rest = part.without(len(rows), last)
     total = None if part.after else rows[0]["total"]
     found = [row for row in rows if row["id"] is not None]
     tasks = [Task.model_construct(**row) for row in found]

@@ -1,6 +1,7 @@
 """Searches and the order of titles whatever the locale is, and the texts that others write."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
@@ -14,8 +15,7 @@ from app.database import Database, migrations
 from app.database.folding import fold_all
 from app.models.task import TaskChanges, TaskFields
 from app.models.task_list import LONGEST_CURSOR, Slice, TaskFilter, TaskSort
-from app.services import Connection, tasks
-from app.services.task_rows import fetch_rows
+from app.services import Connection, task_lists, tasks
 from tests.conftest import Execute
 from tests.support.databases import named
 
@@ -42,8 +42,8 @@ async def foreign(request: pytest.FixtureRequest, server_url: str) -> AsyncItera
 async def titles(
     db: Connection, sort: TaskSort = "title", part: Slice | None = None, **filters: Any
 ) -> list[str]:
-    rows = await fetch_rows(db, USER, TaskFilter(**filters), sort, part or Slice())
-    return [task.title for task in rows.tasks]
+    page = await task_lists.fetch_page(db, USER, TaskFilter(**filters), sort, part)
+    return [task["title"] for task in json.loads(b"[%b]" % page.tasks)]
 
 
 async def add(db: Connection, title: str, description: str | None = None) -> None:

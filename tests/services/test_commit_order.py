@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Iterator
+from datetime import datetime
 from itertools import count
 from typing import Any, get_args
 from uuid import UUID
@@ -11,9 +12,10 @@ import asyncpg
 import pytest
 
 from app.models.category import CategoryFields
+from app.models.spelling import plain
 from app.models.task import TaskChanges, TaskFields
 from app.models.task_list import Position, Slice, TaskFilter, TaskSort
-from app.services import Connection, categories, feed, task_lists, task_rows, tasks
+from app.services import Connection, categories, feed, task_lists, tasks
 
 USER = "busy"
 _WRITERS = 8
@@ -67,10 +69,13 @@ async def walk(db: Connection, sort: TaskSort, writing: asyncio.Future[Any]) -> 
     while True:
         is_last = writing.done()
         part = Slice(5, after)
-        rows, _ = await task_rows.fetch_rows(db, USER, TaskFilter(), sort, part)
-        found += [task.id for task in rows]
-        if rows:
-            after = Position(getattr(rows[-1], sort), rows[-1].id)
+        page = await task_lists.fetch_page(
+            db, USER, TaskFilter(), sort, part, plain(["updated_at"])
+        )
+        tasks = json.loads(b"[%b]" % page.tasks)
+        found += [UUID(task["id"]) for task in tasks]
+        if tasks:
+            after = Position(datetime.fromisoformat(tasks[-1][sort]), found[-1])
         elif is_last:
             return found
         await asyncio.sleep(0)

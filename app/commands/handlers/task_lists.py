@@ -1,6 +1,5 @@
 """Lists of tasks."""
 
-from collections.abc import Sequence
 from functools import partial
 from typing import Annotated, NamedTuple
 
@@ -11,7 +10,7 @@ from app.commands.action import Context, Example, action
 from app.commands.models import Json
 from app.models.caller import PEOPLE, SERVICES
 from app.models.number import WHOLE
-from app.models.task import Extra
+from app.models.spelling import Spelling, plain
 from app.models.task_list import (
     LONGEST_CURSOR,
     NEWEST_FIRST,
@@ -100,7 +99,7 @@ async def list_tasks(context: Context, payload: ListTasks) -> Json[TaskList]:
     With limit, page or cursor it returns one page, and next_cursor for the one that follows;
     with page also the total. Without them it returns all tasks.
     """
-    listing = _Listing(context.user_id, payload, context.options.include)
+    listing = _Listing(context.user_id, payload, plain(context.options.include))
     return await listing.go_on(context.db, payload.part, b'{"tasks":[')
 
 
@@ -109,7 +108,7 @@ class _Listing(NamedTuple):
 
     user_id: str
     payload: ListTasks
-    include: Sequence[Extra]
+    spelling: Spelling
     total: int | None = None
     size: int = 0
 
@@ -120,7 +119,7 @@ class _Listing(NamedTuple):
         payload = self.payload
         with_total = opening is not None and payload.page is not None
         page = await task_lists.fetch_page(
-            db, self.user_id, payload, payload.sort, part, self.include, with_total=with_total
+            db, self.user_id, payload, payload.sort, part, self.spelling, with_total=with_total
         )
         total = page.total if with_total else self.total
         listed = self._replace(size=self.size + page.size, total=total)

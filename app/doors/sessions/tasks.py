@@ -29,6 +29,7 @@ from app.http.guard import guarded
 from app.http.rate_limits import Limit, count, x_headers
 from app.models.error import BODY_ERRORS, REVOKED, Error, FieldErrors, documented
 from app.models.instant import Instant
+from app.models.spelling import Source, spelling
 from app.models.task import Description, Tags, Task, without_defaults
 from app.models.task_list import TaskFilter
 from app.models.text import VISIBLE
@@ -186,6 +187,13 @@ def _show(task: Task) -> ShownTask:
     return ShownTask.model_construct(**{**vars(task), **spelled})
 
 
+_LISTED = spelling(
+    ShownTask,
+    status=Source("status", tuple(_SHOWN.items()), others="in capitals"),
+    priority=Source("priority", others="in capitals"),
+)
+
+
 @router.post("", status_code=201, summary="Create a task", responses=answers(201, *BODY_ERRORS))
 async def create_task(request: Request, task: SessionsNewTask) -> ShownTask:
     """Stores a new task of the user."""
@@ -196,7 +204,7 @@ async def create_task(request: Request, task: SessionsNewTask) -> ShownTask:
 @router.get("", summary="All tasks", responses=answers(200), response_model=list[ShownTask])
 async def list_tasks(request: Request) -> Any:
     """The user's tasks, newest first."""
-    return await all_tasks(request, _show, TaskQuery(TaskFilter()))
+    return await all_tasks(request, TaskQuery(TaskFilter()), _LISTED)
 
 
 @router.get("/{task_id}", summary="One task", responses=answers(200, 404, 422))

@@ -7,7 +7,7 @@ from uuid import UUID
 import pytest
 from httpx import AsyncClient, Response
 
-from app.services import Connection, task_rows
+from app.services import Connection, task_lists
 from tests.conftest import MISSING_ID, OPEN_DOORS, Execute, TaskFactory
 from tests.services.test_task_lists import fill
 from tests.support.application import talking_to
@@ -272,7 +272,7 @@ async def test_a_path_with_a_control_character_is_404(client: AsyncClient) -> No
 async def test_a_fault_says_no_more_than_that(
     client: AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(task_rows, "fetch_rows", fail)
+    monkeypatch.setattr(task_lists, "fetch_page", fail)
     answer = await client.get("/api/tasks", headers=acting_for("user_123"))
     fault = {"detail": "Internal server error", "code": "internal_error"}
     assert (answer.status_code, answer.json()) == (500, fault)
