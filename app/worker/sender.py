@@ -115,10 +115,8 @@ class Sender:
             ) as response,
         ):
             body = await _beginning(response)
-        retry_after = dict(response.headers).get(b"retry-after")
-        wait = None if retry_after is None else _seconds(retry_after.decode("latin-1"))
         error = None if 200 <= response.status < 300 else f"answered {response.status}"
-        return Answer(response.status, 0, error, wait, body)
+        return Answer(response.status, 0, error, _retry_after(response), body)
 
     def _headers(self, target: Target, message: Message) -> list[tuple[bytes, bytes]]:
         now, text = datetime.now(UTC), message.body.decode()
@@ -225,12 +223,14 @@ async def _beginning(response: httpcore.Response) -> bytes:
     return read[:_LONGEST_ANSWER]
 
 
-def _seconds(retry_after: str) -> float | None:
-    """How long to wait, of both spellings of Retry-After."""
-    if _DIGITS.fullmatch(retry_after):
-        return float(retry_after)
+def _retry_after(response: httpcore.Response) -> float | None:
+    """For how many seconds the endpoint wants to be left alone, in either spelling."""
+    headers = {name.lower(): value.decode("latin-1") for name, value in response.headers}
+    said = headers.get(b"retry-after", "")
+    if _DIGITS.fullmatch(said):
+        return float(said)
     try:
-        until = parsedate_to_datetime(retry_after)
-    except ValueError:
+        until = parsedate_to_datetime(said)
+    except (ValueError, OverflowError):
         return None
     return max(0.0, (until.replace(tzinfo=until.tzinfo or UTC) - datetime.now(UTC)).total_seconds())

@@ -80,15 +80,15 @@ async def test_retry_after_is_honoured_in_seconds_and_as_a_date(
     db: Connection, worker: Webhooks, receiver: Receiver
 ) -> None:
     await add_endpoint(db, receiver.url, TASKS)
-    headers = ["retry-after: 1000\r\n", "retry-after: Fri, 01 Jan 2100 00:00:00 GMT\r\n"]
-    receiver.answer = lambda _: answered(503, headers.pop())
-    for _ in range(2):
+    said = ["Retry-After: 1000", "retry-after: Fri, 01 Jan 2100 00:00:00 GMT", "RETRY-AFTER: 900"]
+    receiver.answer = lambda _: answered(503, f"{said.pop()}\r\n")
+    for _ in range(3):
         await write_task(db)
     await rounds(worker)
     rows = await db.fetch(
         "SELECT extract(epoch FROM due_at - attempted_at)::int AS wait FROM webhook_deliveries"
     )
-    assert sorted(row["wait"] for row in rows) == [1000, 86400]
+    assert sorted(row["wait"] for row in rows) == [900, 1000, 86400]
 
 
 async def test_gone_disables_at_once_and_enabling_starts_again(
@@ -172,16 +172,6 @@ async def test_endpoints_that_hang_dribble_or_fail_hold_up_no_other(
     """)
     assert lags.total_seconds() < 5
     assert len({(one.id) for one in receiver.received}) == 20
-
-
-async def test_a_long_answer_is_not_read_to_its_end(
-    db: Connection, worker: Webhooks, receiver: Receiver
-) -> None:
-    await add_endpoint(db, receiver.url, TASKS)
-    receiver.answer = lambda _: answered(200, body="x" * 3_000_000)
-    await write_task(db)
-    await rounds(worker)
-    assert [row["outcome"] for row in await deliveries(db)] == ["delivered"]
 
 
 async def test_a_redirect_is_a_failure_and_is_not_followed(
