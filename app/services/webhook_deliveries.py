@@ -19,6 +19,7 @@ from app.services.webhooks import MOOD_IS_ASKED_FOR, TARGET, Target, target_of
 CONSUMER = "webhooks"
 LEASE_SECONDS = 30
 _MOST_IN_A_ROW = 5
+_FURTHEST = 100_000
 
 _TYPE = "changes.kind || '.' || coalesce(changes.transition, changes.operation)"
 _WANTED = f"""
@@ -72,21 +73,26 @@ WHERE pg_try_advisory_xact_lock(hashtextextended('webhook' || id, 0))
 
 # A user's events are told one after the other until one has failed, so nobody claims more of them
 # while the first attempt at one is under way. A few of each user first: nobody waits for a crowd.
+# Who is busy is looked up once, and nobody looks further than so far: however much waits for one
+# endpoint, the others have their turn.
 _CLAIM = f"""
-WITH ready AS MATERIALIZED (
+WITH busy AS MATERIALIZED (
+    SELECT endpoint_id, user_id FROM webhook_deliveries
+    WHERE endpoint_id = ANY ($1) AND claimed_until > now() AND outcome IS NULL
+), ready AS MATERIALIZED (
     SELECT found.*, room, row_number() OVER (
         PARTITION BY found.endpoint_id, user_id ORDER BY due_at, position
     ) AS number
     FROM unnest($1::uuid[], $2::int[]) AS endpoints (id, room) CROSS JOIN LATERAL (
-        SELECT endpoint_id, position, user_id, due_at FROM webhook_deliveries AS due
-        WHERE endpoint_id = endpoints.id AND due_at <= now()
-            AND (claimed_until IS NULL OR claimed_until <= now())
-            AND NOT EXISTS (
-                SELECT FROM webhook_deliveries AS busy
-                WHERE busy.endpoint_id = due.endpoint_id AND busy.user_id = due.user_id
-                    AND busy.claimed_until > now() AND busy.outcome IS NULL
-                    AND due.outcome IS NULL
-            )
+        SELECT endpoint_id, position, user_id, due_at FROM (
+            SELECT endpoint_id, position, user_id, due_at, outcome, claimed_until
+            FROM webhook_deliveries
+            WHERE endpoint_id = endpoints.id AND due_at <= now()
+            ORDER BY due_at, position
+            LIMIT {_FURTHEST}
+        ) AS due
+        WHERE (claimed_until IS NULL OR claimed_until <= now()) AND (outcome IS NOT NULL
+            OR (endpoint_id, user_id) NOT IN (SELECT endpoint_id, user_id FROM busy))
         ORDER BY due_at, position
         LIMIT 200
     ) AS found
