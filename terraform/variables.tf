@@ -174,15 +174,15 @@ variable "database_connections" {
   default     = 97
 
   # Twice, as a deployment runs the old tasks beside the new; one more a worker for the probe. What
-  # tells the mirror and webhooks has three.
+  # tells the mirror and webhooks has four.
   validation {
     condition = (
       2 * (
         var.tasks.max * max(1, floor(var.cpu / 1024)) * (var.database_pool_size + 1)
-        + (var.worker_enabled || contains(var.secrets, "ENCRYPTION_KEY") ? 3 : 0)
+        + (var.worker_enabled || contains(var.secrets, "ENCRYPTION_KEY") ? 4 : 0)
       ) <= var.database_connections
     )
-    error_message = "2 x (tasks.max x workers x (database_pool_size + 1) + the worker's 3) exceeds it."
+    error_message = "2 x (tasks.max x workers x (database_pool_size + 1) + the worker's 4) exceeds it."
   }
 }
 

@@ -6,7 +6,7 @@ Each entity is one worker's at a time, so that nobody overwrites what is newer; 
 
 import asyncio
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from time import monotonic
 from typing import Protocol
@@ -50,6 +50,16 @@ def backoff(attempts: int) -> float:
     return random.uniform(longest / 2, longest)  # noqa: S311 - it spreads load, it hides nothing
 
 
+async def in_rounds(work: Callable[[], Awaitable[float]], stopping: asyncio.Event) -> None:
+    """Works round by round until it is told to stop, after the pauses that each asks for."""
+    while not stopping.is_set():
+        try:
+            async with asyncio.timeout(await work()):
+                await stopping.wait()
+        except TimeoutError:
+            continue
+
+
 class Consumer:
     """Carries changes from the log to one sink, round by round."""
 
@@ -65,12 +75,7 @@ class Consumer:
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Works until it is told to stop; a round that has begun is ended."""
-        while not stopping.is_set():
-            try:
-                async with asyncio.timeout(await self.work()):
-                    await stopping.wait()
-            except TimeoutError:
-                continue
+        await in_rounds(self.work, stopping)
 
     async def work(self) -> float:
         """Does one round and returns for how many seconds the next is not worth while."""

@@ -11,7 +11,7 @@ from app.config import WorkerSettings
 from app.database import Database
 from app.logs import logger
 from app.services import deliveries
-from app.worker import webhooks
+from app.worker import moods, webhooks
 from app.worker.consumer import CONNECTIONS, Consumer
 from app.worker.mirror import Mirror, open_bucket
 from app.worker.rebuild import request_rebuild
@@ -33,6 +33,7 @@ async def follow(settings: WorkerSettings) -> None:
             consumers.create_task(Consumer(mirror, database).run(stopping))
         if settings.opens_webhooks:
             consumers.create_task(_tell_webhooks(settings, database, stopping))
+            consumers.create_task(moods.Moods(database).run(stopping))
         else:
             logger.info("webhooks_are_off", remedy="ENCRYPTION_KEY")
     logger.info("worker_stopped")
@@ -65,7 +66,9 @@ async def rebuild(settings: WorkerSettings) -> None:
 
 @asynccontextmanager
 async def _opened(settings: WorkerSettings) -> AsyncIterator[Database]:
-    size = CONNECTIONS + (webhooks.CONNECTIONS if settings.opens_webhooks else 0)
+    size = CONNECTIONS
+    if settings.opens_webhooks:
+        size += webhooks.CONNECTIONS + moods.CONNECTIONS
     database = Database(settings.model_copy(update={"database_pool_size": size}))
     await database.open()
     try:

@@ -14,7 +14,6 @@ from app.logs import logger
 from app.models.webhook import message_id
 from app.services import Connection, deliveries, webhook_deliveries, webhook_events, webhooks
 from app.services.deliveries import FEED_SIZE, NO_GAP
-from app.services.told_moods import AT_ONCE, tell_due_moods
 from app.services.webhook_deliveries import CONSUMER, LEASE_SECONDS, Claimed, Outcome
 from app.services.webhooks import Target
 from app.worker.consumer import backoff
@@ -80,16 +79,15 @@ class Webhooks:
             await self._note()
             fed = await self._feed()
             claimed = await self._send_due()
-            looked = await self._look_at_moods()
             await self._care()
         except Exception as error:
             return self._fail(error)
         if self._failures:
             logger.info("webhooks_work_again", failures=self._failures)
             self._failures = 0
-        if fed == FEED_SIZE or looked == AT_ONCE:
+        if fed == FEED_SIZE:
             return 0.0
-        busy = fed or claimed or looked or self._runs or self._gap != NO_GAP
+        busy = fed or claimed or self._runs or self._gap != NO_GAP
         self._idle_rounds = 0 if busy else self._idle_rounds + 1
         return _PAUSES[min(self._idle_rounds, len(_PAUSES) - 1)]
 
@@ -186,10 +184,6 @@ class Webhooks:
             self._attempts[name] += 1
         for endpoint_id, reason in disabled:
             logger.warning("webhook_disabled", endpoint_id=str(endpoint_id), reason=reason)
-
-    async def _look_at_moods(self) -> int:
-        async with self._database.transaction() as db:
-            return await tell_due_moods(db)
 
     async def _care(self) -> None:
         """What has time: keys that are about to end, what is old, and figures."""

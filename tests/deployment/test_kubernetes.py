@@ -15,7 +15,7 @@ from app.cli import cli
 from app.config import Settings, WorkerSettings
 from app.config.process import ProcessSettings
 from app.server.gunicorn import Server
-from app.worker import webhooks
+from app.worker import moods, webhooks
 from app.worker.consumer import CONNECTIONS
 from tests.deployment.dockerfile import stages
 from tests.deployment.hcl import blocks
@@ -183,5 +183,6 @@ def test_all_pods_together_stay_below_neons_smallest_limit(settings: Settings) -
     workers = int(API["resources"]["limits"]["cpu"])
     serving = (most + surge) * workers * (settings.database_pool_size + 1)
     surge = WORKER_DEPLOYMENT["strategy"]["rollingUpdate"]["maxSurge"]
-    mirroring = (WORKER_DEPLOYMENT["replicas"] + surge) * (CONNECTIONS + webhooks.CONNECTIONS)
+    connections = CONNECTIONS + webhooks.CONNECTIONS + moods.CONNECTIONS
+    mirroring = (WORKER_DEPLOYMENT["replicas"] + surge) * connections
     assert serving + mirroring <= 97

@@ -10,6 +10,7 @@ from app.database.encryption import Cipher
 from app.models.webhook import Endpoint, EventType, NewEndpoint
 from app.services import Connection, webhooks
 from app.worker.addresses import Addresses
+from app.worker.moods import Moods
 from app.worker.sender import Sender, new_secret
 from app.worker.webhooks import Webhooks
 
@@ -138,6 +139,13 @@ async def rounds(worker: Webhooks, count: int = 3) -> None:
     for _ in range(count):
         await worker.work()
         await worker.settle()
+        await look_at_moods(Moods(worker._database))
+
+
+async def look_at_moods(moods: Moods) -> None:
+    """At all that are due."""
+    while await moods.work() == 0:
+        pass
 
 
 async def deliveries(db: Connection) -> list[dict[str, Any]]:

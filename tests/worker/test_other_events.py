@@ -1,12 +1,16 @@
 """What is told of moods, keys and purged users."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
 
 from app.models.change import sequence_of
 from app.models.key import KeyRotation, NewKey
+from app.models.mood import MoodReport
 from app.models.preferences import PreferenceChanges
 from app.models.task import TaskChanges, TaskFields
-from app.services import Connection, keys, preferences, tasks, webhook_events
+from app.services import Connection, keys, mood, preferences, tasks, told_moods, webhook_events
 from app.services.users import purge_user
 from app.worker.webhooks import Webhooks
 from tests.support.listener import write_task
@@ -80,10 +84,53 @@ async def test_what_is_due_is_found_by_an_index(db: Connection) -> None:
         FROM generate_series(1, 20000) AS n
     """)
     await db.execute("ANALYZE user_moods")
-    plan = await db.fetch(
-        "EXPLAIN SELECT user_id FROM user_moods WHERE due_at <= now() ORDER BY due_at LIMIT 20"
-    )
-    assert "Index Scan using user_moods_due" in plan[1][0]
+    plan = "\n".join(row[0] for row in await db.fetch(f"EXPLAIN {told_moods._CLAIM}"))
+    assert "Index Scan using user_moods_due on user_moods" in plan
+    assert "Seq Scan on user_moods" not in plan
+
+
+async def test_a_mood_that_fails_holds_up_no_other_and_is_looked_at_again(
+    db: Connection, worker: Webhooks, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fetch_mood(db: Connection, user_id: str, *arguments: Any) -> MoodReport:
+        if user_id == "ann":
+            raise ValueError(user_id)
+        return await mood.fetch_mood(db, user_id, *arguments)
+
+    await add_endpoint(db, receiver.url, ["mood.changed"], user_ids=["ann", "bob"])
+    monkeypatch.setattr(told_moods, "fetch_mood", fetch_mood)
+    for _ in range(3):
+        await rounds(worker)
+    assert moods(receiver) == [("bob", None, "content")]
+    monkeypatch.undo()
+    await db.execute("UPDATE user_moods SET due_at = now() WHERE user_id = 'ann'")  # a minute later
+    await rounds(worker)
+    assert moods(receiver)[1:] == [("ann", None, "content")]
+
+
+async def test_who_writes_while_a_mood_is_looked_at_waits_for_nobody_and_it_is_looked_at_again(
+    db: Connection, worker: Webhooks, receiver: Receiver
+) -> None:
+    await add_endpoint(db, receiver.url, ["mood.changed"], user_ids=["ann"])
+    due = await told_moods.claim_due_mood(db)
+    assert due is not None
+    async with db.transaction():
+        await db.execute("SET LOCAL lock_timeout = '1s'")
+        await preferences.set_preferences(db, "ann", PreferenceChanges(time_zone="Asia/Tokyo"))
+    await told_moods.tell_mood(db, due)
+    assert await db.fetchval("SELECT count(*) FROM changes WHERE kind = 'mood'") == 0
+    await rounds(worker)
+    assert moods(receiver) == [("ann", None, "content")]
+
+
+async def test_no_mood_is_told_behind_a_purge(db: Connection, receiver: Receiver) -> None:
+    await add_endpoint(db, receiver.url, ["mood.changed"], user_ids=["ann"])
+    due = await told_moods.claim_due_mood(db)
+    assert due is not None
+    async with db.transaction():
+        await purge_user(db, "ann")
+    await told_moods.tell_mood(db, due)
+    assert await db.fetchval("SELECT count(*) FROM changes WHERE kind = 'mood'") == 0
 
 
 async def test_a_preference_has_the_mood_looked_at(
