@@ -32,6 +32,7 @@ _SPECIAL: tuple[IPv4Network | IPv6Network, ...] = (
 )
 _LOOKUPS = 32
 _MOST_TRIED = 3
+_PATIENCE = 3.0
 
 
 class ForbiddenAddress(Exception):  # noqa: N818 - it says what was found
@@ -106,16 +107,23 @@ class CheckedConnections(httpcore.AsyncNetworkBackend):
         self._network = httpcore.AnyIOBackend()
 
     async def connect_tcp(
-        self, host: str, port: int, *arguments: Any, **options: Any
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,  # noqa: ASYNC109 - as httpcore has it
+        **options: Any,
     ) -> httpcore.AsyncNetworkStream:
-        """A connection to the first of the host's addresses that takes one."""
+        """A connection to the first of the host's addresses that takes one.
+
+        One that does not answer leaves time for the next.
+        """
         found = (await self._addresses.find(host, port))[:_MOST_TRIED]
         for address in found[:-1]:
             try:
-                return await self._network.connect_tcp(address, port, *arguments, **options)
-            except httpcore.ConnectError:
+                return await self._network.connect_tcp(address, port, _PATIENCE, **options)
+            except (httpcore.ConnectError, httpcore.ConnectTimeout):
                 continue
-        return await self._network.connect_tcp(found[-1], port, *arguments, **options)
+        return await self._network.connect_tcp(found[-1], port, timeout, **options)
 
     async def connect_unix_socket(self, *arguments: Any, **options: Any) -> Any:
         """Nobody is there."""

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from ipaddress import ip_address
 from typing import Any
 
+import httpcore
 import pytest
 
 from app.services.webhooks import Target
@@ -90,6 +91,23 @@ async def test_what_is_connected_to_is_what_was_checked(
     with pytest.raises(ForbiddenAddress):
         await connections.connect_tcp("rebinding.example.com", 443)
     assert connected == ["93.184.215.14"]
+
+
+async def test_an_address_that_does_not_answer_leaves_time_for_the_next(
+    resolve: Resolve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connections = CheckedConnections(Addresses())
+    tried: list[tuple[str, float | None]] = []
+
+    async def connect(host: str, _: int, timeout: float | None, **__: Any) -> None:
+        tried.append((host, timeout))
+        if timeout is not None:
+            raise httpcore.ConnectTimeout
+
+    monkeypatch.setattr(connections._network, "connect_tcp", connect)
+    resolve(["2606:4700::1111", "1.1.1.1", "8.8.8.8", "93.184.215.14"])
+    await connections.connect_tcp("example.com", port=443, timeout=None)
+    assert tried == [("2606:4700::1111", 3.0), ("1.1.1.1", 3.0), ("8.8.8.8", None)]
 
 
 async def test_ones_own_networks_are_allowed_and_no_others() -> None:

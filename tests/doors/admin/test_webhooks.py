@@ -78,6 +78,13 @@ async def test_members_are_changed_cleared_and_left(client: AsyncClient) -> None
         {"url": "https://0x0a000001/"},
         {"url": "https://012.0.0.1:8443/"},
         {"url": "https://167772161/"},
+        {"url": "https://10.0.0.1:22/"},
+        {"url": "https://１０.0.0.1/"},  # noqa: RUF001
+        {"url": "https://10。0。0。1/"},
+        {"url": "https://localhost./"},
+        {"url": "https://0/"},
+        {"url": "https://93.184.215.14:65536/"},
+        {"url": "https://93.184.215.14:smtp/"},
         {"url": "https://does-not-exist.invalid/"},
         {"url": f"https://93.184.215.14/{'x' * 2000}"},
         {"events": []},
