@@ -12,7 +12,6 @@ from functools import lru_cache
 from secrets import token_bytes
 from time import monotonic
 from typing import NamedTuple
-from uuid import UUID
 
 import httpcore
 from standardwebhooks import Webhook
@@ -66,14 +65,14 @@ def new_secret() -> str:
 
 
 class Sender:
-    """Sends messages, with kept connections to each endpoint; by no proxy, along no redirect."""
+    """Sends messages, with kept connections to each place; by no proxy, along no redirect."""
 
     def __init__(self, cipher: Cipher, addresses: Addresses, *, plain: bool) -> None:
         self._addresses = addresses
         self._network = CheckedConnections(addresses)
         self._plain = plain
         self._trusted = trusted()
-        self._kept: dict[UUID, _Connections] = {}
+        self._kept: dict[str, _Connections] = {}
         self._signer = lru_cache(128)(lambda secret: _signer(cipher, secret))
 
     async def check(self, url: str) -> None:
@@ -109,7 +108,7 @@ class Sender:
         self._check_scheme(target.url)
         headers = self._headers(target, message)
         async with (
-            (await self._connections(target)).lend() as connection,
+            self._connections(target.url).lend() as connection,
             connection.stream(
                 "POST", target.url, headers=headers, content=message.body
             ) as response,
@@ -130,19 +129,15 @@ class Sender:
             (b"webhook-signature", signed.encode()),
         ]
 
-    async def _connections(self, target: Target) -> "_Connections":
-        kept = self._kept.get(target.endpoint_id)
-        if kept is None or kept.url != target.url:
-            if kept is not None:
-                await kept.close()
-            kept = _Connections(target.url, self._trusted, self._network)
-            self._kept[target.endpoint_id] = kept
-        return kept
+    def _connections(self, url: str) -> "_Connections":
+        if url not in self._kept:
+            self._kept[url] = _Connections(url, self._trusted, self._network)
+        return self._kept[url]
 
-    async def keep(self, endpoint_ids: Collection[UUID]) -> None:
-        """Ends the connections to all other endpoints."""
-        for endpoint_id in self._kept.keys() - set(endpoint_ids):
-            await self._kept.pop(endpoint_id).close()
+    async def keep(self, urls: Collection[str]) -> None:
+        """Ends the connections to everywhere else."""
+        for url in self._kept.keys() - set(urls):
+            await self._kept.pop(url).close()
 
     async def close(self) -> None:
         """Ends all connections."""
@@ -151,7 +146,7 @@ class Sender:
 
 
 class _Connections:
-    """The connections to one endpoint that nobody uses just now.
+    """The connections to one place that nobody uses just now.
 
     A pool of httpcore's looks at each of its connections for every request: a third of its time.
     """
@@ -159,7 +154,6 @@ class _Connections:
     def __init__(
         self, url: str, trusted: ssl.SSLContext, network: httpcore.AsyncNetworkBackend
     ) -> None:
-        self.url = url
         self._origin = httpcore.URL(url).origin
         self._trusted, self._network = trusted, network
         self._idle: list[httpcore.AsyncHTTPConnection] = []
