@@ -193,7 +193,8 @@ async def drop(db: Connection, gone: Sequence[Claimed]) -> None:
     await db.execute(_DROP, *map(list, zip(*(one[:3] for one in gone), strict=True)))
 
 
-# Positions are given out in the order of time, more or less.
+# Positions are given out in the order of time, more or less. Attempts are counted on, so that the
+# outcome of one that is under way is not taken for that of the next.
 _REPLAY = f"""
 INSERT INTO webhook_deliveries AS old
     (endpoint_id, position, user_id, type, occurred_at, due_at)
@@ -206,7 +207,7 @@ WHERE id = $1 AND changed_at >= $2
     ), 0)
     AND position <= (SELECT position FROM consumers WHERE name = '{CONSUMER}')
 ON CONFLICT (endpoint_id, position, user_id) DO UPDATE SET
-    due_at = now(), claimed_until = NULL, outcome = NULL, attempts = 0, failures = 0
+    due_at = now(), claimed_until = NULL, outcome = NULL, failures = 0
 """
 
 

@@ -115,16 +115,24 @@ class Webhooks:
         if not claimed:
             return 0
         ends = monotonic() + LEASE_SECONDS - 2 * SECONDS
+        try:
+            bodies = await self._fetch_bodies(claimed)
+        except BaseException:
+            self._unsent += claimed
+            raise
+        known = {target.endpoint_id: target for target in targets}
+        for run in _runs([one for one in claimed if one.position in bodies]):
+            self._start(known[run[0].endpoint_id], run, bodies, ends)
+        return len(claimed)
+
+    async def _fetch_bodies(self, claimed: Sequence[Claimed]) -> Mapping[int, bytes]:
         async with self._database.connection() as db:
             bodies = await webhook_events.fetch_bodies(
                 db, [one.position for one in claimed], [one.user_id for one in claimed]
             )
             if gone := [one for one in claimed if one.position not in bodies]:
                 await webhook_deliveries.drop(db, gone)
-        known = {target.endpoint_id: target for target in targets}
-        for run in _runs([one for one in claimed if one.position in bodies]):
-            self._start(known[run[0].endpoint_id], run, bodies, ends)
-        return len(claimed)
+        return bodies
 
     def _start(
         self, target: Target, run: Sequence[Claimed], bodies: Mapping[int, bytes], ends: float
@@ -197,7 +205,7 @@ class Webhooks:
             listed = await webhooks.list_endpoints(db)
         OVERDUE.set(overdue)
         DISABLED.set(disabled)
-        await self._sender.keep([one.id for one in listed.webhooks])
+        await self._sender.keep([one.url for one in listed.webhooks])
         attempts, self._attempts = self._attempts, Counter()
         logger.info(
             "webhooks_observed",

@@ -5,6 +5,7 @@ import asyncio
 import pytest
 from standardwebhooks import Webhook
 
+from app.errors import Unavailable
 from app.models.change import sequence_of
 from app.models.webhook import EndpointChanges
 from app.services import Connection, feed, webhook_deliveries, webhooks
@@ -145,6 +146,23 @@ async def test_a_lost_workers_event_is_sent_again_in_its_order(
     await db.execute("UPDATE webhook_deliveries SET claimed_until = now() - interval '1 s'")
     await rounds(worker)
     assert [one.event["data"]["sequence"] for one in receiver.received] == [1, 2, 3]
+
+
+async def test_what_was_claimed_as_the_database_went_away_is_sent_in_the_next_round(
+    db: Connection, worker: Webhooks, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def away(*_: object) -> None:
+        raise Unavailable
+
+    await add_endpoint(db, receiver.url, TASKS)
+    await write_task(db)
+    with monkeypatch.context() as patch:
+        patch.setattr("app.services.webhook_events.fetch_bodies", away)
+        await rounds(worker, 1)
+    assert receiver.received == []
+    await rounds(worker, 1)
+    assert [one.event["data"]["sequence"] for one in receiver.received] == [1]
+    assert [row["attempts"] for row in await deliveries(db)] == [1]
 
 
 async def test_endpoints_that_hang_dribble_or_fail_hold_up_no_other(

@@ -103,6 +103,25 @@ async def test_a_replay_sends_the_same_again_and_what_was_not_told_while_disable
     await rounds(worker)
     assert [one.event["data"]["sequence"] for one in receiver.received] == [1, 1, 2]
     assert receiver.received[0].id == receiver.received[1].id
+    assert [row["attempts"] for row in await deliveries(db)] == [2, 1]
+
+
+async def test_an_attempt_that_ends_after_a_replay_says_nothing_of_it(
+    db: Connection, worker: Webhooks, receiver: Receiver
+) -> None:
+    endpoint, _ = await add_endpoint(db, receiver.url, TASKS)
+    await write_task(db)
+    await worker._feed()
+    async with db.transaction():
+        _, [before] = await webhook_deliveries.claim(db, {}, 1)
+    await webhook_deliveries.replay(db, endpoint.id, endpoint.created_at)
+    async with db.transaction():
+        await webhook_deliveries.claim(db, {}, 1)
+    await webhook_deliveries.finish(
+        db, [webhook_deliveries.Outcome(before, True, None, 200, 1, None)]
+    )
+    [row] = await deliveries(db)
+    assert (row["outcome"], row["claimed_until"] is not None) == (None, True)
 
 
 async def test_what_is_older_than_thirty_days_goes(
