@@ -139,6 +139,17 @@ async def rotate_secret(db: Connection, endpoint_id: UUID, secret: bytes) -> dat
     return until
 
 
+_FORGET_SECRETS = """
+UPDATE webhook_endpoints SET previous_secret = NULL, previous_until = NULL
+WHERE previous_until <= now()
+"""
+
+
+async def forget_secrets(db: Connection) -> None:
+    """Keeps no secret that signs nothing any more."""
+    await db.execute(_FORGET_SECRETS)
+
+
 class Target(NamedTuple):
     """Where to send, and the encrypted secrets to sign with, the newest first."""
 

@@ -199,6 +199,7 @@ class Webhooks:
             return
         async with self._database.connection() as db:
             await webhook_events.note_expiring_keys(db)
+            await webhooks.forget_secrets(db)
             await webhook_deliveries.purge_old(db)
             overdue = await webhook_deliveries.overdue(db)
             disabled = await webhooks.count_disabled(db)

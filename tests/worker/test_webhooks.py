@@ -86,6 +86,9 @@ async def test_both_secrets_sign_for_a_day(
         assert Webhook(secret).verify(both.body, both.headers)
     assert Webhook(new).verify(one.body, one.headers)
     assert len(one.headers["webhook-signature"].split(" ")) == 1
+    worker._cared_at = -3600.0
+    await rounds(worker, 1)
+    assert await db.fetchval("SELECT previous_secret FROM webhook_endpoints") is None
 
 
 async def test_a_replay_sends_the_same_again_and_what_was_not_told_while_disabled(
