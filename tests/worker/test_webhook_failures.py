@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+from prometheus_client import REGISTRY
 from standardwebhooks import Webhook
 
 from app.errors import Unavailable
@@ -108,6 +109,34 @@ async def test_gone_disables_at_once_and_enabling_starts_again(
     await webhooks.change_endpoint(db, endpoint.id, EndpointChanges(enabled=True))
     await rounds(worker)
     assert receiver.received[0].id == receiver.received[1].id
+
+
+async def test_figures_tell_of_attempts_of_what_waits_and_of_what_is_disabled(
+    db: Connection, worker: Webhooks, receiver: Receiver
+) -> None:
+    def figure(name: str, **labels: str) -> float:
+        return REGISTRY.get_sample_value(f"task_manager_webhook{name}", labels) or 0.0
+
+    def attempts() -> list[float]:
+        outcomes = ("delivered", "failed")
+        told = [figure("_attempts_total", outcome=outcome) for outcome in outcomes]
+        return [*told, figure("_lag_seconds_count")]
+
+    before = attempts()
+    endpoint, _ = await add_endpoint(db, receiver.url, TASKS)
+    receiver.answer = lambda one: answered(500 if one.event["data"]["sequence"] == 1 else 200)
+    for _ in range(2):
+        await write_task(db)
+    await rounds(worker)
+    await db.execute("UPDATE webhook_deliveries SET due_at = due_at - interval '1 hour'")
+    worker._cared_at = -3600.0
+    await worker._care()
+    assert [now - then for now, then in zip(attempts(), before, strict=True)] == [1, 1, 2]
+    assert 3500 < figure("_overdue_seconds") < 3700
+    await webhooks.change_endpoint(db, endpoint.id, EndpointChanges(enabled=False))
+    worker._cared_at = -3600.0
+    await worker._care()
+    assert (figure("_overdue_seconds"), figure("s_disabled")) == (0, 1)
 
 
 async def test_five_days_of_failures_disable_and_a_success_begins_them_anew(
