@@ -59,16 +59,12 @@ class Claimed(NamedTuple):
 
 
 # Whoever looks at an endpoint's deliveries looks alone, and at what is committed.
-_LOCK_ENDPOINTS = f"""
-SELECT {TARGET} FROM (
-    SELECT * FROM webhook_endpoints
-    WHERE disabled_at IS NULL AND id <> ALL ($1) AND EXISTS (
-        SELECT FROM webhook_deliveries WHERE endpoint_id = id AND due_at <= now()
-            AND (claimed_until IS NULL OR claimed_until <= now())
-    )
-    OFFSET 0
-) AS endpoints
-WHERE pg_try_advisory_xact_lock(hashtextextended('webhook' || id, 0))
+_ENDPOINTS = f"""
+SELECT {TARGET}, CASE WHEN id <> ALL ($1) AND EXISTS (
+    SELECT FROM webhook_deliveries WHERE endpoint_id = id AND due_at <= now()
+        AND (claimed_until IS NULL OR claimed_until <= now())
+) THEN pg_try_advisory_xact_lock(hashtextextended('webhook' || id, 0)) ELSE false END AS is_ours
+FROM webhook_endpoints WHERE disabled_at IS NULL
 """
 
 # A user's events are told one after the other until one has failed, so nobody claims more of them
@@ -113,16 +109,17 @@ RETURNING claimed.endpoint_id, claimed.position, claimed.user_id, type, occurred
 async def claim(
     db: Connection, in_flight: Mapping[UUID, int], most: int
 ) -> tuple[list[Target], list[Claimed]]:
-    """What to send next in the order to send it in, and where; in a transaction.
+    """The endpoints that are enabled, and what to send next in the order to send it in.
 
-    So much to each endpoint that no more than `most` are in flight.
+    In a transaction; so much to each endpoint that no more than `most` are in flight.
     """
     full = [endpoint_id for endpoint_id, number in in_flight.items() if number >= most]
-    targets = [target_of(row) for row in await db.fetch(_LOCK_ENDPOINTS, full)]
-    if not targets:
-        return [], []
-    rooms = [most - in_flight.get(target.endpoint_id, 0) for target in targets]
-    rows = await db.fetch(_CLAIM, [target.endpoint_id for target in targets], rooms)
+    endpoints = await db.fetch(_ENDPOINTS, full)
+    targets = [target_of(row) for row in endpoints]
+    rooms = {row["id"]: most - in_flight.get(row["id"], 0) for row in endpoints if row["is_ours"]}
+    if not rooms:
+        return targets, []
+    rows = await db.fetch(_CLAIM, list(rooms), list(rooms.values()))
     rows.sort(key=lambda row: (row["due_at"], row["position"]))
     return targets, [Claimed(*row[:7]) for row in rows]
 

@@ -3,7 +3,7 @@
 import asyncio
 import random
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from time import monotonic
 from uuid import UUID
@@ -49,6 +49,7 @@ class Webhooks:
         self._registered = False
         self._gap = NO_GAP
         self._claimed: Counter[UUID] = Counter()
+        self._enabled: Collection[UUID] = ()
         self._turns: dict[UUID, asyncio.Semaphore] = defaultdict(_turns)
         self._runs: set[asyncio.Task[None]] = set()
         self._outcomes: list[tuple[Outcome, Answer]] = []
@@ -112,6 +113,8 @@ class Webhooks:
     async def _send_due(self) -> int:
         async with self._database.transaction() as db:
             targets, claimed = await webhook_deliveries.claim(db, self._claimed, _MOST_CLAIMED)
+        known = {target.endpoint_id: target for target in targets}
+        self._enabled = known.keys()
         if not claimed:
             return 0
         ends = monotonic() + LEASE_SECONDS - 2 * SECONDS
@@ -120,7 +123,6 @@ class Webhooks:
         except BaseException:
             self._unsent += claimed
             raise
-        known = {target.endpoint_id: target for target in targets}
         for run in _runs([one for one in claimed if one.position in bodies]):
             self._start(known[run[0].endpoint_id], run, bodies, ends)
         return len(claimed)
@@ -145,15 +147,18 @@ class Webhooks:
     async def _send(
         self, target: Target, run: Sequence[Claimed], bodies: Mapping[int, bytes], ends: float
     ) -> None:
-        """Sends what one user did, in its order, for as long as it is surely ours."""
+        """Sends what one user did, in its order, for as long as it is surely ours and wanted."""
         for number, one in enumerate(run):
             async with self._turns[target.endpoint_id]:
-                if self._stopping or monotonic() > ends:
+                if monotonic() > ends or not self._may_send(target):
                     self._unsent += run[number:]
                     self._claimed[target.endpoint_id] -= len(run) - number
                     break
                 await self._attempt(target, one, bodies[one.position])
         self._news.set()
+
+    def _may_send(self, target: Target) -> bool:
+        return not self._stopping and target.endpoint_id in self._enabled
 
     async def _attempt(self, target: Target, one: Claimed, body: bytes) -> None:
         self._observe_begin(one)

@@ -10,6 +10,7 @@ from app.errors import Unavailable
 from app.models.change import sequence_of
 from app.models.webhook import EndpointChanges
 from app.services import Connection, feed, webhook_deliveries, webhooks
+from app.worker.sender import MOST_IN_FLIGHT
 from app.worker.webhooks import Webhooks, wait_after
 from tests.support.listener import write_task
 from tests.support.receiver import (
@@ -137,6 +138,29 @@ async def test_figures_tell_of_attempts_of_what_waits_and_of_what_is_disabled(
     worker._cared_at = -3600.0
     await worker._care()
     assert (figure("_overdue_seconds"), figure("s_disabled")) == (0, 1)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    ["UPDATE webhook_endpoints SET disabled_at = now()", "DELETE FROM webhook_endpoints"],
+)
+async def test_an_endpoint_that_ends_is_told_nothing_more_of_what_was_claimed(
+    db: Connection, worker: Webhooks, receiver: Receiver, statement: str
+) -> None:
+    endpoint, _ = await add_endpoint(db, receiver.url, TASKS)
+    turns = worker._turns[endpoint.id]
+    for _ in range(MOST_IN_FLIGHT):
+        await turns.acquire()
+    await write_task(db)
+    await worker.work()
+    await db.execute(statement)
+    await worker.work()
+    for _ in range(MOST_IN_FLIGHT):
+        turns.release()
+    await worker.settle()
+    assert receiver.received == []
+    [row] = await deliveries(db)
+    assert (row["attempts"], row["claimed_until"], row["due_at"] is None) == (0, None, False)
 
 
 async def test_five_days_of_failures_disable_and_a_success_begins_them_anew(
