@@ -111,6 +111,7 @@ class CheckedConnections(httpcore.AsyncNetworkBackend):
         host: str,
         port: int,
         timeout: float | None = None,  # noqa: ASYNC109 - as httpcore has it
+        *arguments: Any,
         **options: Any,
     ) -> httpcore.AsyncNetworkStream:
         """A connection to the first of the host's addresses that takes one.
@@ -120,10 +121,12 @@ class CheckedConnections(httpcore.AsyncNetworkBackend):
         found = (await self._addresses.find(host, port))[:_MOST_TRIED]
         for address in found[:-1]:
             try:
-                return await self._network.connect_tcp(address, port, _PATIENCE, **options)
+                return await self._network.connect_tcp(
+                    address, port, _PATIENCE, *arguments, **options
+                )
             except (httpcore.ConnectError, httpcore.ConnectTimeout):
                 continue
-        return await self._network.connect_tcp(found[-1], port, timeout, **options)
+        return await self._network.connect_tcp(found[-1], port, timeout, *arguments, **options)
 
     async def connect_unix_socket(self, *arguments: Any, **options: Any) -> Any:
         """Nobody is there."""
