@@ -52,6 +52,40 @@ class Folds(NamedTuple):
         return cls(shown, key, None if beginning.isascii() else fold(beginning))
 
 
+FOLDS = "folded_title, title_key, title_hash, folded_description, description_hash"
+"""The columns of a task in which they are stored, with the hashes that keep them valid."""
+
+
+def folds(first: int, title: str, description: str) -> tuple[str, ...]:
+    """The SQL of what those columns hold; a Folds is the parameters from this number on."""
+    title_fold, key, description_fold = (f"${number}" for number in range(first, first + 3))
+    return (
+        title_fold,
+        key,
+        _hashed(title_fold, title),
+        description_fold,
+        _hashed(description_fold, searched(description)),
+    )
+
+
+def _hashed(fold: str, text: str) -> str:
+    return f"CASE WHEN {fold}::text IS NOT NULL THEN hashtext({text}) END"
+
+
+def refolded(writes: str, first: int, title: str, description: str) -> str:
+    """The same as assignments of an UPDATE, where `writes` says that it writes the text named."""
+    values = zip(FOLDS.split(", "), folds(first, title, description), strict=True)
+    return ",\n".join(
+        f"{column} = CASE WHEN {writes.format(_text_of(column))} THEN {value} "
+        f"ELSE tasks.{column} END"
+        for column, value in values
+    )
+
+
+def _text_of(column: str) -> str:
+    return "title" if "title" in column else "description"
+
+
 _AFTER = "\U0010ffff"
 _VARIANTS = {"æ": "ae", "œ": "oe", "ø": "o", "ł": "l", "đ": "d", "ð": "d", "ħ": "h", "ŧ": "t"}
 # Letters of their own behind another one, in alphabets that Unicode has scattered.

@@ -11,7 +11,7 @@ from app.models.origin import PLATFORM, Origin
 from app.models.task import Task, TaskChanges, TaskFields
 from app.services import Connection
 from app.services.changes import begin_count, counted, locked, recorded
-from app.services.folding import Folds, searched
+from app.services.folding import FOLDS, Folds, folds, refolded
 from app.services.overwritten import BEFORE, CHANGED, OLD, TRANSITION
 
 COLUMNS = (
@@ -23,9 +23,6 @@ WRITTEN = ", ".join(f"tasks.{name}" for name in COLUMNS.split(", "))
 
 # A write that says completed stamps the instant, any other status clears it.
 _COMPLETED_AT = "CASE WHEN {status} = 'completed' THEN {instant} END"
-
-# A text that is not ASCII is written with its fold, and with the hash that keeps the fold valid.
-_HASH = "CASE WHEN {fold}::text IS NOT NULL THEN hashtext({text}) END"
 
 OWN = "id = $1 AND ($2::text IS NULL OR user_id = $2)"
 """The SQL condition on the task of an id, and of an owner if there is one, withdrawn or not."""
@@ -63,12 +60,10 @@ async def write(
 _INSERT = f"""
 WITH {counted("$1")}, written AS (
     INSERT INTO tasks (user_id, title, description, status, priority, due_date, tags,
-        created_at, updated_at, completed_at,
-        folded_title, title_key, title_hash, folded_description, description_hash)
+        created_at, updated_at, completed_at, {FOLDS})
     SELECT $1, $2, $3, $4::text, $5, $6, $7, instant, instant,
         {_COMPLETED_AT.format(status="$4::text", instant="instant")},
-        $8, $9, {_HASH.format(fold="$8", text="$2::varchar")},
-        $10, {_HASH.format(fold="$10", text=searched("$3"))}
+        {", ".join(folds(8, "$2::varchar", "$3"))}
     FROM counted
     RETURNING {COLUMNS}
 ), {recorded("'created'", "written AS old, counted", 11)}
@@ -113,16 +108,7 @@ async def fetch_task(db: Connection, task_id: UUID, owner: str | None) -> Task:
     return await found_task(db, await db.fetchrow(_FETCH, task_id, owner), task_id, owner)
 
 
-_FOLDED = f"""
-        folded_title = CASE WHEN 'title' = ANY ($3) THEN $10 ELSE folded_title END,
-        title_key = CASE WHEN 'title' = ANY ($3) THEN $11 ELSE title_key END,
-        title_hash = CASE WHEN 'title' = ANY ($3)
-            THEN {_HASH.format(fold="$10", text="$4::varchar")} ELSE title_hash END,
-        folded_description = CASE WHEN 'description' = ANY ($3)
-            THEN $12 ELSE folded_description END,
-        description_hash = CASE WHEN 'description' = ANY ($3)
-            THEN {_HASH.format(fold="$12", text=searched("$5"))} ELSE description_hash END
-""".strip()
+_REFOLDED = refolded("'{}' = ANY ($3)", 10, "$4::varchar", "$5")
 
 
 def _update(
@@ -145,7 +131,7 @@ WITH {locked(OLD, f"{OWNED} AND {condition}")}, written AS (
         priority = CASE WHEN 'priority' = ANY ($3) THEN $7 ELSE old.priority END,
         due_date = CASE WHEN 'due_date' = ANY ($3) THEN $8 ELSE old.due_date END,
         tags = CASE WHEN 'tags' = ANY ($3) THEN $9 ELSE old.tags END,
-        {_FOLDED},
+        {_REFOLDED},
         completed_at = {completed_at},
         updated_at = instant,
         version = version + 1

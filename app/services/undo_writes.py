@@ -10,6 +10,7 @@ from app.errors import ChangedSince, Gone
 from app.models.origin import Origin
 from app.services import Connection
 from app.services.changes import counted, deleting, locked, recorded
+from app.services.folding import FOLDS, Folds, folds, refolded
 from app.services.overwritten import (
     ALL_BEFORE,
     BEFORE,
@@ -66,6 +67,7 @@ _ASSIGNMENTS = ", ".join(
     f"{name} = CASE WHEN $4::jsonb ? '{name}' THEN new.{name} ELSE old.{name} END"
     for name in _VALUES
 )
+_REFOLDED = refolded("$4::jsonb ? '{}'", 8, "new.title", "new.description")
 _STATUS = "coalesce($4::jsonb->>'status', old.status)"
 _OPENS = f"old.status = 'completed' AND {_STATUS} <> 'completed'"
 _COMPLETES = f"old.status <> 'completed' AND {_STATUS} = 'completed'"
@@ -90,7 +92,7 @@ WITH {locked(OLD, _OWNED)}, withdrawn AS (
         {_OPENS} AND reopened_at IS NULL OR {_COMPLETES} AND reopened_at = $7
     )
 ), written AS (
-    UPDATE tasks SET {_ASSIGNMENTS}, updated_at = instant, version = tasks.version + 1
+    UPDATE tasks SET {_ASSIGNMENTS}, {_REFOLDED}, updated_at = instant, version = tasks.version + 1
     FROM old, jsonb_populate_record(NULL::tasks, $4::jsonb) AS new
     WHERE tasks.id = old.id
     RETURNING tasks.id, tasks.status
@@ -98,7 +100,7 @@ WITH {locked(OLD, _OWNED)}, withdrawn AS (
     recorded(
         "'updated'",
         CHANGED,
-        8,
+        11,
         fields="$3::text[]",
         before=f"{BEFORE} || {_WITHDRAWN_COMPLETION}",
         transition=TRANSITION,
@@ -112,11 +114,18 @@ SELECT id FROM written
 async def _revert(db: Connection, step: Step, origin: Origin) -> None:
     if step.before is None:
         raise Gone(f"What change {step.sequence} overwrote is not kept any more")
-    arguments = (step.before, step.chain, step.reopens, step.first_changed_at)
+    context = (step.chain, step.reopens, step.first_changed_at)
+    arguments = (step.before, *context, *_folds_of(step.before))
     written = await db.fetchval(
         _REVERT, step.task_id, step.user_id, step.fields, *arguments, *origin
     )
     _require(written, step)
+
+
+def _folds_of(before: str) -> Folds:
+    """Those of the texts that come back."""
+    texts = from_json(before)
+    return Folds.of(texts.get("title", ""), texts.get("description"))
 
 
 _COUNT_CATEGORIES = "SELECT count(*) FROM categories WHERE user_id = $1 AND id = ANY ($2)"
@@ -168,8 +177,9 @@ SELECT id FROM written
 _RESTORED = ", ".join((*_VALUES, "created_at"))
 _INSERT = f"""
 WITH {counted("$2")}, written AS (
-    INSERT INTO tasks (id, user_id, updated_at, version, {_RESTORED})
-    SELECT $1, $2, instant, kept.version + 1, {_RESTORED}
+    INSERT INTO tasks (id, user_id, updated_at, version, {_RESTORED}, {FOLDS})
+    SELECT $1, $2, instant, kept.version + 1, {_RESTORED},
+        {", ".join(folds(5, "kept.title", "kept.description"))}
     FROM counted, jsonb_populate_record(NULL::tasks, $4::jsonb) AS kept
     ON CONFLICT DO NOTHING
     RETURNING id, user_id
@@ -178,7 +188,7 @@ WITH {counted("$2")}, written AS (
     SELECT $2, written.id, categories.id FROM written, categories
     WHERE categories.user_id = $2
         AND categories.id::text IN (SELECT jsonb_array_elements_text($4::jsonb->'categories'))
-), {recorded("'restored'", "written AS old, counted", 5, undo_of="$3::bigint")}
+), {recorded("'restored'", "written AS old, counted", 8, undo_of="$3::bigint")}
 SELECT id FROM written
 """
 
@@ -190,7 +200,7 @@ async def _bring_back(db: Connection, step: Step, origin: Origin) -> None:
         return
     if step.before is None:
         raise Gone("The task's content is not kept any more")
-    written = await db.fetchval(_INSERT, *arguments, step.before, *origin)
+    written = await db.fetchval(_INSERT, *arguments, step.before, *_folds_of(step.before), *origin)
     if written is None:
         raise ChangedSince("The task is there again", step.fields)
 

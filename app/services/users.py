@@ -11,6 +11,7 @@ from pydantic_core import to_json
 from app.models.user_data import PurgedUser
 from app.services import Connection, mirror, webhook_deliveries
 from app.services.changes import NO_FIELDS, counted
+from app.services.folding import FOLDS
 from app.services.pages import cut
 
 _AT_ONCE = 250
@@ -44,7 +45,7 @@ KEPT = (
         "created_at, id",
         "id, title, description, status, priority, tags, created_at, updated_at, completed_at, "
         "due_date, deleted_at, version",
-        hidden="folded_title, title_key, title_hash, folded_description, description_hash",
+        hidden=FOLDS,
     ),
     Kept("completions", "task_id, completed_at", "task_id, completed_at, due_date, reopened_at"),
     Kept("user_preferences", "since", "since, time_zone, day_start"),

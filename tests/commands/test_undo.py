@@ -11,8 +11,8 @@ from app.services.log_pruning import forget_content
 from tests.conftest import SERVICE_HEADERS, Execute
 
 FULL = {
-    "title": "Feed cat",
-    "description": 'Salmon \u2028 \\ " ,',
+    "title": "Übung",
+    "description": 'Äpfel \u2028 \\ " ,',
     "status": "completed",
     "priority": "high",
     "due_date": "2030-01-01T00:00:00.123456Z",
@@ -37,15 +37,10 @@ async def last(db: Connection) -> int:
     return sequence
 
 
-# Derived from the texts, and filled again later where they are not valid any more.
-DERIVED = {"folded_title", "title_key", "title_hash", "folded_description", "description_hash"}
-
-
 async def stored(db: Connection) -> list[dict[str, Any]]:
     rows = await db.fetch("SELECT * FROM tasks WHERE deleted_at IS NULL ORDER BY id")
     return [
-        {name: row[name] for name in dict(row).keys() - {"version", "updated_at"} - DERIVED}
-        for row in rows
+        {name: row[name] for name in dict(row).keys() - {"version", "updated_at"}} for row in rows
     ]
 
 
@@ -69,6 +64,18 @@ async def test_old_values_of_an_update_come_back(execute: Execute, db: Connectio
     assert (await stored(db), await completions(db)) == before
     await data(execute, "undo", sequence=3)
     assert (await stored(db), await completions(db)) == after
+
+
+async def test_a_title_that_comes_back_is_found_and_ordered_at_once(execute: Execute) -> None:
+    task = await data(execute, "create-task", title="Übung")
+    await data(execute, "create-task", title="Vogel")
+    await data(execute, "create-task", title="Spiel")
+    await data(execute, "update-task", task_id=task["id"], title="x")
+    await data(execute, "undo", sequence=4)
+    found = await data(execute, "list-tasks", search="übung")
+    assert [one["title"] for one in found["tasks"]] == ["Übung"]
+    ordered = await data(execute, "list-tasks", sort="title")
+    assert [one["title"] for one in ordered["tasks"]] == ["Spiel", "Übung", "Vogel"]
 
 
 async def test_a_deleted_task_comes_back_with_its_id_and_all_its_fields(
