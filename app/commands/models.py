@@ -125,16 +125,24 @@ async def json_list(
 
 
 def serialize(result: object, include: Sequence[Extra] = ()) -> bytes:
-    """The JSON of an action's result; a task shows what is included beside its fields."""
+    """The JSON of an action's result; its tasks show what is included beside their fields."""
     if isinstance(result, Json):
         return result.text
+    if include:
+        return to_json(_with_extras(result, include))
     if isinstance(result, BaseModel):
-        text = result.__pydantic_serializer__.to_json(result)
-        if include and isinstance(result, Task):
-            extra = to_json({name: getattr(result, name) for name in include})
-            return b"%b,%b" % (text[:-1], extra[1:])
-        return text
+        return result.__pydantic_serializer__.to_json(result)
     return to_json(result)
+
+
+def _with_extras(result: Any, include: Sequence[Extra]) -> Any:
+    if isinstance(result, Task):
+        return result.model_dump() | {name: getattr(result, name) for name in include}
+    if isinstance(result, BaseModel):
+        return {name: _with_extras(value, include) for name, value in result}
+    if isinstance(result, list):
+        return [_with_extras(member, include) for member in result]
+    return result
 
 
 ENVELOPE_START = b'{"success":true,"data":'

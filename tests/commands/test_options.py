@@ -96,6 +96,23 @@ async def test_what_is_included_stands_beside_the_nine_fields_of_every_task(
     assert listed == {"tasks": [restored], "count": 1}
 
 
+@pytest.mark.parametrize("mode", ["atomic", "independent"])
+async def test_what_is_included_stands_in_every_task_that_undo_brings_back(
+    client: AsyncClient, mode: str
+) -> None:
+    named = {"task_id": (await data(client, "create-task", {"title": "Feed cat"}))["id"]}
+    await data(client, "update-task", {**named, "title": "x"})
+    dry = await data(client, "undo", {"sequence": 2}, include=EXTRAS, dry_run=True)
+    batched = await send_batch(
+        client, command("k", "undo", sequence=2), mode=mode, include=EXTRAS, dry_run=True
+    )
+    undone = await data(client, "undo", {"sequence": 2}, include=EXTRAS)
+    for answer in (dry, batched.json()["data"]["results"][0]["data"], undone):
+        assert answer["undone"] == [2]
+        assert [list(task) for task in answer["tasks"]] == [FIELDS + EXTRAS]
+    assert undone["tasks"] == [await data(client, "get-task", named, include=EXTRAS)]
+
+
 async def test_without_include_an_answer_is_as_ever(
     client: AsyncClient, make_task: TaskFactory
 ) -> None:
