@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Iterator, MutableMapping, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cache, partial
 from typing import Any, get_args, get_origin, get_type_hints
 
 from pydantic import BaseModel, ValidationError
@@ -256,9 +256,11 @@ def _define(perform: Perform, **declared: Any) -> Action:
 
 def as_action(name: str, handler: Action | BareHandler) -> Action:
     """An action as it is; a bare `async handler(user_id, payload, db)` wrapped in one."""
-    if isinstance(handler, Action):
-        return handler
+    return handler if isinstance(handler, Action) else _wrapped(name, handler)
 
+
+@cache  # what is made of actions is kept by them: each must stay the same
+def _wrapped(name: str, handler: BareHandler) -> Action:
     async def perform(context: Context, payload: AnyPayload) -> Any:
         return await handler(context.user_id, dict(payload), context.db)
 

@@ -159,6 +159,12 @@ async def test_bare_handler_works_and_its_writes_are_kept(
     assert await purrs(database_url) == 1
 
 
+def test_bare_handler_is_the_same_action_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    register(monkeypatch, purr)
+    assert actions() == actions()
+    assert find_action("purr") in actions()
+
+
 async def test_bare_handler_that_raises_is_rolled_back_and_500(
     live_client: AsyncClient, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
