@@ -74,11 +74,8 @@ def get_task(material: Material, dialect: Dialect) -> Iterator[Request]:
             yield execute("get-task", owner, {"task_id": task_id})
 
 
-def _poll(material: Material, dialect: Dialect) -> Iterator[Request]:
-    """The feed with nothing new. The others have none, and are asked for a task."""
-    if dialect == "rest":
-        yield from get_task(material, dialect)
-        return
+def _poll(material: Material, _: Dialect) -> Iterator[Request]:
+    """The feed with nothing new."""
     for _, owner in material.sample:
         yield execute("list-changes", owner, {"cursor": cursor(owner, 0)})
 

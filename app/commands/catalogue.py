@@ -73,13 +73,8 @@ class Catalogue(BaseModel):
     tools: list[Tool]
 
 
-def catalogue(caller: Caller) -> Catalogue:
-    """What this caller may perform, in the order of the registry."""
-    return catalogue_of(permitted(caller))
-
-
 def permitted(caller: Caller) -> tuple[Action, ...]:
-    """The actions that this caller may perform."""
+    """The actions that this caller may perform, in the order of the registry."""
     return tuple(action for action in actions() if action.permits(caller))
 
 

@@ -62,7 +62,7 @@ def report(facts: Facts, calendar: Calendar, now: datetime) -> MoodReport:
     row, done = streak(facts.runs, calendar, today), facts.week.get(today, 0)
     return MoodReport.model_validate(
         {
-            "mood": _mood(_signs(facts, done, row.current, now)),
+            "mood": mood(_signs(facts, done, row.current, now)),
             "streak": {
                 "current": row.current,
                 "longest": row.longest,
@@ -89,10 +89,6 @@ def report(facts: Facts, calendar: Calendar, now: datetime) -> MoodReport:
 
 def mood(signs: Signs) -> Mood:
     """The score, its label, and the reasons, which add up to it."""
-    return Mood.model_validate(_mood(signs))
-
-
-def _mood(signs: Signs) -> dict[str, object]:
     reasons: list[_Reason] = [("base", _BASE, "Every mood begins here"), *_reasons(signs)]
     raw = sum(points for _, points, _ in reasons)
     score = min(max(raw, 0), 100)
@@ -100,7 +96,7 @@ def _mood(signs: Signs) -> dict[str, object]:
         reasons.append(("clamp", score - raw, "No mood is below 0 or above 100"))
     label = next(label for least, label in _LABELS.items() if score >= least)
     shown = [{"code": code, "points": points, "text": text} for code, points, text in reasons]
-    return {"score": score, "label": label, "reasons": shown}
+    return Mood.model_validate({"score": score, "label": label, "reasons": shown})
 
 
 def _reasons(signs: Signs) -> Iterator[_Reason]:

@@ -14,7 +14,7 @@ from httpx import AsyncClient, Response
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from app.commands.catalogue import Tool, catalogue
+from app.commands.catalogue import Tool, catalogue_of, permitted
 from app.models.caller import Caller
 from app.services import Connection
 from tests.conftest import ADMIN_HEADERS, MISSING_ID, SERVICE_HEADERS
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.no_cover
 
 MARKER = "s3cr3t"
 SLOWEST_ANSWER = 2.0
-TOOLS = {tool.name: tool for tool in catalogue(Caller("service", "fuzz")).tools}
+TOOLS = {tool.name: tool for tool in catalogue_of(permitted(Caller("service", "fuzz"))).tools}
 
 Headers = list[tuple[bytes, bytes]]
 Ask = Callable[..., Awaitable[Response]]

@@ -6,7 +6,8 @@ from pydantic import BaseModel, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from app.commands.action import Context, Example, action
-from app.errors import AlreadyUndone, ChangedSince, CursorExpired, Gone, InvalidPayload, NotFound
+from app.commands.payloads import invalid_field
+from app.errors import AlreadyUndone, ChangedSince, CursorExpired, Gone, NotFound
 from app.models.caller import PEOPLE, SERVICES
 from app.models.change import LONGEST_CURSOR, Change, ChangeList, Undone, cursor, sequence_of
 from app.models.number import WHOLE
@@ -65,14 +66,10 @@ def _known(given: str | None, user_id: str, last: int) -> int:
     try:
         known = sequence_of(given, user_id)
     except ValueError as error:
-        raise _invalid_cursor(str(error)) from None
+        raise invalid_field("cursor", str(error)) from None
     if known > last:
-        raise _invalid_cursor("is from the future")
+        raise invalid_field("cursor", "is from the future")
     return known
-
-
-def _invalid_cursor(message: str) -> InvalidPayload:
-    return InvalidPayload(f"cursor: {message}", [{"field": "cursor", "message": message}])
 
 
 class Undo(BaseModel):
