@@ -13,6 +13,7 @@ from app.commands.payloads import invalid_field
 from app.config import Settings
 from app.database import Database
 from app.database.deadline import on_the_clock, time_left
+from app.database.pool import as_refusal
 from app.database.rehearsal import rehearsed
 from app.database.requests import get_db
 from app.database.searches import Searches
@@ -94,7 +95,7 @@ def _context(request: Request, db: Connection, owner: str, options: CommandOptio
 
 async def _run(exchange: Exchange, action: Action, context: Context, payload: object) -> Any:
     if action.composite:
-        tell, ignored = partial(told, exchange), partial(note_ignored, exchange)
+        tell, ignored = partial(_told_inside, exchange), partial(note_ignored, exchange)
         return await action.perform(
             on_one_connection(context, tell, ignored, exchange.log), payload
         )
@@ -136,6 +137,15 @@ def told(exchange: Exchange, error: Exception) -> AppError:
         return Refused(error.status_code, {"detail": str(error.detail)})
     log_unexpected(exchange.log)
     return Fault()
+
+
+def _told_inside(exchange: Exchange, error: Exception) -> AppError:
+    """The same where a connection is lent for more, so that nobody has translated its errors."""
+    refusal = as_refusal(error)
+    if refusal is None:
+        return told(exchange, error)
+    refusal.__cause__ = error
+    return told(exchange, refusal)
 
 
 def note_ignored(exchange: Exchange, names: Sequence[str]) -> None:

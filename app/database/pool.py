@@ -66,6 +66,13 @@ _LACKING = (
 )
 
 
+def as_refusal(error: Exception) -> Unavailable | None:
+    """What a caller is told of an error of the database; None where it is no such error."""
+    if isinstance(error, (*_BROKEN, *_UNABLE, *_OUTDATED)):
+        return Unavailable()
+    return SchemaUnusable() if isinstance(error, _LACKING) else None
+
+
 class _Deadline:
     """asyncio.timeout for a known loop: before Python 3.14 a look-up is a system call."""
 
@@ -133,14 +140,14 @@ class Pool:
                 finally:
                     CONNECTIONS.dec()
                     self._put_back(connection)
-        except _BROKEN as error:
-            self._renew()
-            raise Unavailable from error
-        except (*_UNABLE, *_OUTDATED) as error:
-            raise Unavailable from error
-        except _LACKING as error:
-            self._on_lacking()
-            raise SchemaUnusable from error
+        except Exception as error:
+            if isinstance(error, _BROKEN):
+                self._renew()
+            if isinstance(error, _LACKING):
+                self._on_lacking()
+            if (refusal := as_refusal(error)) is None:
+                raise
+            raise refusal from error
 
     async def _cancel(self, connection: Connection) -> None:
         """Tells the server to cancel the statement, or it might yet be performed.

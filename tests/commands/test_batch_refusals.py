@@ -170,6 +170,27 @@ async def test_a_fault_is_the_status_of_its_command_and_is_not_stored(
     assert await count(db, "tasks") == 2
 
 
+@pytest.mark.parametrize("condition", ["lock_not_available", "deadlock_detected"])
+@pytest.mark.parametrize("dry_run", [False, True])
+async def test_what_the_database_cannot_do_now_is_503_in_a_dry_run_too(
+    live_client: AsyncClient, monkeypatch: pytest.MonkeyPatch, condition: str, *, dry_run: bool
+) -> None:
+    async def wait(user_id: str, payload: dict[str, Any], db: Connection) -> dict[str, Any]:
+        return await db.fetchval(f"DO $$ BEGIN RAISE {condition}; END $$") or {}
+
+    monkeypatch.setitem(ACTION_HANDLERS, "wait", wait)
+    commands = create("a"), command("b", "wait"), create("c")
+    alone = await send_batch(live_client, *commands, mode="independent", dry_run=dry_run)
+    results = alone.json()["data"]["results"]
+    assert [one["status"] for one in results] == [200, 503, 200]
+    assert results[1]["error"]["code"] == "unavailable"
+    atomic = await send_batch(live_client, *commands, dry_run=dry_run)
+    assert (atomic.status_code, atomic.json()["code"], atomic.json()["index"]) == (
+        *(503, "unavailable", 1),
+    )
+    assert int(atomic.headers["Retry-After"]) >= 1
+
+
 async def test_a_bare_handler_takes_references_and_gives_ids(
     client: AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -110,8 +110,8 @@ async def _atomically(context: BatchContext, commands: Sequence[Command]) -> Out
     except Exception as error:
         told, at = context.told(error), together.at
         if at is None:
-            raise told from error.__cause__
-        raise CommandFailed(at, commands[at].id, told) from error.__cause__
+            raise told from told.__cause__
+        raise CommandFailed(at, commands[at].id, told) from told.__cause__
     return together.outcomes
 
 
