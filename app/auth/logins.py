@@ -9,7 +9,7 @@ from app.database.deadline import on_the_clock
 from app.database.requests import get_db
 from app.errors import BearerUnauthorized, Locked
 from app.models.account import Account, Credentials
-from app.services import accounts, refresh_tokens
+from app.services import accounts, refresh_tokens, revocations
 from app.state import Exchange, resources_of
 
 
@@ -22,7 +22,7 @@ class Session(NamedTuple):
 
 
 async def log_in(request: Request, given: Credentials) -> Session:
-    """Lets an account in by its password; BearerUnauthorized or Locked where it cannot.
+    """Lets an account in by its password; BearerUnauthorized, Locked or Revoked where it cannot.
 
     A hash that is outdated is replaced, as only now the password is known.
     """
@@ -36,6 +36,7 @@ async def log_in(request: Request, given: Credentials) -> Session:
         verification = None
         if not account.is_active:
             verification = await accounts.insert_verification(db, account.id)
+        await revocations.require_unrevoked(db, str(account.id))
     return Session(account, refresh_token, verification)
 
 

@@ -7,7 +7,7 @@ from uuid import UUID
 from asyncpg import Record
 from pydantic_core import from_json
 
-from app.errors import Full, NotFound
+from app.errors import Full, NotFound, Revoked
 from app.models.audit import Author
 from app.models.revocation import NewRevocation, Revocation, RevocationList
 from app.services import Connection
@@ -68,6 +68,23 @@ async def fetch_news(db: Connection, known: int) -> News:
     row = await db.fetchrow(_FETCH_NEWS, known)
     assert row is not None  # noqa: S101 - an aggregate without groups returns its row
     return read_news(row)
+
+
+_IS_REVOKED = f"""
+SELECT EXISTS (
+    SELECT FROM revocations
+    WHERE user_id = $1 AND installation_id IS NULL AND key_name IS NULL AND {_LIVE}
+)
+"""
+
+
+async def require_unrevoked(db: Connection, user_id: str) -> None:
+    """Revoked where nothing but this user is named, however new that is.
+
+    For what outlasts the request: its transaction is then rolled back.
+    """
+    if await db.fetchval(_IS_REVOKED, user_id):
+        raise Revoked
 
 
 _COLUMNS = "id, user_id, installation_id, key_name, reason, until, created_at, created_by"

@@ -14,7 +14,7 @@ from app.database.requests import get_db
 from app.doors.accounts.mail import Mailer
 from app.errors import BearerUnauthorized, InvalidPayload, Revoked, Taken
 from app.http.examples import refuses
-from app.http.guard import guarded, require_unrevoked
+from app.http.guard import guarded
 from app.http.rate_limits import Limit, address, count, standard_headers
 from app.models.account import (
     Account,
@@ -24,10 +24,9 @@ from app.models.account import (
     RefreshRequest,
     Registered,
 )
-from app.models.caller import Caller
 from app.models.error import REVOKED, refusals
 from app.models.text import STORABLE
-from app.services import accounts, refresh_tokens
+from app.services import accounts, refresh_tokens, revocations
 from app.state import Exchange, resources_of
 
 _LIMITS = {
@@ -104,7 +103,6 @@ async def log_in(request: Request, given: Credentials) -> LoggedIn:
     An account that is not verified yet gets another mail, once an hour at most.
     """
     account, refresh_token, verification = await logins.log_in(request, given)
-    await _require_unrevoked(request, account)
     _send_verification(request, account, verification)
     return _logged_in(request, account, refresh_token)
 
@@ -125,11 +123,12 @@ async def refresh(request: Request, given: RefreshRequest) -> LoggedIn:
 
     One that is used again ends the whole chain of tokens that came from the same login.
     """
-    async with get_db(request) as db:
+    async with get_db(request, transaction=True) as db:
         rotated = await refresh_tokens.rotate(db, given.refresh_token)
+        if rotated is not None:
+            await revocations.require_unrevoked(db, str(rotated[0].id))
     if rotated is None:
         raise BearerUnauthorized(_INVALID_REFRESH)
-    await _require_unrevoked(request, rotated[0])
     return _logged_in(request, *rotated)
 
 
@@ -156,11 +155,6 @@ async def verify(
     if account is None:
         raise InvalidPayload(_INVALID_LINK)
     return account
-
-
-async def _require_unrevoked(request: Request, account: Account) -> None:
-    with on_the_clock(Exchange.of(request.scope)):
-        await require_unrevoked(request, Caller("user", "account", user_id=str(account.id)))
 
 
 def _logged_in(request: Request, account: Account, refresh_token: str) -> LoggedIn:

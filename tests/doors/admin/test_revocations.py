@@ -1,6 +1,7 @@
 """What an administrator revokes is refused at once, whoever comes with it."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from time import monotonic, process_time
 from typing import Any
 
@@ -15,7 +16,7 @@ from app.state import Resources
 from tests.conftest import ADMIN_HEADERS, MISSING_ID, OPEN_DOORS, SERVICE_HEADERS, Figure
 from tests.doors.admin.test_keys import create
 from tests.doors.test_user_tasks import bearer as user_bearer
-from tests.support.accounts import EMAIL, bearer, log_in, register
+from tests.support.accounts import EMAIL, bearer, log_in, refresh, register
 from tests.support.application import talking_to
 from tests.support.people import acting_for, start_session
 
@@ -160,19 +161,53 @@ async def test_revoked_account_can_neither_log_in_nor_refresh(client: AsyncClien
     await revoke(client, user_id=registered["user"]["id"])
     assert (await log_in(client)).json() == REVOKED
     assert (await log_in(client, EMAIL, "Wrong-at-7")).status_code == 401
-    body = {"refresh_token": registered["refresh_token"]}
-    assert (await client.post("/api/v1/auth/refresh", json=body)).json() == REVOKED
+    assert (await refresh(client, registered["refresh_token"])).json() == REVOKED
 
 
-async def test_revocation_ends_by_itself(live_client: AsyncClient, database_url: str) -> None:
-    made = await revoke(live_client, user_id="u", until="2120-01-01T00:00:00Z")
-    assert (await send(live_client, "u")).status_code == 403
+@pytest.fixture
+async def elsewhere(database_url: str) -> AsyncIterator[Connection]:
+    """Where another worker, or somebody by hand, makes and lifts revocations."""
     db = await asyncpg.connect(database_url)
-    await db.execute("UPDATE revocations SET until = now() + interval '1 second'")
+    yield db
+    await db.close()
+
+
+REVOKE = "INSERT INTO revocations (user_id, reason, created_by) VALUES ($1, 'banned', 'hand')"
+
+
+async def test_of_a_login_that_is_refused_nothing_stays(
+    live_client: AsyncClient, elsewhere: Connection
+) -> None:
+    account = (await register(live_client)).json()["user"]["id"]
+    await log_in(live_client, password="Wrong-at-7")
+    await elsewhere.execute("DELETE FROM verification_tokens")
+    left = "SELECT failed_logins, (SELECT count(*) FROM refresh_tokens) FROM accounts"
+    before = await elsewhere.fetchrow(left)
+    await elsewhere.execute(REVOKE, account)
+    assert (await log_in(live_client)).json() == REVOKED
+    assert await elsewhere.fetchrow(left) == before
+    assert await elsewhere.fetchval("SELECT count(*) FROM verification_tokens") == 0
+
+
+async def test_a_refresh_token_that_was_refused_is_not_used_up(
+    live_client: AsyncClient, elsewhere: Connection
+) -> None:
+    registered = (await register(live_client)).json()
+    token = registered["refresh_token"]
+    await elsewhere.execute(REVOKE, registered["user"]["id"])
+    assert (await refresh(live_client, token)).json() == REVOKED
+    await elsewhere.execute("DELETE FROM revocations")
+    assert (await refresh(live_client, token)).status_code == 200
+    assert (await refresh(live_client, token)).status_code == 401
+
+
+async def test_revocation_ends_by_itself(live_client: AsyncClient, elsewhere: Connection) -> None:
+    made = await revoke(live_client, user_id="u", until="2120-01-01T00:00:00Z")
+    assert made.status_code == 201
+    assert (await send(live_client, "u")).status_code == 403
+    await elsewhere.execute("UPDATE revocations SET until = now() + interval '1 second'")
     await asyncio.sleep(2)
     assert (await send(live_client, "u")).status_code == 200
-    await db.close()
-    assert made.status_code == 201
 
 
 @pytest.mark.alone
@@ -247,16 +282,12 @@ async def test_no_more_than_ten_thousand_are_live(client: AsyncClient, db: Conne
 
 
 async def test_revocation_made_by_hand_holds_too(
-    live_client: AsyncClient, database_url: str
+    live_client: AsyncClient, elsewhere: Connection
 ) -> None:
     assert (await send(live_client, "u")).status_code == 200
-    db = await asyncpg.connect(database_url)
-    await db.execute(
-        "INSERT INTO revocations (user_id, reason, created_by) VALUES ('u', 'banned', 'hand')"
-    )
+    await elsewhere.execute(REVOKE, "u")
     await asyncio.sleep(1)
     assert (await send(live_client, "u")).status_code == 403
-    await db.execute("DELETE FROM revocations")
+    await elsewhere.execute("DELETE FROM revocations")
     await asyncio.sleep(1)
     assert (await send(live_client, "u")).status_code == 200
-    await db.close()
