@@ -5,13 +5,15 @@ While Redis is away nobody is refused.
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from functools import partial
+from functools import cache, partial
 from time import monotonic
 from typing import TYPE_CHECKING
 
+from limits import RateLimitItem, parse
 from limits.aio.storage import MemoryStorage, RedisStorage, Storage
 from limits.aio.strategies import MovingWindowRateLimiter
 from limits.errors import StorageError
+from limits.util import WindowStats
 
 from app.config import Settings
 from app.http.rate_limits import Limit, Limiter, Standing
@@ -72,13 +74,15 @@ class RateLimiter(Limiter):
             return None
 
     async def _count(self, limit: Limit, subject: str) -> Standing:
-        allowed = await self._window.hit(limit.rate, limit.name, subject)
-        stats = await self._window.get_window_stats(limit.rate, limit.name, subject)
-        return Standing(allowed, max(0, stats.remaining), stats.reset_time)
+        rate = _read(limit.rate)
+        allowed = await self._window.hit(rate, limit.name, subject)
+        stats = await self._window.get_window_stats(rate, limit.name, subject)
+        return _standing(rate, stats, allowed=allowed)
 
     async def _look(self, limit: Limit, subject: str) -> Standing:
-        stats = await self._window.get_window_stats(limit.rate, limit.name, subject)
-        return Standing(stats.remaining > 0, max(0, stats.remaining), stats.reset_time)
+        rate = _read(limit.rate)
+        stats = await self._window.get_window_stats(rate, limit.name, subject)
+        return _standing(rate, stats, allowed=stats.remaining > 0)
 
     async def _attempt(self, question: _Question) -> Standing | None:
         try:
@@ -104,6 +108,14 @@ class RateLimiter(Limiter):
         if now - self._warned_at >= _WARNING_INTERVAL:
             self._warned_at = now
             logger.warning("rate_limits_are_off", reason=reason, remedy="REDIS_URL")
+
+
+_read = cache(parse)
+
+
+def _standing(rate: RateLimitItem, stats: WindowStats, *, allowed: bool) -> Standing:
+    remaining = max(0, stats.remaining)
+    return Standing(rate.amount, rate.get_expiry(), allowed, remaining, stats.reset_time)
 
 
 def _connect(url: str) -> "ConnectionPool":

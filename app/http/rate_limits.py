@@ -6,11 +6,9 @@ What counts them is `app.http.rate_limiter`, which a worker without limits does 
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from math import ceil
 from time import time
-from typing import TYPE_CHECKING
 
 from starlette.types import Scope
 
@@ -19,17 +17,15 @@ from app.errors import TooManyRequests
 from app.models.caller import Caller
 from app.state import Exchange, resources_of
 
-if TYPE_CHECKING:
-    from limits import RateLimitItem
-
-
 _LONGEST_HOST = 255
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """How a subject stands with a limit, this request included."""
+    """How a subject stands with a limit, this request included: so many in a window of seconds."""
 
+    quota: int
+    window: int
     allowed: bool
     remaining: int
     resets_at: float
@@ -42,25 +38,25 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """How often each subject may ask, and the headers in which answers tell how it stands."""
+    """How often each subject may ask, in words, and the headers in which answers tell of it."""
 
     name: str
-    rate: "RateLimitItem"
+    rate: str
     headers: Callable[["Limit", Standing], dict[str, str]]
 
 
 def standard_headers(limit: Limit, standing: Standing) -> dict[str, str]:
     """RateLimit and RateLimit-Policy, as draft-ietf-httpapi-ratelimit-headers-10 has them."""
     return {
-        "RateLimit-Policy": f'"{limit.name}";q={limit.rate.amount};w={limit.rate.get_expiry()}',
+        "RateLimit-Policy": f'"{limit.name}";q={standing.quota};w={standing.window}',
         "RateLimit": f'"{limit.name}";r={standing.remaining};t={standing.seconds}',
     }
 
 
-def x_headers(limit: Limit, standing: Standing) -> dict[str, str]:
+def x_headers(_: Limit, standing: Standing) -> dict[str, str]:
     """X-RateLimit-Limit, -Remaining and -Reset, the last in seconds since 1970."""
     return {
-        "X-RateLimit-Limit": str(limit.rate.amount),
+        "X-RateLimit-Limit": str(standing.quota),
         "X-RateLimit-Remaining": str(standing.remaining),
         "X-RateLimit-Reset": str(ceil(standing.resets_at)),
     }
@@ -130,19 +126,11 @@ class LateLimiter(Limiter):
             await (await self._making).close()
 
 
-@cache
-def command_limit(rate: str) -> Limit:
-    """The limit of one service key's commands, by its rate in words."""
-    from limits import parse  # noqa: PLC0415 - most workers have no limit to read
-
-    return Limit("commands", parse(rate), standard_headers)
-
-
 async def count_command(scope: Scope, caller: Caller) -> None:
     """Counts a command against the key's own limit, else EXECUTE_RATE_LIMIT, if there is one."""
     rate = caller.rate_limit or resources_of(scope)[Settings].execute_rate_limit
     if rate is not None:
-        await count(scope, command_limit(rate), caller.name)
+        await count(scope, Limit("commands", rate, standard_headers), caller.name)
 
 
 async def count(scope: Scope, limit: Limit, subject: str) -> None:

@@ -17,7 +17,7 @@ from structlog.testing import LogCapture
 
 from app.config import Settings
 from app.http.rate_limiter import RateLimiter
-from app.http.rate_limits import command_limit
+from app.http.rate_limits import Limit, standard_headers
 from tests.conftest import SERVICE_HEADERS, Figure
 from tests.doors.admin.test_keys import create
 from tests.support.application import talking_to
@@ -191,7 +191,7 @@ async def test_starts_while_redis_is_away(database_url: str, redis_server: Redis
 
 async def test_memory_is_given_back_once_a_subject_is_out_of_the_window() -> None:
     limiter = RateLimiter(Settings(database_url="postgresql://h/d"))
-    limit = command_limit("5/second")
+    limit = Limit("commands", "5/second", standard_headers)
     for number in range(1000):
         await limiter.hit(limit, f"subject {number}")
     remembered: dict[str, object] = limiter._window.storage.events  # type: ignore[attr-defined]
@@ -213,6 +213,34 @@ def test_a_worker_without_limits_does_not_load_what_counts_them() -> None:
 
         app = create_app(Settings(database_url="postgresql://nowhere/none", _env_file=None))
         assert not {"limits", "redis"} & sys.modules.keys()
+    """
+    subprocess.run([sys.executable, "-c", program], check=True, cwd=ROOT, env=environment())
+
+
+def test_what_counts_is_loaded_beside_the_loop_when_it_is_first_needed() -> None:
+    program = """if True:
+        import asyncio, sys, threading
+        from httpx import ASGITransport, AsyncClient
+        from app.config import Settings
+        from app.main import create_app
+
+        threads = []
+
+        class Watch:
+            def find_spec(name, path=None, target=None):
+                if name.partition(".")[0] == "limits":
+                    threads.append(threading.current_thread())
+
+        sys.meta_path.insert(0, Watch)
+        app = create_app(Settings(database_url="postgresql://nowhere/none", _env_file=None))
+
+        async def guess():
+            headers = {"X-Admin-Key": "wrong"}
+            async with AsyncClient(transport=ASGITransport(app), base_url="http://t") as client:
+                return await client.get("/admin/status", headers=headers)
+
+        assert asyncio.run(guess()).status_code == 401
+        assert threads and threading.main_thread() not in threads
     """
     subprocess.run([sys.executable, "-c", program], check=True, cwd=ROOT, env=environment())
 

@@ -3,7 +3,6 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
-from limits import parse
 from pydantic import StringConstraints
 
 from app.auth import logins, tokens
@@ -30,7 +29,7 @@ from app.services import accounts, refresh_tokens, revocations
 from app.state import Exchange, resources_of
 
 _LIMITS = {
-    f"/api/v1/auth/{path}": Limit(name, parse("100/minute"), standard_headers)
+    f"/api/v1/auth/{path}": Limit(name, "100/minute", standard_headers)
     for path, name in (
         ("register", "registrations"),
         ("login", "logins"),

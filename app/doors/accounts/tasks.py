@@ -5,7 +5,6 @@ from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Path, Query, Request, Security
-from limits import parse
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from pydantic_core import to_json
 
@@ -31,7 +30,7 @@ from app.state import Exchange
 
 UNAUTHORIZED = "The token is missing, invalid or expired."
 UNVERIFIED = "The address is not verified, or an administrator revoked the account."
-_WRITES = Limit("account-writes", parse("300/minute"), standard_headers)
+_WRITES = Limit("account-writes", "300/minute", standard_headers)
 
 
 async def _count(request: Request) -> None:

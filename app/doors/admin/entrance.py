@@ -1,6 +1,5 @@
 """The entrance of administrators: their key, and a pause for whoever guesses it."""
 
-from functools import cache
 from typing import Any
 
 from fastapi import APIRouter, Request, Security
@@ -13,27 +12,22 @@ from app.models.caller import Caller
 from app.models.error import documented
 from app.state import resources_of
 
+_WRONG_KEYS = Limit("admin-keys", "5/minute", standard_headers)
+
 
 async def administrator(request: Request) -> Caller:
     """The administrator; TooManyRequests after five wrong keys from the address in a minute."""
     limiter, subject = resources_of(request.scope)[Limiter], address(request.scope)
     if limiter.has_counted:
-        standing = await limiter.look(_wrong_keys(), subject)
+        standing = await limiter.look(_WRONG_KEYS, subject)
         if standing is not None and not standing.allowed:
             raise TooManyRequests(standing.seconds)
     try:
         return await admin_key(request)
     except Unauthorized:
         if request.headers.get("x-admin-key"):
-            await limiter.hit(_wrong_keys(), subject)
+            await limiter.hit(_WRONG_KEYS, subject)
         raise
-
-
-@cache
-def _wrong_keys() -> Limit:
-    from limits import parse  # noqa: PLC0415 - most workers have no limit to read
-
-    return Limit("admin-keys", parse("5/minute"), standard_headers)
 
 
 def admin_router(prefix: str = "/admin", tag: str = "admin") -> APIRouter:

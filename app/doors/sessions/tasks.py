@@ -5,7 +5,6 @@ from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Header, Request, Security
-from limits import parse
 from pydantic import (
     AfterValidator,
     AliasGenerator,
@@ -35,8 +34,8 @@ from app.models.task_list import TaskFilter
 from app.models.text import VISIBLE
 from app.state import Exchange
 
-_READS = Limit("reads", parse("100/minute"), x_headers)
-_WRITES = Limit("writes", parse("30/minute"), x_headers)
+_READS = Limit("reads", "100/minute", x_headers)
+_WRITES = Limit("writes", "30/minute", x_headers)
 _STANDING: dict[str, Any] = {
     f"X-RateLimit-{name}": {"description": description, "schema": {"type": "integer"}}
     for name, description in (

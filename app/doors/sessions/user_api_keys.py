@@ -4,7 +4,6 @@ from datetime import datetime
 from typing import Annotated
 
 from fastapi import Body, Request
-from limits import parse
 from pydantic import BaseModel
 
 from app.commands.handlers import secrets as actions
@@ -17,7 +16,7 @@ from app.models.error import BODY_ERRORS
 from app.models.secret import Provider, SecretValue, ValidationStatus, Verdict
 from app.state import Exchange
 
-_TESTS = Limit("tests", parse("5/hour"), x_headers)
+_TESTS = Limit("tests", "5/hour", x_headers)
 
 router = person_router("/api/user-api-keys", "user API keys")
 
