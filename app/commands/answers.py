@@ -8,7 +8,7 @@ from pydantic_core import to_json
 
 from app.commands.action import Action, BatchContext, Context, Question
 from app.commands.models import CommandOptions, Json, Stored, envelope, serialize
-from app.errors import AnswerTooLarge, AppError, DryRunUnsupported, Fault
+from app.errors import AnswerTooLarge, AppError, DryRunUnsupported, Fault, Revoked
 from app.services import replays
 from app.services.replays import Claim, StoredAnswer, fingerprint
 
@@ -35,12 +35,12 @@ async def answer_once(action: Action, context: Context, payload: Any, key: str) 
 
 
 async def _attempt(action: Action, context: Context, payload: Any) -> Stored:
-    """A refusal is an answer too; a fault rolls everything back, the claim included."""
+    """A refusal is an answer too; what may pass by itself rolls everything back, and the claim."""
     try:
         async with context.db.transaction():
             return success(context, await action.perform(context, payload))
     except AppError as error:
-        if error.status >= 500:
+        if error.status >= 500 or isinstance(error, Revoked):
             raise
         return Stored(error.status, to_json(error.body()))
 

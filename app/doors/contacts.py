@@ -55,7 +55,7 @@ def _refusals(*statuses: int) -> dict[int | str, dict[str, Any]]:
         model=Refusal,
         status_400="The query is not UTF-8.",
         status_401="The key is missing.",
-        status_403="The key is wrong.",
+        status_403="The key is wrong, or an administrator revoked the user.",
     )
     if 422 in answers:
         answers[422] = {**answers[422], "model": InvalidRequestError}

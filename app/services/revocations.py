@@ -78,12 +78,12 @@ SELECT EXISTS (
 """
 
 
-async def require_unrevoked(db: Connection, user_id: str) -> None:
-    """Revoked where nothing but this user is named, however new that is.
+async def require_unrevoked(db: Connection, user_id: str | None) -> None:
+    """Revoked where a revocation, however new, names nothing but this user, if it is anybody.
 
-    For what outlasts the request: its transaction is then rolled back.
+    For users of whom the request does not tell, and for what outlasts it: that is rolled back.
     """
-    if await db.fetchval(_IS_REVOKED, user_id):
+    if user_id and await db.fetchval(_IS_REVOKED, user_id):
         raise Revoked
 
 

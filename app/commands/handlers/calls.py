@@ -12,7 +12,7 @@ from app.models.call import Call, CallFields, CallList, CallStatus
 from app.models.caller import CallerKind
 from app.models.page import Page, Part
 from app.models.text import UserId
-from app.services import Connection, calls
+from app.services import Connection, calls, revocations
 
 _ALLOW: frozenset[CallerKind] = frozenset({"partner", "service"})
 _EXAMPLE_ID = "550e8400-e29b-41d4-a716-446655440000"
@@ -29,6 +29,7 @@ class ScheduleCall(CallFields):
 @action(
     scope="calls:write",
     writes=True,
+    transaction=True,
     idempotent=False,
     allow=_ALLOW,
     raises=(NotFound,),
@@ -44,9 +45,11 @@ class ScheduleCall(CallFields):
 )
 async def schedule_call(context: Context, payload: ScheduleCall) -> Call:
     """Stores a new call with a contact and returns it with its generated id."""
-    return await calls.insert_call(
+    call = await calls.insert_call(
         context.db, payload.user_id, context.owner, payload, context.origin
     )
+    await revocations.require_unrevoked(context.db, call.user_id)
+    return call
 
 
 class ListCalls(Page):
@@ -67,6 +70,8 @@ class ListCalls(Page):
 async def list_calls(context: Context, payload: ListCalls) -> Json[CallList]:
     """Returns one page of calls, newest first; a page that is not full is the last."""
     owner = context.owner
+    if owner is None:
+        await revocations.require_unrevoked(context.db, payload.user_id)
 
     async def fetch(db: Connection, page: ListCalls) -> Part[Call]:
         return await calls.list_calls(db, owner, page.user_id, page.status, page)
@@ -83,7 +88,9 @@ class GetCall(BaseModel):
 @action(scope="calls:read", allow=_ALLOW, raises=(NotFound,), examples=({"call_id": _EXAMPLE_ID},))
 async def get_call(context: Context, payload: GetCall) -> Call:
     """Returns one call as it is stored."""
-    return await calls.fetch_call(context.db, payload.call_id, context.owner)
+    call = await calls.fetch_call(context.db, payload.call_id, context.owner)
+    await revocations.require_unrevoked(context.db, call.user_id)
+    return call
 
 
 class SetCallStatus(BaseModel):
@@ -96,12 +103,15 @@ class SetCallStatus(BaseModel):
 @action(
     scope="calls:write",
     writes=True,
+    transaction=True,
     allow=_ALLOW,
     raises=(NotFound,),
     examples=({"call_id": _EXAMPLE_ID, "status": "completed"},),
 )
 async def set_call_status(context: Context, payload: SetCallStatus) -> Call:
     """Overwrites the status of a call and returns the whole call."""
-    return await calls.set_status(
+    call = await calls.set_status(
         context.db, payload.call_id, context.owner, payload.status, context.origin
     )
+    await revocations.require_unrevoked(context.db, call.user_id)
+    return call

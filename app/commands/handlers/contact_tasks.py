@@ -22,7 +22,7 @@ from app.models.contact_task import (
 )
 from app.models.page import Page, Part
 from app.models.task import TaskChanges, TaskFields
-from app.services import Connection, contact_tasks, contacts, tasks
+from app.services import Connection, contact_tasks, contacts, revocations, tasks
 
 _ALLOW: frozenset[CallerKind] = frozenset({"partner"})
 
@@ -47,6 +47,7 @@ async def create_contact_task(context: Context, payload: CreateContactTask) -> C
     if payload.user_id is not None:
         await contacts.fetch_contact(context.db, payload.user_id, context.owner)
         user_id = str(payload.user_id)
+        await revocations.require_unrevoked(context.db, user_id)
     fields = TaskFields.model_validate(payload.model_dump(exclude={"user_id"}))
     task = await tasks.insert_task(context.db, user_id, fields, context.origin)
     return ContactTask.of(vars(task))
@@ -62,6 +63,7 @@ class ListContactTasks(Page):
 @action(scope="tasks:read", allow=_ALLOW)
 async def list_contact_tasks(context: Context, payload: ListContactTasks) -> Json[ContactTaskList]:
     """Returns one page of tasks, newest first; a page that is not full is the last."""
+    await revocations.require_unrevoked(context.db, payload.user_id)
 
     async def fetch(db: Connection, page: ListContactTasks) -> Part[ContactTask]:
         status = CANONICAL[page.status] if page.status else None
@@ -79,7 +81,9 @@ class GetContactTask(BaseModel):
 @action(scope="tasks:read", allow=_ALLOW, raises=(NotFound,))
 async def get_contact_task(context: Context, payload: GetContactTask) -> ContactTask:
     """Returns one task."""
-    return await contact_tasks.fetch_task(context.db, payload.task_id)
+    task = await contact_tasks.fetch_task(context.db, payload.task_id)
+    await revocations.require_unrevoked(context.db, task.user_id)
+    return task
 
 
 class SetContactTaskStatus(BaseModel):
@@ -93,6 +97,7 @@ class SetContactTaskStatus(BaseModel):
 async def set_contact_task_status(context: Context, payload: SetContactTaskStatus) -> ContactTask:
     """Overwrites the status of a task and returns the whole task."""
     task = await contact_tasks.fetch_task(context.db, payload.task_id)
+    await revocations.require_unrevoked(context.db, task.user_id)
     changes = TaskChanges(status=CANONICAL[payload.status])
     owner = task.user_id or NOBODY
     written = await tasks.update_task(context.db, task.id, owner, changes, origin=context.origin)

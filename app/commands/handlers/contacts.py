@@ -11,7 +11,7 @@ from app.errors import NotFound
 from app.models.caller import CallerKind
 from app.models.contact import Contact, ContactFields, ContactList
 from app.models.page import Page, Part
-from app.services import Connection, contacts
+from app.services import Connection, contacts, revocations
 
 _ALLOW: frozenset[CallerKind] = frozenset({"partner", "service"})
 _EXAMPLE_ID = "550e8400-e29b-41d4-a716-446655440000"
@@ -77,4 +77,6 @@ class GetContact(BaseModel):
 )
 async def get_contact(context: Context, payload: GetContact) -> Contact:
     """Returns one contact as it is stored."""
-    return await contacts.fetch_contact(context.db, payload.contact_id, context.owner)
+    contact = await contacts.fetch_contact(context.db, payload.contact_id, context.owner)
+    await revocations.require_unrevoked(context.db, str(contact.id))
+    return contact

@@ -1,11 +1,9 @@
 """What an administrator revokes is refused at once, whoever comes with it."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from time import monotonic, process_time
 from typing import Any
 
-import asyncpg
 import pytest
 from httpx import AsyncClient, Response
 
@@ -15,13 +13,12 @@ from app.services.revocations import MOST_LIVE, News, Rule
 from app.state import Resources
 from tests.conftest import ADMIN_HEADERS, MISSING_ID, OPEN_DOORS, SERVICE_HEADERS, Figure
 from tests.doors.admin.test_keys import create
-from tests.doors.test_user_tasks import bearer as user_bearer
-from tests.support.accounts import EMAIL, bearer, log_in, refresh, register
 from tests.support.application import talking_to
-from tests.support.people import acting_for, start_session
+from tests.support.people import acting_for
 
 REVOKED = {"detail": "Access was revoked", "code": "installation_revoked"}
 REASON = "The phone was stolen"
+REVOKE = "INSERT INTO revocations (user_id, reason, created_by) VALUES ($1, 'banned', 'hand')"
 
 
 async def revoke(client: AsyncClient, **members: Any) -> Response:
@@ -131,74 +128,6 @@ async def test_revoked_key_name_is_refused_at_each_door_of_keys(client: AsyncCli
         answer = await client.get(path, headers=headers)
         assert (answer.status_code, answer.json()) == (403, REVOKED)
     assert (await send(client)).status_code == 200
-
-
-async def test_revoked_user_is_refused_at_each_door_in_its_shape(
-    client: AsyncClient, db: Connection
-) -> None:
-    account = str(MISSING_ID)
-    shapes = {
-        "/api/tasks": (await start_session(db, account), REVOKED),
-        "/api/user-api-keys/current": (acting_for(account), REVOKED),
-        "/api/v1/tasks": (await bearer(db, account), REVOKED),
-        f"/api/{account}/tasks": (
-            user_bearer(account),
-            {"detail": "Access was revoked", "code": "FORBIDDEN"},
-        ),
-        f"/stats?user_id={account}": (SERVICE_HEADERS, REVOKED),
-    }
-    made = (await revoke(client, user_id=account)).json()
-    for path, (headers, body) in shapes.items():
-        answer = await client.get(path, headers=headers)
-        assert (answer.status_code, answer.json()) == (403, body), path
-    await lift(client, made["id"])
-    for path, (headers, _) in shapes.items():
-        assert (await client.get(path, headers=headers)).status_code == 200, path
-
-
-async def test_revoked_account_can_neither_log_in_nor_refresh(client: AsyncClient) -> None:
-    registered = (await register(client)).json()
-    await revoke(client, user_id=registered["user"]["id"])
-    assert (await log_in(client)).json() == REVOKED
-    assert (await log_in(client, EMAIL, "Wrong-at-7")).status_code == 401
-    assert (await refresh(client, registered["refresh_token"])).json() == REVOKED
-
-
-@pytest.fixture
-async def elsewhere(database_url: str) -> AsyncIterator[Connection]:
-    """Where another worker, or somebody by hand, makes and lifts revocations."""
-    db = await asyncpg.connect(database_url)
-    yield db
-    await db.close()
-
-
-REVOKE = "INSERT INTO revocations (user_id, reason, created_by) VALUES ($1, 'banned', 'hand')"
-
-
-async def test_of_a_login_that_is_refused_nothing_stays(
-    live_client: AsyncClient, elsewhere: Connection
-) -> None:
-    account = (await register(live_client)).json()["user"]["id"]
-    await log_in(live_client, password="Wrong-at-7")
-    await elsewhere.execute("DELETE FROM verification_tokens")
-    left = "SELECT failed_logins, (SELECT count(*) FROM refresh_tokens) FROM accounts"
-    before = await elsewhere.fetchrow(left)
-    await elsewhere.execute(REVOKE, account)
-    assert (await log_in(live_client)).json() == REVOKED
-    assert await elsewhere.fetchrow(left) == before
-    assert await elsewhere.fetchval("SELECT count(*) FROM verification_tokens") == 0
-
-
-async def test_a_refresh_token_that_was_refused_is_not_used_up(
-    live_client: AsyncClient, elsewhere: Connection
-) -> None:
-    registered = (await register(live_client)).json()
-    token = registered["refresh_token"]
-    await elsewhere.execute(REVOKE, registered["user"]["id"])
-    assert (await refresh(live_client, token)).json() == REVOKED
-    await elsewhere.execute("DELETE FROM revocations")
-    assert (await refresh(live_client, token)).status_code == 200
-    assert (await refresh(live_client, token)).status_code == 401
 
 
 async def test_revocation_ends_by_itself(live_client: AsyncClient, elsewhere: Connection) -> None:
