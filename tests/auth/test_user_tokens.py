@@ -4,8 +4,9 @@ import hmac
 import json
 from base64 import urlsafe_b64encode
 from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import datetime, tzinfo
 from time import time
-from typing import Any
+from typing import Any, ClassVar, Self
 
 import jwt
 import pytest
@@ -19,6 +20,16 @@ from tests.support.key_server import ALGORITHMS, KeyServer, claims, private_key,
 
 SECRET = "a shared secret of 32 characters or more"
 Refuse = Callable[[str], Awaitable[None]]
+
+
+class Clock(datetime):
+    """One that is set by hand, for PyJWT."""
+
+    seconds: ClassVar[float]
+
+    @classmethod
+    def now(cls, tz: tzinfo | None = None) -> Self:
+        return cls.fromtimestamp(cls.seconds, tz)
 
 
 @pytest.fixture
@@ -160,18 +171,41 @@ async def test_issuer_audience_and_place_of_the_keys_can_be_told(server: KeyServ
     await tokens.close()
 
 
-@pytest.mark.parametrize(("claim", "seconds"), [("exp", -3), ("nbf", 3), ("iat", 60)])
-async def test_clocks_may_differ_by_a_few_seconds(
-    server: KeyServer, tokens: UserTokens, claim: str, seconds: int
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> type[Clock]:
+    """At a whole second."""
+    monkeypatch.setattr(Clock, "seconds", float(int(time())), raising=False)
+    monkeypatch.setattr(user_tokens, "time", lambda: Clock.seconds)
+    monkeypatch.setattr("jwt.api_jwt.datetime", Clock)
+    return Clock
+
+
+@pytest.mark.parametrize(("claim", "seconds"), [("exp", -4), ("nbf", 5), ("iat", 60)])
+async def test_clocks_may_differ_by_five_seconds(
+    server: KeyServer, tokens: UserTokens, clock: type[Clock], claim: str, seconds: int
 ) -> None:
-    changed: dict[str, Any] = {claim: int(time()) + seconds}
+    changed: dict[str, Any] = {claim: int(clock.seconds) + seconds}
     assert await tokens.find_subject(server.sign(**changed)) == "ann"
 
 
-@pytest.mark.parametrize(("claim", "seconds"), [("exp", -6), ("nbf", 7)])
-async def test_but_not_by_more(server: KeyServer, refuse: Refuse, claim: str, seconds: int) -> None:
-    changed: dict[str, Any] = {claim: int(time()) + seconds}
+@pytest.mark.parametrize(("claim", "seconds"), [("exp", -5), ("nbf", 6)])
+async def test_but_not_by_more(
+    server: KeyServer, refuse: Refuse, clock: type[Clock], claim: str, seconds: int
+) -> None:
+    changed: dict[str, Any] = {claim: int(clock.seconds) + seconds}
     await refuse(server.sign(**changed))
+
+
+async def test_a_token_ends_five_seconds_late_whether_remembered_or_not(
+    server: KeyServer, tokens: UserTokens, refuse: Refuse, clock: type[Clock]
+) -> None:
+    remembered, other = (server.sign(exp=int(clock.seconds) + 60, nonce=n) for n in range(2))
+    assert await tokens.find_subject(remembered) == "ann"
+    clock.seconds += 64.999
+    assert [await tokens.find_subject(one) for one in (remembered, other)] == ["ann", "ann"]
+    clock.seconds += 0.001
+    await refuse(remembered)
+    await refuse(other)
 
 
 @pytest.mark.parametrize("token", ["", ".", "a.b.c", "é.é.é", "e30.e30.e30", "a" * 60_000])
