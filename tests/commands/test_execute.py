@@ -1,5 +1,6 @@
+"""What a command is told: its answer, or what is wrong with its action, scope or payload."""
+
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 from uuid import uuid4
 
@@ -9,34 +10,14 @@ from httpx import AsyncClient, Response
 from app.commands.registry import ACTION_HANDLERS, commands, find_action
 from app.models.key import NewKey
 from app.services import Connection, keys
-from tests.conftest import MISSING_ID, SERVICE_HEADERS, Execute, TaskFactory
+from tests.commands.conftest import Send
+from tests.conftest import MISSING_ID, Execute, TaskFactory
 
-REFUSED_KEY = {"detail": "Invalid or expired service key"}
-JSON = {**SERVICE_HEADERS, "Content-Type": "application/json"}
-MEBIBYTE = 1024 * 1024
-ERROR_MEMBERS = ("type", "loc", "msg")
-COMMAND = b'{"action": "get-stats", "user_id": "user_123"}'
 TASK_FIELDS = (
     *("id", "user_id", "title", "description", "status", "priority"),
     *("created_at", "completed_at", "due_date"),
 )
-
-Send = Callable[..., Awaitable[Response]]
 each_with_id = pytest.mark.parametrize("action", ["get-task", "update-task", "delete-task"])
-
-
-def nested(depth: int) -> bytes:
-    return COMMAND[:-1] + b', "x": %b%b}' % (b"[" * (depth - 1), b"]" * (depth - 1))
-
-
-@pytest.fixture
-def send(client: AsyncClient) -> Send:
-    """Posts these bytes with the development key."""
-
-    async def send(content: bytes | AsyncIterator[bytes], headers: Any = JSON) -> Response:
-        return await client.post("/execute", content=content, headers=headers)
-
-    return send
 
 
 @pytest.fixture
@@ -64,12 +45,6 @@ def assert_payload_refused(answer: Response, field: str) -> None:
     assert error["field"] == field
 
 
-def assert_envelope_refused(answer: Response) -> None:
-    assert answer.status_code == 422, answer.text
-    assert set(answer.json()) == {"detail"}
-    assert {frozenset(error) for error in answer.json()["detail"]} == {frozenset(ERROR_MEMBERS)}
-
-
 async def test_success_has_the_four_envelope_members(execute: Execute) -> None:
     body = (await execute("create-task", title="Feed cat")).json()
     assert tuple(body) == ("success", "data", "error", "timestamp")
@@ -93,27 +68,6 @@ async def test_stats_have_exactly_the_six_figures(execute: Execute) -> None:
         **dict.fromkeys(("total_tasks", "pending_tasks", "in_progress_tasks"), 0),
         **dict.fromkeys(("completed_tasks", "completion_rate", "overdue_tasks"), 0),
     }
-
-
-@pytest.mark.parametrize("key", [None, "", "sk_prod_" + "0" * 64, "x" * 5000, "ключ".encode()])
-@pytest.mark.parametrize("content", [b"{", b'{"action": "fly"}', b"x" * (MEBIBYTE + 1)])
-async def test_key_is_checked_before_anything_else(send: Send, key: Any, content: bytes) -> None:
-    answer = await send(content, {} if key is None else {"X-Service-Key": key})
-    assert (answer.status_code, answer.json()) == (401, REFUSED_KEY)
-
-
-@pytest.mark.parametrize("change", ["active = false", "expires_at = now() - interval '1 s'"])
-async def test_inactive_or_expired_key_is_401(
-    client: AsyncClient, db: Connection, change: str
-) -> None:
-    await keys.ensure_development_key(db)
-    await db.execute(f"UPDATE service_api_keys SET {change}")
-    answer = await client.post("/execute", content=COMMAND, headers=JSON)
-    assert (answer.status_code, answer.json()) == (401, REFUSED_KEY)
-
-
-async def test_envelope_is_checked_before_the_action(send: Send) -> None:
-    assert_envelope_refused(await send(b'{"action": "fly", "payload": {}}'))
 
 
 async def test_action_is_looked_up_before_scope_and_payload(send_with: Send) -> None:
@@ -204,7 +158,7 @@ async def test_unknown_members_are_ignored(send: Send) -> None:
 
 async def test_missing_payload_is_an_empty_one(send: Send) -> None:
     assert (await send(b'{"action": "list-tasks", "user_id": "user_123"}')).status_code == 200
-    assert_payload_refused(await send(COMMAND.replace(b"get-stats", b"create-task")), "title")
+    assert_payload_refused(await send(b'{"action": "create-task", "user_id": "u"}'), "title")
 
 
 @each_with_id
@@ -250,65 +204,3 @@ async def test_scopes_permit_exactly_their_actions(
         if find_action(action).scope is not None
     }
     assert {action for action, answer in answers.items() if answer.status_code != 403} == permitted
-
-
-@pytest.mark.parametrize(
-    "content",
-    [
-        *(b"", b"{", b"null", b"7", b'"s3cr3t"', b"[]", COMMAND + b"}", COMMAND + b"\x00"),
-        *(b'{"action": "get-stats"}', b'{"user_id": "s3cr3t"}', b'{"Action": "get-stats"}'),
-        *(COMMAND.replace(b'"get-stats"', value) for value in (b'""', b"null", b"7", b'["a"]')),
-        *(COMMAND.replace(b"user_123", value) for value in (b"", b"u" * 256, b"s3cr3t\\u0000")),
-        *(COMMAND.replace(b"user_123", value) for value in (b"s3cr3t\\ud800", b"\xff", b"\x01")),
-        *(COMMAND.replace(b'"user_123"', value) for value in (b"null", b"7", b"true", b"{}")),
-        *(
-            COMMAND.replace(b"get-stats", value)
-            for value in (b"a\\u0000", b"a\\udc00", b"\xc0\x80")
-        ),
-        *(COMMAND[:-1] + b', "payload": %b}' % value for value in (b"null", b"[]", b'"s3cr3t"')),
-        COMMAND[:-1] + b', "options": {%b}}' % b",".join(b'"%d": 0' % n for n in range(90_000)),
-        *(COMMAND[:-1] + b', "x": %b}' % value for value in (b"NaN", b"Infinity", b"-Infinity")),
-        *(COMMAND[:-1] + b', "payload": {"x": NaN}}', b"\xef\xbb\xbf" * 2 + COMMAND),
-        *(COMMAND.decode().encode("utf-16"), b"[" * 1000, b"[" * 1000 + b"]" * 1000),
-        *(b'{"a":' * 1000, b"[" * 100_000, nested(33)),
-    ],
-)
-async def test_wrong_envelope_is_422_and_not_echoed(send: Send, content: bytes) -> None:
-    answer = await send(content)
-    assert_envelope_refused(answer)
-    assert "s3cr3t" not in answer.text
-
-
-@pytest.mark.parametrize(
-    "content", [nested(32), COMMAND.replace(b"user_123", "ü".encode() * 255), b" \n" + COMMAND]
-)
-async def test_envelope_at_its_limits_is_accepted(send: Send, content: bytes) -> None:
-    assert (await send(content)).status_code == 200
-
-
-@pytest.mark.parametrize("content_type", [None, "", "text/plain", "application/jsonp", "json"])
-async def test_other_content_type_is_422(send: Send, content_type: str | None) -> None:
-    headers = {} if content_type is None else {"Content-Type": content_type}
-    assert_envelope_refused(await send(COMMAND, {**SERVICE_HEADERS, **headers}))
-
-
-async def test_spelling_and_parameters_of_the_content_type_do_not_matter(send: Send) -> None:
-    headers = {**SERVICE_HEADERS, "Content-Type": "Application/JSON; charset=utf-8"}
-    assert (await send(COMMAND, headers)).status_code == 200
-
-
-@pytest.mark.parametrize("streamed", [False, True])
-@pytest.mark.parametrize(("excess", "status"), [(0, 200), (1, 413)])
-async def test_body_over_one_mebibyte_is_413(
-    send: Send, streamed: bool, excess: int, status: int
-) -> None:
-    body = COMMAND.ljust(MEBIBYTE + excess)
-
-    async def chunks() -> AsyncIterator[bytes]:
-        for start in range(0, len(body), 65_536):
-            yield body[start : start + 65_536]
-
-    answer = await send(chunks() if streamed else body)
-    assert ("content-length" in answer.request.headers) != streamed
-    assert answer.status_code == status
-    assert status == 200 or set(answer.json()) == {"detail"}

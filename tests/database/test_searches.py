@@ -1,13 +1,10 @@
 """Searches: two at a time, a second each, and nobody else waits for them."""
 
 import asyncio
-import shutil
-import tempfile
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from functools import partial
-from pathlib import Path
 from time import monotonic
 
 import asyncpg
@@ -22,7 +19,7 @@ from app.errors import SearchTooLong
 from app.services import Connection
 from tests.conftest import SERVICE_HEADERS, Execute, TaskFactory
 from tests.support.application import talking_to
-from tests.system.test_replica import Pair
+from tests.support.replica import Pair, running_pair
 
 TOO_LONG = "The search took longer than a second; narrow it, for example by a status or a due date"
 TOO_MANY = "Too many searches at once, try again shortly"
@@ -109,11 +106,8 @@ async def test_a_search_looks_at_titles_and_2000_characters_of_descriptions(
 
 @pytest.fixture
 def pair() -> Iterator[Pair]:
-    folder = Path(tempfile.mkdtemp(prefix="task-manager-api-"))
-    pair = Pair(folder)
-    yield pair
-    pair.stop()
-    shutil.rmtree(folder, ignore_errors=True)
+    with running_pair() as pair:
+        yield pair
 
 
 async def test_a_search_that_is_too_long_for_the_replica_is_not_tried_on_the_primary(

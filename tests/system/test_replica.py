@@ -1,87 +1,29 @@
 """A streaming replica answers lists and statistics, and nobody sees what is no longer true."""
 
 import asyncio
-import shutil
 import signal
-import tempfile
 import time
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
-from pathlib import Path
-from typing import Any
+from collections.abc import Iterator
 from uuid import uuid4
 
-import asyncpg
 import pytest
 from httpx import AsyncClient
 
 from app.database import embedded, migrations
 from app.metrics import REPLICA_READS
 from app.models.task_list import PAGE_SIZE
-from app.services import Connection
 from tests.conftest import OPEN_DOORS, SERVICE_HEADERS, Figure
 from tests.doors.test_user_tasks import bearer
-from tests.support.postgres import Server
+from tests.support.replica import Pair, connect, running_pair
 from tests.system.test_faults import send, service
 
 pytestmark = pytest.mark.alone
 
-CAUGHT_UP = "SELECT pg_last_wal_replay_lsn() >= $1"
-
-
-class Pair:
-    """A primary and the replica that follows it."""
-
-    def __init__(self, folder: Path) -> None:
-        self.primary = Server.with_database(folder / "primary")
-        migrations.upgrade(self.primary.url)
-        self.replica = self.primary.replica(folder / "replica")
-
-    @asynccontextmanager
-    async def service(self, **settings: Any) -> AsyncIterator[AsyncClient]:
-        settings = {"database_replica_url": self.replica.url, **settings}
-        async with service(self.primary.url, **settings) as client:
-            yield client
-
-    async def catch_up(self) -> None:
-        """Returns when the replica has all that the primary has."""
-        primary, replica = await connect(self.primary), await connect(self.replica)
-        position = await primary.fetchval("SELECT pg_current_wal_lsn()")
-        async with asyncio.timeout(10):
-            while not await replica.fetchval(CAUGHT_UP, position):
-                await asyncio.sleep(0.01)
-        await primary.close()
-        await replica.close()
-
-    @asynccontextmanager
-    async def lagging(self) -> AsyncIterator[None]:
-        """The replica is up to date, and receives all, but shows nothing new for as long."""
-        await self.catch_up()
-        replica = await connect(self.replica)
-        await replica.execute("SELECT pg_wal_replay_pause()")
-        while await replica.fetchval("SELECT pg_get_wal_replay_pause_state()") != "paused":
-            await asyncio.sleep(0.01)
-        yield
-        await replica.execute("SELECT pg_wal_replay_resume()")
-        await replica.close()
-
-    def stop(self) -> None:
-        self.replica.stop()
-        self.primary.stop()
-
-
-async def connect(server: Server) -> Connection:
-    connection: Connection = await asyncpg.connect(server.url)
-    return connection
-
 
 @pytest.fixture(scope="module")
 def pair() -> Iterator[Pair]:
-    folder = Path(tempfile.mkdtemp(prefix="task-manager-api-replica-"))
-    pair = Pair(folder)
-    yield pair
-    pair.stop()
-    shutil.rmtree(folder, ignore_errors=True)
+    with running_pair() as pair:
+        yield pair
 
 
 @pytest.fixture

@@ -8,7 +8,6 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
-from uuid import UUID
 
 import asyncpg
 import hypothesis
@@ -22,35 +21,30 @@ from schemathesis.engine.recorder import ScenarioRecorder
 from schemathesis.openapi.checks import RejectedPositiveData
 
 from app.auth import tokens
-from app.auth.passwords import Passwords
 from app.commands.catalogue import output_schema
-from app.commands.handlers.categories import EXAMPLE_ID as CATEGORY_ID
 from app.commands.registry import commands, find_action
 from app.config import DEVELOPMENT_ADMIN_KEY
 from app.doors import development_values
-from app.services import Connection
-from app.services.keys import DEVELOPMENT_KEY, digest
-from tests.conftest import MISSING_ID
+from app.services.keys import DEVELOPMENT_KEY
 from tests.doors.test_user_tasks import bearer_token
 from tests.support import service
-from tests.support.accounts import EMAIL, PASSWORD, SECRET
-from tests.support.people import token_hash
+from tests.support.accounts import EMAIL, SECRET
+from tests.support.examples import (
+    CALLS,
+    CATEGORIES,
+    HOLDER,
+    KEYS,
+    REVOCATIONS,
+    TASKS,
+    TOKEN,
+    furnish,
+)
 
 SLOWEST_ANSWER = 2.0
 EXAMPLES = 40 if hypothesis.settings().max_examples > 100 else 10
-TOKEN = "t0ken"
-TASKS = [str(UUID(int=number)) for number in range(1, 1000)]
-CATEGORIES = [str(UUID(int=number)) for number in range(1001, 1100)]
-KEYS = [str(UUID(int=number)) for number in range(2001, 2100)]
-REVOCATIONS = [str(UUID(int=number)) for number in range(4001, 4100)]
-CALLS = [str(UUID(int=number)) for number in range(3001, 3100)]
-"""Enough to delete some and find others."""
 DELETIONS = ("/api/tasks", "/api/v1/tasks", "/api/{user_id}/tasks")
 DOOMED = {f"doomed-{index}": TASKS[500 + 100 * index :][:100] for index in range(len(DELETIONS))}
 """Which tasks which door may delete: what all of them try first is gone with the first."""
-HOLDER = "0199d1a8-7c1e-7b1f-9a53-2f6f0d6b7a22"
-REFRESH_TOKEN = "0199d1a8" + "5e" * 44
-VERIFICATION_TOKEN = "XYdhPBDJUtw4zz-qwmqEZHLa93NwamH3zQzFNcMQ91c"
 CONFIGURATION: dict[str, Any] = {
     "auth": {
         "openapi": {
@@ -101,7 +95,6 @@ ALL_CHECKS = {
     *("allow_header_conformance", "use_after_free", "ensure_resource_availability"),
     *("ignored_auth", "object_level_authorization", "max_response_time"),
 }
-
 # A JSON Schema describes one request by itself. These refusals of a request that is valid by itself
 # depend on an earlier request, or on the header and the body together; their answers are fixed.
 UNDESCRIBABLE = {
@@ -146,7 +139,6 @@ UNDESCRIBABLE = {
         "The task has this category already",
     ),
 }
-
 # The same of refusals that say which member, or which command of a batch, it is.
 UNDESCRIBABLE_BEGINNINGS = (
     "commands[",
@@ -222,76 +214,6 @@ def explore(schema: Any) -> Findings:
             assert event.stop_reason is StopReason.COMPLETED
             findings.problems.update((failure, str(failure)) for failure in event.failures)
     return findings
-
-
-async def furnish(db: Connection) -> None:
-    """What the document's examples name: tasks, a key, a category, people, tokens and a call."""
-    await db.execute(
-        "INSERT INTO tasks (id, user_id, title) SELECT unnest($1::uuid[]), $2, 'Feed cat'",
-        [MISSING_ID, *TASKS],
-        HOLDER,
-    )
-    await db.execute(
-        "INSERT INTO user_sessions (user_id, token_hash, expires_at) "
-        "VALUES ($2, $1, now() + interval '1 hour')",
-        token_hash(TOKEN),
-        HOLDER,
-    )
-    await db.execute(
-        "INSERT INTO service_api_keys (key_name, api_key) VALUES ('cat-house-prod', $1)", "0" * 64
-    )
-    await db.execute(
-        "INSERT INTO service_api_keys (id, key_name, api_key) "
-        "SELECT id, 'key-' || row_number() OVER (), md5(id::text) || md5(id::text) "
-        "FROM unnest($1::uuid[]) AS id",
-        KEYS,
-    )
-    await db.execute(
-        "INSERT INTO revocations (id, installation_id, reason, created_by) "
-        "SELECT id, 'phone-' || id, 'stolen', 'admin' FROM unnest($1::uuid[]) AS id",
-        REVOCATIONS,
-    )
-    await db.execute(
-        "INSERT INTO categories (id, user_id, name, color) "
-        "SELECT id, $2, 'Food ' || id, '#000000' FROM unnest($1::uuid[]) AS id",
-        [CATEGORY_ID, *CATEGORIES],
-        HOLDER,
-    )
-    await db.execute(
-        "INSERT INTO task_categories (user_id, task_id, category_id) "
-        "SELECT user_id, tasks.id, unnest($1::uuid[]) FROM tasks",
-        CATEGORIES[::3],  # which leaves room for more
-    )
-    await db.execute(
-        "INSERT INTO contacts (id, name, email, company, user_type) "
-        "SELECT unnest($1::uuid[]), 'María', 'maria@example.com', 'Azollon', 'client'",
-        [MISSING_ID, HOLDER],
-    )
-    await db.execute(
-        "INSERT INTO calls (id, user_id, title, scheduled_for, duration_minutes) "
-        "SELECT unnest($1::uuid[]), $2, 'Onboarding', now(), 30",
-        [MISSING_ID, *CALLS],
-        HOLDER,
-    )
-    await db.execute(
-        "INSERT INTO accounts (id, email, full_name, password_hash) VALUES ($1, $2, '', $3)",
-        HOLDER,
-        EMAIL,
-        await Passwords().hash(PASSWORD),
-    )
-    await db.execute(
-        "INSERT INTO refresh_tokens (family, user_id, token_hash, expires_at) "
-        "VALUES ($1, $2, $3, now() + interval '1 day')",
-        REFRESH_TOKEN[:32],
-        HOLDER,
-        digest(REFRESH_TOKEN),
-    )
-    await db.execute(
-        "INSERT INTO verification_tokens (token_hash, user_id, expires_at) "
-        "VALUES ($1, $2, now() + interval '1 day')",
-        digest(VERIFICATION_TOKEN),
-        HOLDER,
-    )
 
 
 @pytest.fixture
