@@ -32,10 +32,6 @@ _HSTS = (b"strict-transport-security", b"max-age=31536000; includeSubDomains")
 _SANE_ID = re.compile(rb"[A-Za-z0-9._-]{1,128}")
 
 
-def _header(scope: Scope, name: bytes) -> bytes | None:
-    return next((value for key, value in scope["headers"] if key == name), None)
-
-
 def _sane_id(headers: dict[bytes, bytes], name: bytes) -> bytes | None:
     value = headers.get(name)
     return value if value is not None and _SANE_ID.fullmatch(value) else None

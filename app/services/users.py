@@ -125,8 +125,6 @@ KEPT = (
         spared="true",
     ),
 )
-NOT_OURS = frozenset({"user_sessions"})
-"""Tables of others with a `user_id`: the auth server's sessions, which are only read here."""
 
 
 class Place(NamedTuple):
