@@ -15,6 +15,7 @@ from app.services import Connection
 from tests.conftest import Figure
 from tests.support.application import talking_to
 from tests.support.batches import Command, command, create, ref, send_alone, send_batch
+from tests.support.properties import explored
 
 IDS = "abcdef"
 users = (f"user-{number}" for number in count())
@@ -108,18 +109,6 @@ async def test_one_effect_and_one_answer_per_id_all_at_once(database_url: str) -
     async with talking_to(database_url) as client:
         await explored(check)
     await db.close()
-
-
-async def explored(check: Any) -> None:
-    """Runs a property of this loop's connections, which hypothesis would give a loop of its own."""
-    inner = check.hypothesis.inner_test
-    loop = asyncio.get_running_loop()
-
-    def in_loop(**drawn: Any) -> None:
-        asyncio.run_coroutine_threadsafe(inner(**drawn), loop).result(60)
-
-    check.hypothesis.inner_test = in_loop
-    await asyncio.to_thread(check)
 
 
 async def test_overlapping_batches_beside_single_commands_never_deadlock(
