@@ -1,6 +1,8 @@
 """The entrance of administrators: their key, and a pause for whoever guesses it."""
 
+import asyncio
 from typing import Any
+from weakref import WeakValueDictionary
 
 from fastapi import APIRouter, Request, Security
 
@@ -15,19 +17,25 @@ from app.state import resources_of
 _WRONG_KEYS = Limit("admin-keys", "5/minute", standard_headers)
 
 
+_turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+
+
 async def administrator(request: Request) -> Caller:
     """The administrator; TooManyRequests after five wrong keys from the address in a minute."""
     limiter, subject = resources_of(request.scope)[Limiter], address(request.scope)
-    if limiter.has_counted:
-        standing = await limiter.look(_WRONG_KEYS, subject)
-        if standing is not None and not standing.allowed:
-            raise TooManyRequests(standing.seconds)
-    try:
-        return await admin_key(request)
-    except Unauthorized:
-        if request.headers.get("x-admin-key"):
-            await limiter.hit(_WRONG_KEYS, subject)
-        raise
+    turn = _turns.setdefault(subject, asyncio.Lock())
+    # Sent in parallel, guesses would all be judged before the first one is counted.
+    async with turn:
+        if limiter.has_counted:
+            standing = await limiter.look(_WRONG_KEYS, subject)
+            if standing is not None and not standing.allowed:
+                raise TooManyRequests(standing.seconds)
+        try:
+            return await admin_key(request)
+        except Unauthorized:
+            if request.headers.get("x-admin-key"):
+                await limiter.hit(_WRONG_KEYS, subject)
+            raise
 
 
 def admin_router(prefix: str = "/admin", tag: str = "admin") -> APIRouter:
