@@ -29,3 +29,4 @@ class ServiceStatus(BaseModel):
     schema_state: Annotated[SchemaState, Field(serialization_alias="schema")]
     consumers: list[ConsumerLag]
     scopes: Annotated[list[str], Field(description="What a service key may be limited to.")]
+    events: Annotated[list[str], Field(description="What a webhook may be told of; `*` is all.")]

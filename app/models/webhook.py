@@ -2,7 +2,7 @@
 
 from datetime import datetime
 from hashlib import sha256
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 from uuid import UUID
 
 from pydantic import (
@@ -56,6 +56,8 @@ Url = Annotated[
         examples=["https://hooks.example.com/tasks"],
     ),
 ]
+EVENTS = ("*", *get_args(EventType))
+"""What a webhook may be told of; the first is all."""
 Events = Annotated[
     list[EventType | Literal["*"]],
     Field(min_length=1, max_length=20, description="`*` is all.", examples=[["task.completed"]]),

@@ -15,8 +15,6 @@ from app.models.error import documented
 from app.state import resources_of
 
 _WRONG_KEYS = Limit("admin-keys", "5/minute", standard_headers)
-
-
 _turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
 

@@ -9,6 +9,7 @@ from app.database.requests import get_db
 from app.database.schema import NEEDED, fetch_schema
 from app.doors.admin.entrance import admin_router, answers
 from app.models.status import SchemaState, ServiceStatus
+from app.models.webhook import EVENTS
 from app.services import deliveries
 from app.state import resources_of
 
@@ -17,7 +18,7 @@ router = admin_router()
 
 @router.get("/status", summary="How the service is", responses=answers())
 async def read_status(request: Request) -> ServiceStatus:
-    """Version, open doors, schema, how far the worker is behind, and which scopes there are."""
+    """Version, open doors, schema, how far the worker is behind; which scopes and events exist."""
     resources = resources_of(request.scope)
     async with get_db(request) as db:
         schema, lags = await fetch_schema(db), await deliveries.list_lags(db)
@@ -28,4 +29,5 @@ async def read_status(request: Request) -> ServiceStatus:
         schema_state=SchemaState(revision=schema.revision, needed=NEEDED, fault=schema.fault),
         consumers=lags,
         scopes=list(SCOPES),
+        events=list(EVENTS),
     )
