@@ -4,6 +4,7 @@ import json
 import re
 from datetime import UTC, datetime
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 from playwright.sync_api import Dialog, Page, expect
@@ -55,6 +56,23 @@ def test_a_user_is_exported_and_purged(console: Page, service: str) -> None:
     acts = ask(service, "GET", "/admin/audit")["acts"]
     done = {(act["act"], act["administrator"]) for act in acts if act["object"] == "user/ben"}
     assert done == {("user.exported", "admin"), ("user.purged", "admin")}
+
+
+def test_an_id_that_hides_how_it_is_written_is_seen_through(console: Page, service: str) -> None:
+    hidden = "\u202enna\u200b"
+    send(service, "create-task", hidden, title="gnp\u202eexe")
+    ask(service, "POST", "/admin/revocations", {"user_id": hidden, "reason": "Spam"})
+    go(console, f"user/{quote(hidden)}")
+    shown = "⟨U+202E⟩nna⟨U+200B⟩"
+    expect(console.get_by_role("heading", level=1)).to_have_text(f"User {shown}")
+    expect(console.get_by_role("cell", name="gnp⟨U+202E⟩exe")).to_be_visible()
+    console.get_by_role("button", name="Purge").click()
+    expect(console.get_by_role("dialog", name=f"Purge the user {shown}?")).to_be_visible()
+    console.keyboard.press("Escape")
+    go(console, "revocations")
+    expect(console.get_by_role("cell", name=shown, exact=True)).to_be_visible()
+    console.get_by_role("button", name=f"Lift the revocation of User {shown}").click()
+    expect(console.get_by_role("dialog")).to_contain_text(f"User {shown}?")
 
 
 def test_what_came_from_users_is_text_and_never_markup(console: Page, service: str) -> None:

@@ -1,5 +1,6 @@
 """The page of administrators, as it is served."""
 
+import re
 from hashlib import sha256
 from typing import Any
 
@@ -34,6 +35,30 @@ async def test_nothing_runs_or_loads_but_its_own_files(client: AsyncClient) -> N
         headers = {"If-None-Match": answer.headers["etag"]}
         again = await client.get(f"/admin/console/{name}", headers=headers)
         assert again.status_code == 304
+
+
+async def test_no_other_site_embeds_it_or_learns_where_one_came_from(client: AsyncClient) -> None:
+    for path in ("", "/console.js", "/icon.svg"):
+        headers = (await client.get(f"/admin/console{path}")).headers
+        assert headers["cross-origin-resource-policy"] == "same-origin"
+        assert headers["cross-origin-opener-policy"] == "same-origin"
+        assert headers["referrer-policy"] == "no-referrer"
+        assert headers["x-frame-options"] == "DENY"
+        assert headers["x-content-type-options"] == "nosniff"
+        assert headers["cache-control"] == "private, no-cache"
+
+
+async def test_every_module_is_asked_for_at_once(client: AsyncClient) -> None:
+    page = (await client.get("/admin/console")).text
+    modules = {name for name in pages._FILES if name.endswith(".js")}
+    assert set(re.findall(r'/admin/console/([\w.-]+\.js)"', page)) == modules
+
+
+async def test_whoever_gets_what_others_wrote_gets_their_licences(client: AsyncClient) -> None:
+    licences = (await client.get("/admin/console/LICENSES.txt")).text
+    assert "htm 3.1.1" in licences
+    assert "Apache License" in licences
+    assert "The MIT License" in licences
 
 
 async def test_what_is_no_file_of_it_is_404(client: AsyncClient) -> None:
@@ -77,3 +102,4 @@ async def test_status_tells_version_doors_schema_and_scopes(client: AsyncClient)
     assert status["schema"]["revision"] == status["schema"]["needed"]
     assert (status["schema"]["fault"], status["consumers"]) == (None, [])
     assert {"*", "tasks:read", "users:purge"} <= set(status["scopes"])
+    assert {"*", "task.created", "user.purged"} <= set(status["events"])

@@ -15,6 +15,7 @@ _TYPES = {
     ".html": "text/html",
     ".svg": "image/svg+xml",
     ".css": "text/css",
+    ".txt": "text/plain",
     ".js": "text/javascript",
 }
 _FILES = {
@@ -30,6 +31,7 @@ _HEADERS = {
     b"frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'",
     b"referrer-policy": b"no-referrer",
     b"cross-origin-opener-policy": b"same-origin",
+    b"cross-origin-resource-policy": b"same-origin",
 }
 
 

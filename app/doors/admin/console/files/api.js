@@ -1,6 +1,8 @@
 // What /admin says. The key is in this tab's memory and sessionStorage, and goes out in one header.
 
 const STORED = "task-manager-admin-key";
+// What a header can carry.
+const SENDABLE = /^[\x20-\x7e\xa0-\xff]*$/;
 let key = sessionStorage.getItem(STORED);
 let onSignedOut = () => {};
 
@@ -15,6 +17,7 @@ export function signOut(reason) {
 
 // The status of the service, if the key is one.
 export async function signIn(given) {
+  if (!SENDABLE.test(given)) throw new Refusal(401, "An admin key has no such characters");
   const status = await ask("GET", "/admin/status", undefined, given);
   key = given;
   sessionStorage.setItem(STORED, given);
@@ -57,10 +60,7 @@ async function ask(method, path, body, withKey) {
     answer = await fetch(path, {
       method, headers, body: body && JSON.stringify(body), credentials: "omit", cache: "no-store",
     });
-  } catch (error) {
-    if (error instanceof TypeError && /header|ISO-8859-1|ByteString/i.test(error.message)) {
-      throw new Refusal(401, "An admin key has no such characters");
-    }
+  } catch {
     throw new Refusal(0, "The service does not answer");
   }
   if (answer.ok) return answer;

@@ -5,7 +5,9 @@ import { call, isSignedIn, signIn, signOut, whenSignedOut } from "./api.js";
 import { Audit } from "./audit.js";
 import { KeyPage, Keys } from "./keys.js";
 import { Overview } from "./overview.js";
-import { Badge, Field, Form, Heading, Loaded, Refused, useLoaded } from "./parts.js";
+import { Field, Form } from "./forms.js";
+import { Loaded, useLoaded } from "./loading.js";
+import { Badge, Heading, Refused } from "./parts.js";
 import { Revocations } from "./revocations.js";
 import { Users } from "./users.js";
 import { WebhookPage, Webhooks } from "./webhooks.js";
@@ -75,8 +77,7 @@ function Inside({ status }) {
 function Restored({ enter }) {
   const status = useLoaded(() => call("GET", "/admin/status"));
   useEffect(() => { if (status.data) enter(status.data); }, [status.data]);
-  return html`<main class="door"><h1>Console</h1><${Loaded} of=${status}>${() => null}<//>
-    ${status.error && html`<button type="button" onClick=${status.reload}>Try again</button>`}</main>`;
+  return html`<main class="door"><h1>Console</h1><${Loaded} of=${status}>${() => null}<//></main>`;
 }
 
 function Console() {

@@ -2,17 +2,16 @@
 
 import { html } from "./htm-preact-3.1.1.js";
 import { call } from "./api.js";
-import { Check, Dialog, Field, Form, instant, listed, localInput } from "./parts.js";
-
-const orNull = (list) => (list.length ? list : null);
+import { Dialog } from "./dialogs.js";
+import { changed, Check, Choices, Field, Form, instant, lines, localInput, orNull } from "./forms.js";
 
 // The members that limit a key; null where the form leaves one out.
 const limits = (form) => ({
-  note: form.get("note").trim() || null,
+  note: orNull(form.get("note").trim()),
   scopes: orNull(form.getAll("scopes")),
   expires_at: instant(form.get("expires_at")),
-  rate_limit: form.get("rate_limit").trim() || null,
-  user_ids: orNull(listed(form.get("user_ids"))),
+  rate_limit: orNull(form.get("rate_limit").trim()),
+  user_ids: lines(form.get("user_ids")),
   enforce_ownership: form.get("enforce_ownership") !== null,
 });
 
@@ -25,8 +24,7 @@ function Limits({ of: key = {}, scopes }) {
   return html`
     <${Field} label="Note" name="note" defaultValue=${key.note ?? ""} maxlength="500" hint="For people: whose key it is, and what for." />
     <fieldset><legend>Scopes <small>none: everything but users:…</small></legend>
-      <div class="choices" tabindex="0" role="group" aria-label="Scopes to choose">${inOrder(scopes).map((scope) => html`
-        <${Check} key=${scope} name="scopes" value=${scope} label=${scope} checked=${key.scopes?.includes(scope) ?? false} />`)}</div>
+      <${Choices} name="scopes" of=${inOrder(scopes)} chosen=${key.scopes} label="Scopes to choose" />
     </fieldset>
     <${Field} label="Expires" name="expires_at" type="datetime-local" defaultValue=${localInput(key.expires_at)} hint="In your time zone. Empty: never." />
     <${Field} label="Rate limit" name="rate_limit" defaultValue=${key.rate_limit ?? ""} placeholder="600/minute" hint="Empty: that of the service, if any." />
@@ -49,19 +47,9 @@ export function MintKey({ scopes, onDone, onClose }) {
   <//>`;
 }
 
-// Only what differs is sent, as a past expiry or another administrator's change must not come along.
-function changed(form, key) {
-  const before = { ...key, expires_at: instant(localInput(key.expires_at)) };
-  const now = limits(form);
-  const differs = (name) => JSON.stringify(sorted(now[name])) !== JSON.stringify(sorted(before[name]));
-  return Object.fromEntries(Object.entries(now).filter(([name]) => differs(name)));
-}
-
-const sorted = (value) => (Array.isArray(value) ? [...value].sort() : value);
-
 export function ChangeKey({ of: key, scopes, onDone, onClose }) {
-  async function change(form) {
-    const members = changed(form, key);
+  async function change(form, opened) {
+    const members = changed(limits, form, opened);
     if (Object.keys(members).length) await call("PATCH", `/admin/service-keys/${key.id}`, members);
     onDone();
   }

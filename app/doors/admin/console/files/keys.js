@@ -4,8 +4,10 @@ import { html, useState } from "./htm-preact-3.1.1.js";
 import { call } from "./api.js";
 import { Bars, lastDays, Legend, summary, total } from "./chart.js";
 import { ChangeKey, MintKey, RotateKey } from "./key_forms.js";
-import { Badge, Confirm, Facts, Heading, Loaded, Secret, Time, useLoaded } from "./parts.js";
-import { Table } from "./table.js";
+import { Confirm, Secret } from "./dialogs.js";
+import { Loaded, useLoaded } from "./loading.js";
+import { Badge, Facts, Heading, Listed, Time } from "./parts.js";
+import { instants, Table } from "./table.js";
 
 const KINDS = { active: "good", expiring: "warn", superseded: "warn", expired: "", revoked: "bad" };
 const State = ({ of }) => html`<${Badge} kind=${KINDS[of]}>${of}<//>`;
@@ -13,7 +15,7 @@ const ending = (key) => (key.last_four ? `…${key.last_four}` : "–");
 const scopes = (key) => (key.scopes === null ? "everything" : key.scopes.join(", "));
 
 const path = (id) => `/admin/service-keys/${id}`;
-const lasting = (key) => !["expired", "revoked"].includes(key.state);
+const rotatable = (key) => ["active", "expiring"].includes(key.state);
 
 // The list has no use: each row that is shown asks for its own.
 function Use({ id }) {
@@ -28,9 +30,9 @@ const COLUMNS = [
   { label: "Ends in", tight: true, value: ending, show: (key) => html`<code>${ending(key)}</code>` },
   { label: "Scopes", tight: true, value: scopes, show: (key) => html`<span class="clip" title=${scopes(key)}>${scopes(key)}</span>` },
   { label: "State", tight: true, value: (key) => key.state, show: (key) => html`<${State} of=${key.state} />` },
-  { label: "Created", value: (key) => key.created_at, show: (key) => html`<${Time} at=${key.created_at} />` },
-  { label: "Expires", value: (key) => key.expires_at ?? "never", show: (key) => html`<${Time} at=${key.expires_at} />` },
-  { label: "Last used", value: (key) => key.last_used_at ?? "", show: (key) => html`<${Time} at=${key.last_used_at} />` },
+  instants("Created", (key) => key.created_at),
+  instants("Expires", (key) => key.expires_at),
+  instants("Last used", (key) => key.last_used_at),
   { label: "14 days", show: (key) => html`<${Use} id=${key.id} key=${key.id} />` },
 ];
 
@@ -48,15 +50,13 @@ export function Keys({ status }) {
     ${open?.secret && html`<${Secret} title=${`Key ${open.secret.key_name}`} value=${open.secret.service_key} onClose=${close} />`}`;
 }
 
-const people = (key) => (key.user_ids ? key.user_ids.join(", ") : "any user");
-
 const facts = (key) => [
   ["State", html`<${State} of=${key.state} />`],
   ["Environment", key.environment ?? "–"],
   ["Ends in", html`<code>${ending(key)}</code>`],
   ["Note", key.note ?? "–"],
   ["Scopes", scopes(key)],
-  ["Users", people(key)],
+  ["Users", html`<${Listed} of=${key.user_ids} none="any user" />`],
   ["Sees", key.enforce_ownership ? "tasks of the command's user only" : "tasks of all its users"],
   ["Rate limit", key.rate_limit ?? "that of the service, if any"],
   ["Created", html`<${Time} at=${key.created_at} />`],
@@ -81,11 +81,11 @@ function Acts({ of: key, scopes: known, reload }) {
   const done = () => { close(); reload(); };
   const rotated = (made) => { setOpen({ secret: made }); reload(); };
   const revoke = async () => { await call("DELETE", path(key.id)); done(); };
-  if (!lasting(key) && !open) return html`<p class="muted">It has ended for good.</p>`;
+  if (key.state === "revoked" && !open) return html`<p class="muted">It has ended for good.</p>`;
   return html`
     <div class="buttons left">
       <button type="button" onClick=${() => setOpen({ change: true })}>Change</button>
-      <button type="button" onClick=${() => setOpen({ rotate: true })}>Rotate</button>
+      ${rotatable(key) && html`<button type="button" onClick=${() => setOpen({ rotate: true })}>Rotate</button>`}
       <button type="button" class="danger" onClick=${() => setOpen({ revoke: true })}>Revoke</button>
     </div>
     ${open?.change && html`<${ChangeKey} of=${key} scopes=${known} onDone=${done} onClose=${close} />`}
@@ -96,6 +96,12 @@ function Acts({ of: key, scopes: known, reload }) {
       <p>The old one works until <${Time} at=${open.secret.old_key_expires_at} />.</p><//>`}`;
 }
 
+const FIGURES = [
+  { label: "Answered", value: (one) => one.ok },
+  { label: "Refused", value: (one) => one.refused },
+  { label: "Failed", value: (one) => one.failed },
+];
+
 function Usage({ usage }) {
   const actions = [...new Set(usage.map((one) => one.action))].map((id) => {
     const days = lastDays(usage.filter((one) => one.action === id));
@@ -105,12 +111,13 @@ function Usage({ usage }) {
   return html`<h2>Use</h2>
     <p>${summary(days)}. Days are of UTC; figures are a few seconds old.</p>
     <div class="plot"><${Bars} days=${days} tall=${60} /></div><${Legend} />
+    <h3>By day</h3>
+    <details><summary>Figures of ${days.length} days</summary>
+      <${Table} caption="Use by day" rows=${days} columns=${[{ label: "Day (UTC)", value: (one) => one.day }, ...FIGURES]} /></details>
     <h3>By action</h3>
     <${Table} caption="Use by action in 14 days" rows=${actions} empty="Nobody has used the key yet. Give it to a client." columns=${[
       { label: "Action", value: (one) => one.id },
-      { label: "Answered", value: (one) => one.ok },
-      { label: "Refused", value: (one) => one.refused },
-      { label: "Failed", value: (one) => one.failed },
+      ...FIGURES,
       { label: "14 days", show: (one) => html`<${Bars} days=${one.days} />` },
     ]} />`;
 }

@@ -1,33 +1,16 @@
 // Revocations: who is refused at once, and let in again.
 
 import { html, useState } from "./htm-preact-3.1.1.js";
-import { call, query } from "./api.js";
-import { Badge, Confirm, Dialog, Field, Form, Heading, instant, Loaded, Time, useLoaded } from "./parts.js";
-import { Table } from "./table.js";
+import { call } from "./api.js";
+import { Confirm, Dialog } from "./dialogs.js";
+import { Field, Form, instant } from "./forms.js";
+import { Loaded, usePages } from "./loading.js";
+import { Badge, Foreign, Heading, visible } from "./parts.js";
+import { instants, Table } from "./table.js";
 
 const NAMED = [["user_id", "User"], ["installation_id", "Installation"], ["key_name", "Key"]];
-const whom = (one) => NAMED.filter(([name]) => one[name]).map(([name, label]) => `${label} ${one[name]}`).join(", ");
+const whom = (one) => NAMED.filter(([name]) => one[name]).map(([name, label]) => `${label} ${visible(one[name])}`).join(", ");
 const ended = (one) => one.until !== null && new Date(one.until) <= new Date();
-
-// What is loaded page by page, newest first.
-export function usePages(path, member) {
-  const [older, setOlder] = useState([]);
-  const first = useLoaded(async () => { setOlder([]); return call("GET", path); });
-  const [error, setError] = useState(null);
-  const last = older.at(-1) ?? first.data;
-  const cursor = last?.next_cursor;
-  async function load() {
-    setError(null);
-    try {
-      const page = await call("GET", path + query({ cursor }));
-      setOlder((pages) => [...pages, page]);
-    } catch (refused) {
-      setError(refused);
-    }
-  }
-  const rows = first.data && [first.data, ...older].flatMap((page) => page[member]);
-  return { ...first, error: first.error ?? error, data: rows, more: cursor ? load : null };
-}
 
 export function Revocations() {
   const revocations = usePages("/admin/revocations", "revocations");
@@ -40,18 +23,18 @@ export function Revocations() {
     { label: "Reason", value: (one) => one.reason },
     { label: "State", tight: true, value: (one) => (ended(one) ? "ended" : "refused"), show: (one) => (ended(one)
       ? html`<${Badge}>ended<//>` : html`<${Badge} kind="bad">refused<//>`) },
-    { label: "Until", value: (one) => one.until ?? "", show: (one) => html`<${Time} at=${one.until} none="it is lifted" />` },
-    { label: "Since", value: (one) => one.created_at, show: (one) => html`<${Time} at=${one.created_at} />` },
+    instants("Until", (one) => one.until, "it is lifted"),
+    instants("Since", (one) => one.created_at),
     { label: "By", tight: true, value: (one) => one.created_by },
-    { label: "Lift", show: (one) => html`<button type="button" class="danger" aria-label=${`Lift the revocation of ${whom(one)}`} onClick=${() => setOpen({ lift: one })}>Lift</button>` },
+    { label: "Lift", show: (one) => (ended(one) ? "–" : html`<button type="button" class="danger" aria-label=${`Lift the revocation of ${whom(one)}`} onClick=${() => setOpen({ lift: one })}>Lift</button>`) },
   ];
   return html`
     <div class="title"><${Heading}>Revocations<//>
       <button type="button" class="primary" onClick=${() => setOpen({ revoke: true })}>Revoke access</button></div>
-    <${Loaded} of=${revocations}>${(rows) => html`<${Table} caption="Revocations" columns=${columns} rows=${rows} more=${revocations.more}
+    <${Loaded} of=${revocations}>${(rows) => html`<${Table} caption="Revocations" columns=${columns} rows=${rows} more=${revocations.more} loading=${revocations.loading}
       empty="Nobody is refused. Revoke access where a device was stolen or a user is banned." />`}<//>
     ${open?.revoke && html`<${Revoke} onDone=${done} onClose=${close} />`}
-    ${open?.lift && html`<${Confirm} title=${`Lift the revocation of ${whom(open.lift)}?`} label="Lift" act=${lift} onClose=${close}>
+    ${open?.lift && html`<${Confirm} title=${html`Lift the revocation of <${Foreign}>${whom(open.lift)}<//>?`} label="Lift" act=${lift} onClose=${close}>
       <p>Within a second it is let in again.</p><//>`}`;
 }
 

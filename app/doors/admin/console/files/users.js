@@ -2,12 +2,15 @@
 
 import { html, useEffect, useState } from "./htm-preact-3.1.1.js";
 import { call, callRaw, query } from "./api.js";
-import { Badge, Confirm, Empty, Field, Form, Heading, Loaded, Refused, Time, useLoaded } from "./parts.js";
-import { Table } from "./table.js";
+import { Confirm } from "./dialogs.js";
+import { Field, Form } from "./forms.js";
+import { Loaded, useLoaded } from "./loading.js";
+import { Badge, Empty, Foreign, Heading, Refused, Time } from "./parts.js";
+import { instants, Table } from "./table.js";
 
 export function Users({ id }) {
   const find = async (form) => { location.hash = `#/user/${encodeURIComponent(form.get("user_id"))}`; };
-  return html`<${Heading}>${id ? `User ${id}` : "User"}<//>
+  return html`<${Heading}>User${id && html` <${Foreign}>${id}<//>`}<//>
     <div class="seek"><${Form} label="Show" onSubmit=${find}>
       <${Field} label="User id" name="user_id" required maxlength="255" defaultValue=${id} /><//></div>
     ${id ? html`<${Card} id=${id} />` : html`<${Empty}>Enter a user's id to see tasks, mood and last changes.<//>`}`;
@@ -43,7 +46,7 @@ function Picture({ svg, alt }) {
 function Mood({ of: { mood, streak, week, today, next_due: next }, picture }) {
   return html`<div class="mood">
     <${Picture} svg=${picture} alt=${`Whiskers is ${mood.label}: ${mood.score} of 100`} />
-    <table class="small"><caption>Why ${mood.score} of 100</caption>
+    <table><caption>Why ${mood.score} of 100</caption>
       <thead class="hidden"><tr><th scope="col">Reason</th><th scope="col">Points</th></tr></thead>
       <tbody>${mood.reasons.map((one) => html`<tr key=${one.code}><td>${one.text}</td><td class="number">${one.points > 0 ? "+" : ""}${one.points}</td></tr>`)}</tbody></table>
     <${Week} days=${week} />
@@ -67,9 +70,9 @@ function Week({ days }) {
 const COLUMNS = [
   { label: "Sequence", value: (one) => one.sequence },
   { label: "Change", value: (one) => one.type, show: (one) => html`<${Badge}>${one.type}<//>` },
-  { label: "Task", value: (one) => one.task?.title ?? one.task_id, show: (one) => one.task?.title ?? html`<span class="muted">gone</span> <code class="long">${one.task_id}</code>` },
+  { label: "Task", value: (one) => one.task?.title ?? one.task_id, show: (one) => (one.task ? html`<${Foreign}>${one.task.title}<//>` : html`<span class="muted">gone</span> <code class="long">${one.task_id}</code>`) },
   { label: "Fields", value: (one) => one.fields.join(", ") },
-  { label: "When", value: (one) => one.occurred_at, show: (one) => html`<${Time} at=${one.occurred_at} />` },
+  instants("When", (one) => one.occurred_at),
   { label: "By", value: (one) => one.by?.name },
 ];
 
@@ -87,7 +90,7 @@ function Acts({ id, path, reload }) {
     <div class="buttons left"><${Export} id=${id} tell=${setSaid} />
       <button type="button" class="danger" onClick=${() => setAsked(true)}>Purge</button></div>
     <p role="status">${said}</p>
-    ${asked && html`<${Confirm} title=${`Purge the user ${id}?`} label="Purge" act=${purge} onClose=${() => setAsked(false)}>
+    ${asked && html`<${Confirm} title=${html`Purge the user <${Foreign}>${id}<//>?`} label="Purge" act=${purge} onClose=${() => setAsked(false)}>
       <p>Tasks, categories, changes, completions, secrets, the account and the contact of this id are removed for good. Nobody can bring them back.</p><//>`}`;
 }
 

@@ -2,13 +2,12 @@
 
 import { html, useState } from "./htm-preact-3.1.1.js";
 import { call } from "./api.js";
-import { Badge, Check, Confirm, Dialog, Empty, Facts, Field, Form, Heading, instant, listed, Loaded, localInput, Secret, Time, useLoaded } from "./parts.js";
-import { Table } from "./table.js";
+import { Confirm, Dialog, Secret } from "./dialogs.js";
+import { changed, Choices, Field, Form, instant, lines, localInput, orNull } from "./forms.js";
+import { Loaded, useLoaded } from "./loading.js";
+import { Badge, Empty, Facts, Heading, Listed, Time } from "./parts.js";
+import { instants, Table } from "./table.js";
 
-const EVENTS = [
-  "*", "task.created", "task.updated", "task.completed", "task.reopened", "task.deleted", "task.restored",
-  "mood.changed", "key.created", "key.rotated", "key.revoked", "key.expiring", "user.purged",
-];
 const path = (id, act = "") => `/admin/webhooks/${encodeURIComponent(id)}${act}`;
 const state = (hook) => (hook.disabled_at ? "disabled" : hook.failing_since ? "failing" : "enabled");
 const KINDS = { disabled: "bad", failing: "warn", enabled: "good", pending: "", delivered: "good", retrying: "warn", failed: "bad" };
@@ -21,15 +20,15 @@ const COLUMNS = [
   { label: "Events", value: (hook) => hook.events.join(", ") },
   { label: "Users", value: everybody },
   { label: "State", tight: true, value: state, show: (hook) => html`<${State} of=${state(hook)} />` },
-  { label: "Created", value: (hook) => hook.created_at, show: (hook) => html`<${Time} at=${hook.created_at} />` },
+  instants("Created", (hook) => hook.created_at),
 ];
 
 export function Webhooks({ status }) {
-  return status.doors.includes("webhooks") ? html`<${List} />` : html`<${Heading}>Webhooks<//>
+  return status.doors.includes("webhooks") ? html`<${List} events=${status.events} />` : html`<${Heading}>Webhooks<//>
     <${Empty}>Webhooks are closed here. Set ENCRYPTION_KEY, which keeps their secrets, and start the service again.<//>`;
 }
 
-function List() {
+function List({ events }) {
   const hooks = useLoaded(() => call("GET", "/admin/webhooks"));
   const [open, setOpen] = useState(null);
   const close = () => setOpen(null);
@@ -44,7 +43,7 @@ function List() {
     <${Loaded} of=${hooks}>${(data) => html`<${Table} caption="Webhooks" columns=${COLUMNS} rows=${data.webhooks}
       empty="Nobody is told of events yet. Add a webhook to send them somewhere." />`}<//>
     ${open?.add && html`<${Dialog} title="Add a webhook" onClose=${close}>
-      <${Form} label="Add" onSubmit=${add} onCancel=${close}><${Members} /><//><//>`}
+      <${Form} label="Add" onSubmit=${add} onCancel=${close}><${Members} events=${events} /><//><//>`}
     ${open?.secret && html`<${Secret} title="Secret of the webhook" value=${open.secret.secret} onClose=${close}>
       <p>With it the receiver verifies what comes from here.</p><//>`}`;
 }
@@ -52,25 +51,25 @@ function List() {
 const members = (form) => ({
   url: form.get("url").trim(),
   events: form.getAll("events"),
-  user_ids: listed(form.get("user_ids")).length ? listed(form.get("user_ids")) : null,
-  description: form.get("description").trim() || null,
+  user_ids: lines(form.get("user_ids")),
+  description: orNull(form.get("description").trim()),
 });
 
-const Members = ({ of: hook = {} }) => html`
+const Members = ({ of: hook = {}, events }) => html`
   <${Field} label="URL" name="url" type="url" required defaultValue=${hook.url ?? ""} placeholder="https://hooks.example.com/tasks" />
-  <fieldset><legend>Events</legend><div class="choices" tabindex="0" role="group" aria-label="Events to choose">${EVENTS.map((event) => html`
-    <${Check} key=${event} name="events" value=${event} label=${event === "*" ? "* (all)" : event} checked=${hook.events?.includes(event) ?? false} />`)}</div></fieldset>
+  <fieldset><legend>Events <small>*: all</small></legend>
+    <${Choices} name="events" of=${events} chosen=${hook.events} label="Events to choose" /></fieldset>
   <${Field} label="Users" name="user_ids" as="textarea" rows="2" defaultValue=${hook.user_ids?.join("\n") ?? ""} hint="Whose events, one a line. Empty: everybody's." />
   <${Field} label="Description" name="description" defaultValue=${hook.description ?? ""} maxlength="500" />`;
 
-export function WebhookPage({ id }) {
+export function WebhookPage({ id, status }) {
   const hook = useLoaded(() => call("GET", path(id)), [id]);
   const deliveries = useLoaded(() => call("GET", path(id, "/deliveries")), [id]);
   return html`
     <p><a href="#/webhooks">All webhooks</a></p>
     <${Heading}>Webhook<//>
     <${Loaded} of=${hook}>${(one) => html`
-      <${Acts} of=${one} reload=${hook.reload} again=${deliveries.reload} />
+      <${Acts} of=${one} events=${status.events} reload=${hook.reload} again=${deliveries.reload} />
       <${Facts} of=${facts(one)} />`}<//>
     <div class="title"><h2>Deliveries</h2><button type="button" onClick=${deliveries.reload}>Refresh</button></div>
     <${Loaded} of=${deliveries}>${(data) => html`<${Table} caption="Deliveries" columns=${DELIVERED} rows=${data.deliveries}
@@ -81,7 +80,7 @@ const facts = (hook) => [
   ["URL", hook.url],
   ["State", html`<${State} of=${state(hook)} /> ${hook.disabled_reason}`],
   ["Events", hook.events.join(", ")],
-  ["Users", everybody(hook)],
+  ["Users", html`<${Listed} of=${hook.user_ids} none="everybody" />`],
   ["Description", hook.description ?? "–"],
   ["Created", html`<${Time} at=${hook.created_at} />`],
   ["Failing since", html`<${Time} at=${hook.failing_since} none="it is not" />`],
@@ -90,20 +89,24 @@ const facts = (hook) => [
 const DELIVERED = [
   { label: "Event", tight: true, value: (one) => one.event },
   { label: "User", value: (one) => one.user_id },
-  { label: "Occurred", value: (one) => one.occurred_at, show: (one) => html`<${Time} at=${one.occurred_at} />` },
+  instants("Occurred", (one) => one.occurred_at),
   { label: "State", tight: true, value: (one) => one.state, show: (one) => html`<${State} of=${one.state} />` },
   { label: "Attempts", tight: true, value: (one) => one.attempts },
   { label: "Answer", value: (one) => one.status ?? one.error },
   { label: "Duration", tight: true, value: (one) => one.duration_ms, show: (one) => (one.duration_ms === null ? "–" : `${one.duration_ms} ms`) },
-  { label: "Next attempt", value: (one) => one.next_attempt_at ?? "", show: (one) => html`<${Time} at=${one.next_attempt_at} none="none" />` },
+  instants("Next attempt", (one) => one.next_attempt_at, "none"),
 ];
 
-function Acts({ of: hook, reload, again }) {
+function Acts({ of: hook, events, reload, again }) {
   const [open, setOpen] = useState(null);
   const [said, setSaid] = useState("");
   const close = () => setOpen(null);
   const show = (name) => () => { setSaid(""); setOpen({ [name]: true }); };
-  const change = async (body) => { await call("PATCH", path(hook.id), body); close(); reload(); };
+  async function change(body) {
+    if (Object.keys(body).length) await call("PATCH", path(hook.id), body);
+    close();
+    reload();
+  }
   const rotate = async () => setOpen({ secret: await call("POST", path(hook.id, "/rotate-secret")) });
   const remove = async () => { await call("DELETE", path(hook.id)); close(); location.hash = "#/webhooks"; };
   async function replay(form) {
@@ -125,7 +128,7 @@ function Acts({ of: hook, reload, again }) {
     </div>
     <p role="status">${said}</p>
     ${open?.change && html`<${Dialog} title="Change the webhook" onClose=${close}>
-      <${Form} label="Change" onSubmit=${(form) => change(members(form))} onCancel=${close}><${Members} of=${hook} /><//><//>`}
+      <${Form} label="Change" onSubmit=${(form, opened) => change(changed(members, form, opened))} onCancel=${close}><${Members} of=${hook} events=${events} /><//><//>`}
     ${open?.replay && html`<${Dialog} title="Send again" onClose=${close}>
       <${Form} label="Replay" onSubmit=${replay} onCancel=${close}>
         <${Field} label="What was sent since" name="since" type="datetime-local" required defaultValue=${localInput(Date.now() - 3600000)} hint="In your time zone." /><//><//>`}
