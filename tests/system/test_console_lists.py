@@ -2,6 +2,7 @@
 
 import re
 from datetime import UTC, datetime, timedelta
+from itertools import product
 
 import pytest
 from playwright.sync_api import Page, Route, expect
@@ -111,6 +112,36 @@ def test_what_does_not_load_says_why_and_is_tried_again(console: Page) -> None:
         settle(console)
         expect(console.get_by_role("alert")).to_have_count(0)
         expect(console.get_by_role("heading", level=1)).to_be_focused()
+
+
+PARTS = ("All webhooks", "Replay", "Deliveries", "Nothing was sent")
+
+
+def test_what_comes_late_stands_where_it_belongs(console: Page) -> None:
+    nothing = dict.fromkeys(("user_ids", "description", "disabled_at", "failing_since"))
+    hook = {"id": "1", "url": "https://cat.example", "events": ["*"], "enabled": True, **nothing}
+    hook["created_at"] = "2026-11-26T10:00:00Z"
+    answers = {"webhooks": {"webhooks": [hook]}, "1": hook, "deliveries": {"deliveries": []}}
+    held: list[Route] = []
+
+    def fulfill(route: Route) -> None:
+        route.fulfill(json=answers[route.request.url.rsplit("/", 1)[-1]])
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    console.route("**/admin/webhooks**", fulfill)
+    for late, start in product(("1", "deliveries"), ("keys", "webhooks")):
+        go(console, start)
+        console.route(f"**/{late}", hold)
+        console.evaluate("location.hash = '#/webhooks/1'")
+        expect(console.locator(".busy")).to_have_count(1)
+        fulfill(held.pop())
+        settle(console)
+        console.unroute(f"**/{late}")
+        text = console.locator("main").inner_text()
+        places = [text.index(part) for part in PARTS]
+        assert places == sorted(places), (late, start)
 
 
 def test_a_dialog_that_the_browser_closes_opens_again(console: Page) -> None:

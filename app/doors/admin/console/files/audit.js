@@ -1,6 +1,6 @@
 // What administrators did.
 
-import { html } from "./htm-preact-3.1.1.js";
+import { html } from "./render.js";
 import { Loaded, usePages } from "./loading.js";
 import { Foreign, Heading } from "./parts.js";
 import { instants, Table } from "./table.js";

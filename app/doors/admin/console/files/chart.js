@@ -1,6 +1,6 @@
 // Bars of the last fourteen days, stacked: answered, refused, failed.
 
-import { html } from "./htm-preact-3.1.1.js";
+import { html } from "./render.js";
 
 const DAY = 86400000;
 const KINDS = ["ok", "refused", "failed"];

@@ -1,6 +1,6 @@
 // The page: who is in, and which section is shown.
 
-import { html, render, useEffect, useState } from "./htm-preact-3.1.1.js";
+import { html, render, useEffect, useState } from "./render.js";
 import { call, isSignedIn, signIn, signOut, whenSignedOut } from "./api.js";
 import { Audit } from "./audit.js";
 import { KeyPage, Keys } from "./keys.js";

@@ -1,6 +1,6 @@
 // What is asked, and what is shown once.
 
-import { html, useEffect, useRef, useState } from "./htm-preact-3.1.1.js";
+import { html, useEffect, useRef, useState } from "./render.js";
 import { Form } from "./forms.js";
 
 let titles = 0;

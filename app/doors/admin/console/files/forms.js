@@ -1,6 +1,6 @@
 // What is filled in and sent.
 
-import { html, useEffect, useRef, useState } from "./htm-preact-3.1.1.js";
+import { html, useEffect, useRef, useState } from "./render.js";
 import { Refused } from "./parts.js";
 
 // A form whose submission is one request; what is refused is shown, and what was typed stays.

@@ -1,6 +1,6 @@
 // What is minted, changed and rotated of keys.
 
-import { html } from "./htm-preact-3.1.1.js";
+import { html } from "./render.js";
 import { call } from "./api.js";
 import { Dialog } from "./dialogs.js";
 import { changed, Check, Choices, Field, Form, instant, lines, localInput, orNull } from "./forms.js";

@@ -1,6 +1,6 @@
 // Service keys: the list, and all about one of them.
 
-import { html, useState } from "./htm-preact-3.1.1.js";
+import { html, useState } from "./render.js";
 import { call } from "./api.js";
 import { Bars, lastDays, Legend, summary, total } from "./chart.js";
 import { ChangeKey, MintKey, RotateKey } from "./key_forms.js";

@@ -1,6 +1,6 @@
 // What is asked of /admin, while it comes and when it does not.
 
-import { html, useCallback, useEffect, useRef, useState } from "./htm-preact-3.1.1.js";
+import { html, useCallback, useEffect, useRef, useState } from "./render.js";
 import { call, query } from "./api.js";
 import { Busy, Refused } from "./parts.js";
 

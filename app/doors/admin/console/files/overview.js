@@ -1,6 +1,6 @@
 // How the service is: figures of /metrics since it started, and what /admin/status says.
 
-import { html } from "./htm-preact-3.1.1.js";
+import { html } from "./render.js";
 import { call, callRaw } from "./api.js";
 import { byAction, sums } from "./figures.js";
 import { Loaded, useLoaded } from "./loading.js";

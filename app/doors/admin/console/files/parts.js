@@ -1,6 +1,6 @@
 // What every section is made of.
 
-import { html, useEffect, useRef } from "./htm-preact-3.1.1.js";
+import { html, useEffect, useRef } from "./render.js";
 
 const LOCAL = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
 

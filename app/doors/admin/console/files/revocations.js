@@ -1,6 +1,6 @@
 // Revocations: who is refused at once, and let in again.
 
-import { html, useState } from "./htm-preact-3.1.1.js";
+import { html, useState } from "./render.js";
 import { call } from "./api.js";
 import { Confirm, Dialog } from "./dialogs.js";
 import { Field, Form, instant } from "./forms.js";

@@ -1,6 +1,6 @@
 // A list that sorts, filters and pages.
 
-import { html, useState } from "./htm-preact-3.1.1.js";
+import { html, useState } from "./render.js";
 import { Empty, Foreign, local, Time, utc } from "./parts.js";
 
 const PAGE = 25;

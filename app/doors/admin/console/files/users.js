@@ -1,6 +1,6 @@
 // A user: figures, mood, last changes; exported and purged.
 
-import { html, useEffect, useState } from "./htm-preact-3.1.1.js";
+import { html, useEffect, useState } from "./render.js";
 import { call, callRaw, query } from "./api.js";
 import { Confirm } from "./dialogs.js";
 import { Field, Form } from "./forms.js";

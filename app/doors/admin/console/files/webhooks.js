@@ -1,6 +1,6 @@
 // Webhooks: where events are sent to, what came back, and sending again.
 
-import { html, useState } from "./htm-preact-3.1.1.js";
+import { html, useState } from "./render.js";
 import { call } from "./api.js";
 import { Confirm, Dialog, Secret } from "./dialogs.js";
 import { changed, Choices, Field, Form, instant, lines, localInput, orNull } from "./forms.js";
