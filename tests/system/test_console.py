@@ -29,6 +29,30 @@ def test_overview_shows_figures_doors_version_schema_and_the_worker(
     expect(console.locator(".cards")).to_contain_text("p99")
 
 
+METRICS = """# TYPE task_manager_requests counter
+task_manager_requests_total{action="list-tasks",status="200"} 98.0
+task_manager_requests_total{action="list-tasks",status="404"} 2.0
+task_manager_request_seconds_bucket{action="list-tasks",le="0.1"} 98.0
+task_manager_request_seconds_bucket{action="list-tasks",le="0.25"} 100.0
+task_manager_request_seconds_bucket{action="list-tasks",le="+Inf"} 100.0
+task_manager_requests_total{action="export-user",status="503"} 1.0
+task_manager_request_seconds_bucket{action="export-user",le="0.1"} 0.0
+task_manager_request_seconds_bucket{action="export-user",le="0.25"} 0.0
+task_manager_request_seconds_bucket{action="export-user",le="+Inf"} 1.0
+"""
+
+
+def test_requests_errors_and_p99_are_read_from_the_metrics(console: Page) -> None:
+    console.route("**/metrics", lambda route: route.fulfill(body=METRICS))
+    console.get_by_role("button", name="Refresh").click()
+    settle(console)
+    listed = console.get_by_role("row", name=re.compile("list-tasks")).get_by_role("cell")
+    exported = console.get_by_role("row", name=re.compile("export-user")).get_by_role("cell")
+    expect(listed).to_have_text(["list-tasks", "100", "2", "0", "175 ms"])
+    expect(exported).to_have_text(["export-user", "1", "0", "1", "over 250 ms"])
+    expect(console.locator(".cards dd")).to_have_text(["101", "2", "1", "249 ms"])
+
+
 def test_a_key_is_minted_copied_used_rotated_and_revoked(console: Page, service: str) -> None:
     go(console, "keys")
     console.get_by_role("button", name="Mint a key").click()

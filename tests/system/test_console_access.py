@@ -1,9 +1,6 @@
 """The console: for everybody, on any screen, and for nobody who guesses keys."""
 
-import json
-import shutil
-import subprocess
-import tarfile
+from collections.abc import Iterator
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -11,6 +8,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from tests.support.accessibility import axe, faults
 from tests.support.console import (
     SECTIONS,
     ask,
@@ -21,27 +19,21 @@ from tests.support.console import (
     picture,
     send,
 )
+from tests.support.databases import create_clone
+from tests.support.service import running
 
-__all__ = ["browser", "console"]
+__all__ = ["axe", "browser", "console"]
 
 pytestmark = pytest.mark.browser
-AXE = "axe-core@4.14.1"
 
 
 @pytest.fixture(scope="module")
-def axe(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The script of axe-core, from its package."""
-    folder = tmp_path_factory.mktemp("axe")
-    if shutil.which("npm") is None:
-        pytest.skip("NO NPM FOUND: install it to look for what keeps people out")
-    pack = subprocess.run(
-        ["npm", "pack", AXE], check=False, cwd=folder, capture_output=True, timeout=120
-    )
-    if pack.returncode:
-        pytest.skip(f"NO {AXE} FROM NPM: {pack.stderr.decode()[-200:]}")
-    with tarfile.open(next(folder.glob("*.tgz"))) as package:
-        package.extract("package/axe.min.js", folder, filter="data")
-    return (folder / "package/axe.min.js").read_text()
+def service(server_url: str, template: str) -> Iterator[str]:
+    """A service whose webhooks may lead to this machine."""
+    with create_clone(server_url, template) as database_url:
+        settings = {"DATABASE_URL": database_url, "WEBHOOK_ALLOW_NETWORKS": "127.0.0.0/8"}
+        with running("dev", "--no-reload", **settings) as (url, _):
+            yield url
 
 
 @pytest.fixture(scope="module")
@@ -52,10 +44,18 @@ def pages(service: str) -> list[str]:
     ask(service, "POST", "/admin/revocations", {"installation_id": long_id, "reason": "r" * 200})
     body = {"key_name": "k" * 100, "environment": "prod", "note": "n" * 300}
     key = ask(service, "POST", "/admin/service-keys", body)
-    return [*SECTIONS, f"keys/{key['id']}", f"user/{long_id}"]
+    body = {"url": f"http://127.0.0.1:9/{long_id}", "events": ["*"], "description": "d" * 300}
+    hook = ask(service, "POST", "/admin/webhooks", body)
+    return [*SECTIONS, f"keys/{key['id']}", f"webhooks/{hook['id']}", f"user/{long_id}"]
 
 
-DIALOGS = (("keys", "Mint a key"), ("revocations", "Revoke access"))
+DIALOGS = (
+    ("keys", "Mint a key"),
+    ("webhooks", "Add a webhook"),
+    ("revocations", "Revoke access"),
+    ("user/ann", "Purge"),
+)
+OPEN = "document.querySelectorAll('details').forEach(one => { one.open = true })"
 
 
 @pytest.mark.parametrize("width", [1280, 360])
@@ -67,47 +67,43 @@ def test_no_section_keeps_anybody_out_or_scrolls_sideways(
     page = browser.new_page(viewport=view, color_scheme=scheme, reduced_motion="reduce")  # type: ignore[arg-type] # as documented
     page.goto(f"{service}/admin/console")
     expect(page.get_by_label("Admin key")).to_be_visible()
-    found = {"sign in": _found(page, axe)}
+    found = {"sign in": faults(page, axe)}
     enter(page, service)
     for place in pages:
         go(page, place)
-        found[place] = _found(page, axe)
+        page.evaluate(OPEN)
+        found[place] = faults(page, axe)
         picture(page, f"{place.replace('/', '-')[:12]}-{width}-{scheme}")
     for place, button in DIALOGS:
         go(page, place)
         page.get_by_role("button", name=button).click()
-        found[button] = _found(page, axe)
-        picture(page, f"{place}-dialog-{width}-{scheme}")
+        found[button] = faults(page, axe)
+        picture(page, f"{place[:4]}-dialog-{width}-{scheme}")
         page.keyboard.press("Escape")
     page.close()
     assert {place: faults for place, faults in found.items() if faults} == {}
 
 
-def _found(page: Page, axe: str) -> list[str]:
-    """What axe finds, and whether there is more than the width shows."""
-    page.evaluate(axe)
-    result = page.evaluate("axe.run(document)")
-    wide = page.evaluate("document.documentElement.scrollWidth > innerWidth")
-    nodes = [
-        f"{fault['id']}: {json.dumps(node['target'])} {node['failureSummary']}"
-        for fault in result["violations"]
-        for node in fault["nodes"]
-    ]
-    return [*nodes, *(["it scrolls sideways"] if wide else [])]
-
-
 def test_it_is_small_and_shown_within_a_second(browser: Browser, service: str) -> None:
     page, sizes = browser.new_page(), list[int]()
     page.on("response", lambda answer: sizes.append(len(answer.body())))
-    started = perf_counter()
-    page.goto(f"{service}/admin/console")
-    expect(page.get_by_label("Admin key")).to_be_visible()
-    seconds = perf_counter() - started
-    page.wait_for_load_state("networkidle")
+    page.goto(f"{service}/admin/console", wait_until="networkidle")
     page.close()
-    print(f"{sum(sizes)} bytes, shown after {seconds:.2f} s")  # noqa: T201 - with -s
     folder = Path(__file__).parents[2] / "app/doors/admin/console/files"
     assert sum(sizes) <= sum(path.stat().st_size for path in folder.iterdir()) < 150_000
+    # The machine may be busy with something else.
+    assert any(_seconds_until_shown(browser, service) < 1 for _ in range(10))
+
+
+def _seconds_until_shown(browser: Browser, service: str) -> float:
+    """How long a first visit waits for the field of the key."""
+    page = browser.new_page()
+    started = perf_counter()
+    page.goto(f"{service}/admin/console", wait_until="commit")
+    page.get_by_label("Admin key").wait_for()
+    seconds = perf_counter() - started
+    page.close()
+    return seconds
 
 
 def test_whoever_guesses_keys_is_told_to_wait(console: Page) -> None:

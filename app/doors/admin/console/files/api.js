@@ -24,7 +24,7 @@ export async function signIn(given) {
   return status.json();
 }
 
-export class Refusal extends Error {
+class Refusal extends Error {
   constructor(status, sentence, requestId) {
     super(sentence);
     this.status = status;

@@ -26,7 +26,9 @@ export function Revocations() {
     instants("Until", (one) => one.until, "it is lifted"),
     instants("Since", (one) => one.created_at),
     { label: "By", tight: true, value: (one) => one.created_by },
-    { label: "Lift", show: (one) => (ended(one) ? "–" : html`<button type="button" class="danger" aria-label=${`Lift the revocation of ${whom(one)}`} onClick=${() => setOpen({ lift: one })}>Lift</button>`) },
+    { label: "Lift", show: (one) => (ended(one) ? "–" : html`
+      <button type="button" class="danger" aria-label=${`Lift the revocation of ${whom(one)}`}
+        onClick=${() => setOpen({ lift: one })}>Lift</button>`) },
   ];
   return html`
     <div class="title"><${Heading}>Revocations<//>

@@ -48,7 +48,8 @@ function Mood({ of: { mood, streak, week, today, next_due: next }, picture }) {
     <${Picture} svg=${picture} alt=${`Whiskers is ${mood.label}: ${mood.score} of 100`} />
     <table><caption>Why ${mood.score} of 100</caption>
       <thead class="hidden"><tr><th scope="col">Reason</th><th scope="col">Points</th></tr></thead>
-      <tbody>${mood.reasons.map((one) => html`<tr key=${one.code}><td>${one.text}</td><td class="number">${one.points > 0 ? "+" : ""}${one.points}</td></tr>`)}</tbody></table>
+      <tbody>${mood.reasons.map((one) => html`<tr key=${one.code}><td>${one.text}</td>
+        <td class="number">${one.points > 0 ? "+" : ""}${one.points}</td></tr>`)}</tbody></table>
     <${Week} days=${week} />
   </div>
   <p class="muted">Streak ${streak.current}, longest ${streak.longest}, ${streak.freezes_left} freezes left.
@@ -70,7 +71,9 @@ function Week({ days }) {
 const COLUMNS = [
   { label: "Sequence", value: (one) => one.sequence },
   { label: "Change", value: (one) => one.type, show: (one) => html`<${Badge}>${one.type}<//>` },
-  { label: "Task", value: (one) => one.task?.title ?? one.task_id, show: (one) => (one.task ? html`<${Foreign}>${one.task.title}<//>` : html`<span class="muted">gone</span> <code class="long">${one.task_id}</code>`) },
+  { label: "Task", value: (one) => one.task?.title ?? one.task_id, show: (one) => (one.task
+    ? html`<${Foreign}>${one.task.title}<//>`
+    : html`<span class="muted">gone</span> <code class="long">${one.task_id}</code>`) },
   { label: "Fields", value: (one) => one.fields.join(", ") },
   instants("When", (one) => one.occurred_at),
   { label: "By", value: (one) => one.by?.name },

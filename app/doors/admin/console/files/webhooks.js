@@ -98,46 +98,76 @@ const DELIVERED = [
 ];
 
 function Acts({ of: hook, events, reload, again }) {
-  const [open, setOpen] = useState(null);
+  const [open, setOpen] = useState({});
   const [said, setSaid] = useState("");
-  const close = () => setOpen(null);
-  const show = (name) => () => { setSaid(""); setOpen({ [name]: true }); };
-  async function change(body) {
-    if (Object.keys(body).length) await call("PATCH", path(hook.id), body);
+  const { ask: Ask, secret } = open;
+  const close = () => setOpen({});
+  const button = (label, ask, kind = null) => html`
+    <button type="button" class=${kind} onClick=${() => { setSaid(""); setOpen({ ask }); }}>${label}</button>`;
+  function done(words = "") {
     close();
+    setSaid(words);
     reload();
-  }
-  const rotate = async () => setOpen({ secret: await call("POST", path(hook.id, "/rotate-secret")) });
-  const remove = async () => { await call("DELETE", path(hook.id)); close(); location.hash = "#/webhooks"; };
-  async function replay(form) {
-    const { deliveries } = await call("POST", path(hook.id, "/replay"), { since: instant(form.get("since")) });
-    close();
-    setSaid(`${deliveries} ${deliveries === 1 ? "event is" : "events are"} sent again.`);
     again();
   }
   return html`
     <div class="buttons left">
       <${Test} of=${hook} tell=${setSaid} />
-      <button type="button" onClick=${show("replay")}>Replay</button>
-      <button type="button" onClick=${show("change")}>Change</button>
-      <button type="button" onClick=${show("rotate")}>Rotate the secret</button>
-      ${hook.enabled
-        ? html`<button type="button" onClick=${show("disable")}>Disable</button>`
-        : html`<button type="button" onClick=${show("enable")}>Enable</button>`}
-      <button type="button" class="danger" onClick=${show("remove")}>Delete</button>
+      ${button("Replay", Replay)}
+      ${button("Change", Change)}
+      ${button("Rotate the secret", Rotate)}
+      ${hook.enabled ? button("Disable", Disable) : button("Enable", Enable)}
+      ${button("Delete", Delete, "danger")}
     </div>
     <p role="status">${said}</p>
-    ${open?.change && html`<${Dialog} title="Change the webhook" onClose=${close}>
-      <${Form} label="Change" onSubmit=${(form, opened) => change(changed(members, form, opened))} onCancel=${close}><${Members} of=${hook} events=${events} /><//><//>`}
-    ${open?.replay && html`<${Dialog} title="Send again" onClose=${close}>
-      <${Form} label="Replay" onSubmit=${replay} onCancel=${close}>
-        <${Field} label="What was sent since" name="since" type="datetime-local" required defaultValue=${localInput(Date.now() - 3600000)} hint="In your time zone." /><//><//>`}
-    ${open?.rotate && html`<${Confirm} title=${`Rotate the secret of ${hook.url}?`} label="Rotate" act=${rotate} onClose=${close}><p>Both sign for 24 hours.</p><//>`}
-    ${open?.secret && html`<${Secret} title="The new secret" value=${open.secret.secret} onClose=${close}>
-      <p>The old one signs too until <${Time} at=${open.secret.previous_until} />.</p><//>`}
-    ${open?.disable && html`<${Confirm} title=${`Disable ${hook.url}?`} label="Disable" act=${() => change({ enabled: false })} onClose=${close}><p>It is told nothing until it is enabled.</p><//>`}
-    ${open?.enable && html`<${Confirm} title=${`Enable ${hook.url}?`} label="Enable" act=${() => change({ enabled: true })} onClose=${close} />`}
-    ${open?.remove && html`<${Confirm} title=${`Delete the webhook ${hook.url}?`} label="Delete" act=${remove} onClose=${close}><p>Nothing more is sent there.</p><//>`}`;
+    ${Ask && html`<${Ask} of=${hook} events=${events} done=${done} show=${setOpen} close=${close} />`}
+    ${secret && html`<${Secret} title="The new secret" value=${secret.secret} onClose=${close}>
+      <p>The old one signs too until <${Time} at=${secret.previous_until} />.</p><//>`}`;
+}
+
+function Change({ of: hook, events, done, close }) {
+  async function change(form, opened) {
+    const body = changed(members, form, opened);
+    if (Object.keys(body).length) await call("PATCH", path(hook.id), body);
+    done();
+  }
+  return html`<${Dialog} title=${`Change the webhook ${hook.url}`} onClose=${close}>
+    <${Form} label="Change" onSubmit=${change} onCancel=${close}><${Members} of=${hook} events=${events} /><//><//>`;
+}
+
+function Replay({ of: hook, done, close }) {
+  async function replay(form) {
+    const { deliveries } = await call("POST", path(hook.id, "/replay"), { since: instant(form.get("since")) });
+    done(`${deliveries} ${deliveries === 1 ? "event is" : "events are"} sent again.`);
+  }
+  const hourAgo = localInput(Date.now() - 3600000);
+  return html`<${Dialog} title=${`Send again to ${hook.url}`} onClose=${close}>
+    <${Form} label="Replay" onSubmit=${replay} onCancel=${close}>
+      <${Field} label="What was sent since" name="since" type="datetime-local" required
+        defaultValue=${hourAgo} hint="In your time zone." /><//><//>`;
+}
+
+function Rotate({ of: hook, show, close }) {
+  const rotate = async () => show({ secret: await call("POST", path(hook.id, "/rotate-secret")) });
+  return html`<${Confirm} title=${`Rotate the secret of ${hook.url}?`} label="Rotate" act=${rotate} onClose=${close}>
+    <p>Both sign for 24 hours.</p><//>`;
+}
+
+function Disable({ of: hook, done, close }) {
+  const disable = async () => { await call("PATCH", path(hook.id), { enabled: false }); done(); };
+  return html`<${Confirm} title=${`Disable ${hook.url}?`} label="Disable" act=${disable} onClose=${close}>
+    <p>It is told nothing until it is enabled.</p><//>`;
+}
+
+function Enable({ of: hook, done, close }) {
+  const enable = async () => { await call("PATCH", path(hook.id), { enabled: true }); done(); };
+  return html`<${Confirm} title=${`Enable ${hook.url}?`} label="Enable" act=${enable} onClose=${close} />`;
+}
+
+function Delete({ of: hook, close }) {
+  const remove = async () => { await call("DELETE", path(hook.id)); close(); location.hash = "#/webhooks"; };
+  return html`<${Confirm} title=${`Delete the webhook ${hook.url}?`} label="Delete" act=${remove} onClose=${close}>
+    <p>Nothing more is sent there.</p><//>`;
 }
 
 function Test({ of: hook, tell }) {
