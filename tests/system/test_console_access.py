@@ -44,8 +44,8 @@ def pages(service: str) -> list[str]:
     ask(service, "POST", "/admin/revocations", {"installation_id": long_id, "reason": "r" * 200})
     body = {"key_name": "k" * 100, "environment": "prod", "note": "n" * 300}
     key = ask(service, "POST", "/admin/service-keys", body)
-    body = {"url": f"http://127.0.0.1:9/{long_id}", "events": ["*"], "description": "d" * 300}
-    hook = ask(service, "POST", "/admin/webhooks", body)
+    told = {"url": f"http://127.0.0.1:9/{long_id}", "events": ["*"], "description": "d" * 300}
+    hook = ask(service, "POST", "/admin/webhooks", told)
     return [*SECTIONS, f"keys/{key['id']}", f"webhooks/{hook['id']}", f"user/{long_id}"]
 
 
