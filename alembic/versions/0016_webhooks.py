@@ -32,6 +32,7 @@ def upgrade() -> None:
     """)
     op.execute("COMMENT ON COLUMN webhook_endpoints.user_ids IS 'Null: the events of all users'")
     _create_deliveries()
+    _create_replays()
     _tell_of_moods()
     _tell_of_keys()
 
@@ -71,6 +72,18 @@ def _create_deliveries() -> None:
             WHERE due_at IS NOT NULL
     """)
     op.execute("CREATE INDEX webhook_deliveries_user_id ON webhook_deliveries (user_id)")
+
+
+def _create_replays() -> None:
+    # How far it is; what is up to the last position is told again.
+    op.execute("""
+        CREATE TABLE webhook_replays (
+            endpoint_id UUID PRIMARY KEY REFERENCES webhook_endpoints ON DELETE CASCADE,
+            since TIMESTAMPTZ NOT NULL,
+            position BIGINT NOT NULL,
+            last_position BIGINT NOT NULL
+        )
+    """)
 
 
 def _tell_of_moods() -> None:
@@ -155,6 +168,7 @@ def downgrade() -> None:
     op.execute("DROP TRIGGER note_mood ON user_preferences")
     op.execute("DROP FUNCTION note_mood()")
     op.execute("DROP TABLE user_moods")
+    op.execute("DROP TABLE webhook_replays")
     op.execute("DROP TABLE webhook_deliveries")
     op.execute("DROP TABLE webhook_endpoints")
     # The code before counts on a change of a task, contact or call.

@@ -163,7 +163,9 @@ class Replay(BaseModel):
 class Replayed(BaseModel):
     """How many events are sent again."""
 
-    deliveries: int
+    deliveries: Annotated[
+        int, Field(description="About, where the log has over 100,000 changes since.")
+    ]
 
 
 class Attempt(BaseModel):

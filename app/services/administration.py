@@ -13,7 +13,7 @@ from app.services import (
     key_cards,
     keys,
     revocations,
-    webhook_deliveries,
+    webhook_replays,
     webhooks,
 )
 
@@ -113,9 +113,9 @@ async def try_webhook(db: Connection, author: Author, endpoint_id: UUID) -> webh
 async def replay_webhook(
     db: Connection, author: Author, endpoint_id: UUID, wanted: Replay
 ) -> Replayed:
-    """Sends again what was sent since; see `webhook_deliveries.replay`."""
+    """Sends again what was sent since; see `webhook_replays.ask`."""
     await webhooks.fetch_endpoint(db, endpoint_id)
-    replayed = Replayed(deliveries=await webhook_deliveries.replay(db, endpoint_id, wanted.since))
+    replayed = Replayed(deliveries=await webhook_replays.ask(db, endpoint_id, wanted.since))
     subject = _webhook(endpoint_id)
     await audit.record(db, author, "webhook.replayed", subject, before=wanted, after=replayed)
     return replayed

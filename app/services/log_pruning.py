@@ -47,7 +47,7 @@ async def forget_content(db: Connection, days: int) -> int:
 
 
 # What a consumer has not read yet stays, or it would wait for good for what it cannot find; and so
-# does what an endpoint has yet to be told.
+# does what an endpoint has yet to be told, for the first time or again.
 _PRUNE = f"""
 WITH next AS MATERIALIZED (
     SELECT position, changed_at FROM changes ORDER BY position LIMIT {PORTION}
@@ -56,7 +56,9 @@ WITH next AS MATERIALIZED (
     WHERE position <= (SELECT min(position) FROM consumers)
         AND position < coalesce(least(
             ({_FIRST_YOUNG.format(days="$1")}),
-            (SELECT min(position) FROM webhook_deliveries WHERE due_at IS NOT NULL)
+            (SELECT min(position) FROM webhook_deliveries WHERE due_at IS NOT NULL),
+            (SELECT min(position) + 1 FROM webhook_replays JOIN webhook_endpoints
+                ON id = endpoint_id AND disabled_at IS NULL)
         ), position + 1)
 )
 DELETE FROM changes USING due WHERE changes.position = due.position

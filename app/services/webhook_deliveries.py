@@ -21,21 +21,23 @@ LEASE_SECONDS = 30
 _MOST_IN_A_ROW = 5
 _FURTHEST = 100_000
 
-_TYPE = "changes.kind || '.' || coalesce(changes.transition, changes.operation)"
-_WANTED = f"""
+TYPE = "changes.kind || '.' || coalesce(changes.transition, changes.operation)"
+"""The SQL of an event's type."""
+WANTED = f"""
     changes.kind IN ('task', 'mood', 'key', 'user')
-    AND events && ARRAY['*', {_TYPE}]
+    AND events && ARRAY['*', {TYPE}]
     AND (user_ids IS NULL OR changes.kind = 'key' OR changes.user_id = ANY (user_ids))
     AND changes.changed_at >= created_at
 """
+"""The SQL condition that an endpoint asks for a change."""
 
 # An endpoint is told of what happens after it was made. What the clock of another has ahead of us
 # is due now.
 FEED = reading(f"""
 told AS (
     INSERT INTO webhook_deliveries (endpoint_id, position, user_id, type, occurred_at, due_at)
-    SELECT id, position, changes.user_id, {_TYPE}, changed_at, least(changed_at, now())
-    FROM taken AS changes JOIN webhook_endpoints ON disabled_at IS NULL AND {_WANTED}
+    SELECT id, position, changes.user_id, {TYPE}, changed_at, least(changed_at, now())
+    FROM taken AS changes JOIN webhook_endpoints ON disabled_at IS NULL AND {WANTED}
     ON CONFLICT DO NOTHING
 ), writers AS (
     INSERT INTO user_moods (user_id, due_at)
@@ -156,6 +158,7 @@ WHERE attempted.endpoint_id = ended.endpoint_id AND attempted.position = ended.p
 
 async def finish(db: Connection, outcomes: Sequence[Outcome]) -> None:
     """Notes what became of attempts."""
+    outcomes = sorted(outcomes, key=lambda one: one.claimed[:3])  # locked as a replay locks them
     keys = [(*one.claimed[:3], one.claimed.attempts) for one in outcomes]
     rest = [one[1:] for one in outcomes]
     columns = [*zip(*keys, strict=True), *zip(*rest, strict=True)]
@@ -188,30 +191,6 @@ WHERE gone.endpoint_id = claimed.endpoint_id AND gone.position = claimed.positio
 async def drop(db: Connection, gone: Sequence[Claimed]) -> None:
     """Forgets deliveries of what is no longer in the log, its user being purged."""
     await db.execute(_DROP, *map(list, zip(*(one[:3] for one in gone), strict=True)))
-
-
-# Positions are given out in the order of time, more or less. Attempts are counted on, so that the
-# outcome of one that is under way is not taken for that of the next.
-_REPLAY = f"""
-INSERT INTO webhook_deliveries AS old
-    (endpoint_id, position, user_id, type, occurred_at, due_at)
-SELECT id, position, changes.user_id, {_TYPE}, changed_at, now()
-FROM changes JOIN webhook_endpoints ON {_WANTED}
-WHERE id = $1 AND changed_at >= $2
-    AND position > coalesce((
-        SELECT position FROM changes WHERE changed_at < $2::timestamptz - interval '1 minute'
-        ORDER BY position DESC LIMIT 1
-    ), 0)
-    AND position <= (SELECT position FROM consumers WHERE name = '{CONSUMER}')
-ON CONFLICT (endpoint_id, position, user_id) DO UPDATE SET
-    due_at = now(), claimed_until = NULL, outcome = NULL, failures = 0
-"""
-
-
-async def replay(db: Connection, endpoint_id: UUID, since: datetime) -> int:
-    """Sends an endpoint again all that it was or should have been told of since; how much it is."""
-    status: str = await db.execute(_REPLAY, endpoint_id, since)
-    return int(status.rpartition(" ")[2])
 
 
 _LIST = """
@@ -259,13 +238,13 @@ WITH RECURSIVE endpoints AS (
 )
 DELETE FROM webhook_deliveries AS old USING (
     SELECT oldest.* FROM endpoints CROSS JOIN LATERAL (
-        SELECT endpoint_id, position, user_id, occurred_at FROM webhook_deliveries
-        WHERE endpoint_id = id ORDER BY position LIMIT 5000
+        SELECT endpoint_id, position, user_id, greatest(occurred_at, due_at) AS last_at
+        FROM webhook_deliveries WHERE endpoint_id = id ORDER BY position LIMIT 5000
     ) AS oldest
 ) AS oldest
 WHERE old.endpoint_id = oldest.endpoint_id AND old.position = oldest.position
     AND old.user_id = oldest.user_id AND (
-        oldest.occurred_at < now() - interval '{KEPT_DAYS} days'
+        oldest.last_at < now() - interval '{KEPT_DAYS} days'
         OR NOT EXISTS (SELECT FROM webhook_endpoints WHERE id = oldest.endpoint_id)
     )
 """
@@ -274,7 +253,7 @@ WHERE old.endpoint_id = oldest.endpoint_id AND old.position = oldest.position
 async def purge_old(db: Connection) -> int:
     """Forgets what is older than 30 days or for no endpoint that there is; how much it was.
 
-    Of each endpoint at most 5,000.
+    Of each endpoint at most 5,000. What is sent again is kept until it is told.
     """
     status: str = await db.execute(_PURGE)
     return int(status.rpartition(" ")[2])

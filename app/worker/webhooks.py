@@ -12,7 +12,14 @@ from app.database import Database
 from app.errors import Unavailable
 from app.logs import logger
 from app.models.webhook import message_id
-from app.services import Connection, deliveries, webhook_deliveries, webhook_events, webhooks
+from app.services import (
+    Connection,
+    deliveries,
+    webhook_deliveries,
+    webhook_events,
+    webhook_replays,
+    webhooks,
+)
 from app.services.deliveries import FEED_SIZE, NO_GAP
 from app.services.webhook_deliveries import CONSUMER, LEASE_SECONDS, Claimed, Outcome
 from app.services.webhooks import Target
@@ -78,7 +85,7 @@ class Webhooks:
         """Does one round and returns for how many seconds the next is not worth while."""
         try:
             await self._note()
-            fed = await self._feed()
+            fed, has_more = await self._feed()
             claimed = await self._send_due()
             await self._care()
         except Exception as error:
@@ -86,7 +93,7 @@ class Webhooks:
         if self._failures:
             logger.info("webhooks_work_again", failures=self._failures)
             self._failures = 0
-        if fed == FEED_SIZE:
+        if fed == FEED_SIZE or has_more:
             return 0.0
         busy = fed or claimed or self._runs or self._gap != NO_GAP
         self._idle_rounds = 0 if busy else self._idle_rounds + 1
@@ -101,14 +108,15 @@ class Webhooks:
         except Exception as error:  # they are sent again, under the same ids
             self._fail(error)
 
-    async def _feed(self) -> int:
+    async def _feed(self) -> tuple[int, bool]:
         async with self._database.connection() as db:
             if not self._registered:
                 await deliveries.register(db, CONSUMER)
                 self._registered = True
             fed = await deliveries.feed(db, CONSUMER, webhook_deliveries.FEED, self._gap)
+            has_more = await webhook_replays.go_on(db)
         self._gap = fed.gap
-        return fed.taken
+        return fed.taken, has_more
 
     async def _send_due(self) -> int:
         async with self._database.transaction() as db:

@@ -8,7 +8,7 @@ from app.config import Settings
 from app.database import Database
 from app.models.task import TaskChanges, TaskFields
 from app.models.webhook import EndpointChanges
-from app.services import Connection, deletions, tasks, webhook_deliveries, webhooks
+from app.services import Connection, deletions, tasks, webhook_deliveries, webhook_replays, webhooks
 from app.worker.moods import Moods
 from app.worker.webhooks import Webhooks
 from tests.support.listener import write_task
@@ -102,7 +102,7 @@ async def test_a_replay_sends_the_same_again_and_what_was_not_told_while_disable
     await rounds(worker)
     await webhooks.change_endpoint(db, endpoint.id, EndpointChanges(enabled=True))
     assert len(receiver.received) == 1
-    assert await webhook_deliveries.replay(db, endpoint.id, endpoint.created_at) == 2
+    assert await webhook_replays.ask(db, endpoint.id, endpoint.created_at) == 2
     await rounds(worker)
     assert [one.event["data"]["sequence"] for one in receiver.received] == [1, 1, 2]
     assert receiver.received[0].id == receiver.received[1].id
@@ -117,7 +117,8 @@ async def test_an_attempt_that_ends_after_a_replay_says_nothing_of_it(
     await worker._feed()
     async with db.transaction():
         _, [before] = await webhook_deliveries.claim(db, {}, 1)
-    await webhook_deliveries.replay(db, endpoint.id, endpoint.created_at)
+    await webhook_replays.ask(db, endpoint.id, endpoint.created_at)
+    await worker._feed()
     async with db.transaction():
         await webhook_deliveries.claim(db, {}, 1)
     await webhook_deliveries.finish(

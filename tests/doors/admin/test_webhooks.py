@@ -7,7 +7,7 @@ from httpx import AsyncClient
 from standardwebhooks import Webhook
 
 from app.config import Settings
-from app.services import Connection
+from app.services import Connection, webhook_replays
 from tests.conftest import ADMIN_HEADERS, MISSING_ID
 from tests.support.application import talking_to
 from tests.support.listener import write_task
@@ -149,6 +149,7 @@ async def test_deliveries_are_shown_and_replayed(client: AsyncClient, db: Connec
         INSERT INTO consumers (name, position) SELECT 'webhooks', max(position) FROM changes
     """)
     replayed = await call(client, "POST", f"{made['id']}/replay", {"since": made["created_at"]})
+    await webhook_replays.go_on(db)
     [shown] = (await call(client, "GET", f"{made['id']}/deliveries"))["deliveries"]
     assert replayed == {"deliveries": 1}
     assert shown.pop("id").startswith("msg_")
