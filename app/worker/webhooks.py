@@ -114,8 +114,8 @@ class Webhooks:
                 await deliveries.register(db, CONSUMER)
                 self._registered = True
             fed = await deliveries.feed(db, CONSUMER, webhook_deliveries.FEED, self._gap)
+            self._gap = fed.gap
             has_more = await webhook_replays.go_on(db)
-        self._gap = fed.gap
         return fed.taken, has_more
 
     async def _send_due(self) -> int:
