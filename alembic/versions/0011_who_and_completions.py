@@ -14,7 +14,7 @@ depends_on = None
 def upgrade() -> None:
     op.execute("""
         CREATE TABLE completions (
-            user_id TEXT NOT NULL,
+            user_id VARCHAR(255) NOT NULL,
             task_id UUID NOT NULL,
             completed_at TIMESTAMPTZ NOT NULL,
             due_date TIMESTAMPTZ,

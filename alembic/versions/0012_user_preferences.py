@@ -11,7 +11,7 @@ depends_on = None
 def upgrade() -> None:
     op.execute("""
         CREATE TABLE user_preferences (
-            user_id TEXT NOT NULL,
+            user_id VARCHAR(255) NOT NULL,
             since TIMESTAMPTZ NOT NULL,
             time_zone TEXT NOT NULL,
             day_start TIME NOT NULL,
