@@ -1,13 +1,14 @@
 """Alembic, called from the command line and the tests."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
 
 import asyncpg
 from alembic.config import Config
+from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 from sqlalchemy import Connection as SyncConnection
 from sqlalchemy import text
@@ -23,8 +24,10 @@ from app.services import Connection
 
 _ROOT = Path(__file__).parents[2]
 
-# Two deployments that migrate at once take turns; any number known to both will do.
-_LOCK = "SELECT pg_advisory_xact_lock(7237121049)"
+# Two deployments that migrate at once take turns; any number known to both will do. It is tried,
+# not waited for: an index that is built beside everybody waits for whoever waits in a statement.
+_LOCK = "SELECT WHERE pg_try_advisory_xact_lock(7237121049)"
+_TRIED_EVERY = 0.1
 
 
 def alembic_config(database_url: str) -> Config:
@@ -54,15 +57,44 @@ async def _upgrade(database_url: str) -> str:
     while True:
         # Each migration commits by itself, or what one has locked would wait for the next.
         async with locked(database_url) as connection:
-            raw = await connection.get_raw_connection()
-            db: Connection = raw.driver_connection  # type: ignore[assignment]
+            db = await _asyncpg(connection)
             present = await fetch_schema(db)
             if present.is_newer or (present.is_ours and present.revision == NEEDED):
                 return f"{began} → {present}" if began else present.summary
             if not present.is_ours:
                 return await _take_over(connection, db, present, database_url)
             began = began or present
+            # Ends what asyncpg leaves open of a statement that it fetches one row of: a portal with
+            # a snapshot, for which an index that is built beside it would wait for ever.
+            await db.execute("SELECT")
+            await _prepare(database_url, present.revision)
             await connection.run_sync(_run, database_url, "+1")
+
+
+_FIND_BROKEN = """
+SELECT format('DROP INDEX CONCURRENTLY %s', indexrelid::regclass)
+FROM pg_index JOIN pg_class ON pg_class.oid = indexrelid
+WHERE NOT indisvalid AND strpos($1, format(' %s ', relname)) > 0
+"""
+
+
+async def _prepare(database_url: str, revision: str | None) -> None:
+    """Does beforehand, statement by statement, what the next migration says takes long.
+
+    An index that was broken off before begins again.
+    """
+    scripts = ScriptDirectory.from_config(alembic_config(database_url))
+    (following,) = (one for one in scripts.walk_revisions() if one.down_revision == revision)
+    beforehand: Sequence[str] = getattr(following.module, "BEFOREHAND", ())
+    if not beforehand:
+        return
+    db = await _connect(database_url)
+    try:
+        broken = [row[0] for row in await db.fetch(_FIND_BROKEN, " ".join(beforehand))]
+        for statement in [*broken, *beforehand]:
+            await db.execute(statement)
+    finally:
+        await db.close()
 
 
 async def _take_over(
@@ -107,9 +139,17 @@ async def locked(database_url: str) -> AsyncIterator[AsyncConnection]:
         poolclass=NullPool,
     )
     async with engine.begin() as connection:
-        await connection.execute(text(_LOCK))
+        await connection.execute(text("SELECT"))  # begins the transaction
+        db = await _asyncpg(connection)
+        while await db.execute(_LOCK) == "SELECT 0":
+            await asyncio.sleep(_TRIED_EVERY)
         yield connection
     await engine.dispose()
+
+
+async def _asyncpg(connection: AsyncConnection) -> Connection:
+    raw = await connection.get_raw_connection()
+    return raw.driver_connection  # type: ignore[return-value]
 
 
 async def _connect(database_url: str) -> Connection:
