@@ -5,6 +5,9 @@
 `live_client` talks to an application on it.
 
 The application is made once for all tests with the same settings; what it holds is new in each.
+
+With TEST_DIVIDED set, the tables are divided by user, and a statement of the service on the shared
+connection fails that looks at the rows of more than one without being named in `crossings`.
 """
 
 import os
@@ -33,7 +36,8 @@ from app.services import Connection, calls, contacts, tasks
 from app.services.keys import DEVELOPMENT_KEY
 from tests.support import redis_server as redis
 from tests.support.application import furnished, released, talking_to
-from tests.support.databases import create_clone, named, run_statements
+from tests.support.databases import create_clone, named, run_statements, run_with
+from tests.support.partitions import Watched, divide
 from tests.support.redis_server import RedisServer
 
 SERVICE_HEADERS = {"X-Service-Key": DEVELOPMENT_KEY}
@@ -83,6 +87,8 @@ def template(server_url: str) -> Iterator[str]:
     name = f"template_{uuid4().hex}"
     run_statements(server_url, f"CREATE DATABASE {name}")
     migrations.upgrade(named(server_url, name))
+    if os.environ.get("TEST_DIVIDED"):
+        run_with(named(server_url, name), divide)
     yield name
     run_statements(server_url, f"DROP DATABASE {name} WITH (FORCE)")
 
@@ -95,7 +101,8 @@ def shared_url(server_url: str, template: str) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 async def _kept_connection(shared_url: str) -> AsyncIterator[Connection]:
-    connection: Connection = await asyncpg.connect(shared_url)
+    kind = Watched if os.environ.get("TEST_DIVIDED") else Connection
+    connection: Connection = await asyncpg.connect(shared_url, connection_class=kind)
     yield connection
     await connection.close()
 

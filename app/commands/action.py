@@ -16,6 +16,7 @@ from app.models.audit import Author
 from app.models.caller import SERVICES, Caller, CallerKind
 from app.models.origin import PLATFORM as NO_REQUEST
 from app.models.origin import Origin
+from app.models.owner import Likely
 from app.services import Connection
 from app.state import Resources
 
@@ -52,6 +53,14 @@ class Context:
         if self.caller.kind == "service" and not self.caller.enforce_ownership:
             return None
         return self.user_id
+
+    @property
+    def holder(self) -> str | None:
+        """Whose something is that is named by its id: the owner's, or most likely the user's."""
+        owner = self.owner
+        if owner is None and self.caller.kind == "service":
+            return Likely(self.user_id)
+        return owner
 
 
 @dataclass(frozen=True, slots=True)

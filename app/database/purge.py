@@ -9,7 +9,7 @@ from app.config import ServiceSettings
 from app.database import Database
 from app.errors import Unavailable
 from app.logs import logger
-from app.services import Connection, audit, deletions, log_pruning, revocations, usage
+from app.services import Connection, audit, deletions, log_pruning, replays, revocations, usage
 from app.services.deletions import PORTION
 
 _INTERVAL = 3600.0
@@ -35,6 +35,7 @@ async def purge(database: Database, settings: ServiceSettings) -> None:
     pruned = await _all(
         database, partial(log_pruning.prune_changes, days=settings.changes_kept_days)
     )
+    await _all(database, replays.purge_replays)
     logger.info("tasks_purged", tasks=removed, changes=pruned)
 
 

@@ -93,7 +93,7 @@ WITH expired AS (
 INSERT INTO verification_tokens (user_id, token_hash, expires_at)
 SELECT $1, $2, now() + interval '1 day'
 WHERE NOT EXISTS (
-    SELECT FROM verification_tokens WHERE user_id = $1 AND created_at > now() - interval '1 hour'
+    SELECT 1 FROM verification_tokens WHERE user_id = $1 AND created_at > now() - interval '1 hour'
 )
 RETURNING true
 """

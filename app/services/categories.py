@@ -1,4 +1,4 @@
-"""Categories in PostgreSQL. An owner of None crosses owners: the caller is trusted to.
+"""Categories in PostgreSQL, by their owners: `app.models.owner` says which may be touched.
 
 A task and its category always belong to the same user.
 """
@@ -19,6 +19,7 @@ from app.models.category import (
     CategoryLabel,
 )
 from app.models.origin import PLATFORM, Origin
+from app.models.owner import is_bound
 from app.services import Connection, tasks
 from app.services.changes import TAKE_TURN, lock_count, locked, recorded
 from app.services.folding import dictionary_key, fold
@@ -70,7 +71,7 @@ def _recategorized(source: str, origin: int) -> str:
     return f"""
 written AS (
     UPDATE tasks SET version = version + 1, updated_at = instant
-    FROM {source} WHERE tasks.id = old.id
+    FROM {source} WHERE tasks.id = old.id AND tasks.user_id = $2
     RETURNING tasks.id
 ), {record}
 """
@@ -78,28 +79,27 @@ written AS (
 
 _DELETE = f"""
 WITH deleted AS (
-    DELETE FROM categories WHERE id = $1 AND ($2::text IS NULL OR user_id = $2)
-    RETURNING id, user_id
+    DELETE FROM categories WHERE id = $1 AND user_id = $2 RETURNING id
 ), counts AS MATERIALIZED (
-    SELECT change_counts.*, clock_timestamp() AS now FROM change_counts JOIN deleted USING (user_id)
+    SELECT last_sequence, last_changed_at, clock_timestamp() AS now
+    FROM change_counts WHERE user_id = $2
 ), numbered AS (
     SELECT tasks.id, tasks.user_id, row_number() OVER (ORDER BY tasks.id) AS number
     FROM deleted
-    JOIN task_categories ON category_id = deleted.id
-    JOIN tasks ON tasks.id = task_id AND deleted_at IS NULL
+    JOIN task_categories AS links ON category_id = deleted.id AND links.user_id = $2
+    JOIN tasks ON tasks.id = task_id AND tasks.user_id = $2 AND deleted_at IS NULL
 ), old AS (
     SELECT id, user_id, last_sequence + number AS sequence,
         greatest(now, last_changed_at) + number * interval '1 microsecond' AS instant
-    FROM numbered JOIN counts USING (user_id)
+    FROM numbered, counts
 ), counted AS (
     UPDATE change_counts SET last_sequence = last.sequence, last_changed_at = last.instant
-    FROM (SELECT user_id, max(sequence) AS sequence, max(instant) AS instant
-        FROM old GROUP BY user_id) AS last
-    WHERE change_counts.user_id = last.user_id
+    FROM (SELECT max(sequence) AS sequence, max(instant) AS instant FROM old) AS last
+    WHERE change_counts.user_id = $2 AND last.sequence IS NOT NULL
 ), {_recategorized("old", 3)}
-SELECT EXISTS (SELECT FROM deleted) AS deleted,
-    EXISTS (SELECT FROM categories WHERE id = $1 AND user_id <> $2) AS foreign
+SELECT id FROM deleted
 """
+_IS_FOREIGN = "SELECT EXISTS (SELECT 1 FROM categories WHERE id = $1 AND user_id <> $2)"
 
 
 async def delete_category(
@@ -109,22 +109,21 @@ async def delete_category(
 
     In a transaction. Each task that was in it is changed thereby.
     """
-    await lock_count(db, "categories", category_id, owner)
-    row = await db.fetchrow(_DELETE, category_id, owner, *origin)
-    assert row is not None  # noqa: S101 - a select without a table returns its row
-    if not row["deleted"]:
-        raise (Foreign if row["foreign"] else NotFound)(f"Category not found: {category_id}")
+    user_id = await lock_count(db, "categories", category_id, owner)
+    if user_id is None or not await db.fetchval(_DELETE, category_id, user_id, *origin):
+        foreign = is_bound(owner) and await db.fetchval(_IS_FOREIGN, category_id, owner)
+        raise (Foreign if foreign else NotFound)(f"Category not found: {category_id}")
 
 
 # The task is written with its link: version, instant and change log move in the same statement.
 # What is linked is locked first, as by whoever deletes it: a link to what is just being deleted
 # would fail.
-_TASK = "tasks.id = $1 AND ($3::text IS NULL OR user_id = $3) AND deleted_at IS NULL"
+_TASK = "tasks.id = $1 AND user_id = $2 AND deleted_at IS NULL"
 _ASSIGN = f"""
 WITH {
     locked(
         "tasks.id, user_id, categories.id AS category_id",
-        f"{_TASK} AND categories.id = $2",
+        f"{_TASK} AND categories.id = $3",
         "JOIN categories USING (user_id)",
         "FOR KEY SHARE OF categories",
     )
@@ -136,7 +135,7 @@ SELECT id FROM written
 """
 
 
-_COUNT_OF_TASK = "SELECT count(*) FROM task_categories WHERE task_id = $1"
+_COUNT_OF_TASK = "SELECT count(*) FROM task_categories WHERE task_id = $1 AND user_id = $2"
 
 
 async def assign_category(
@@ -150,21 +149,25 @@ async def assign_category(
 
     In a transaction, which is to be rolled back when it is Full.
     """
-    await lock_count(db, "tasks", task_id, owner)
+    user_id = await lock_count(db, "tasks", task_id, owner)
     with violating("task_categories_pkey", AlreadyAssigned()):
-        written = await db.fetchval(_ASSIGN, task_id, category_id, owner, *origin)
+        written = user_id and await db.fetchval(_ASSIGN, task_id, user_id, category_id, *origin)
     if written is None:
         raise await _explain(db, task_id, category_id, owner)
     # Counted once the task is locked, so that of two at once the second counts the first.
-    if await db.fetchval(_COUNT_OF_TASK, task_id) > MOST_OF_A_TASK:
+    if await db.fetchval(_COUNT_OF_TASK, task_id, user_id) > MOST_OF_A_TASK:
         raise Full(f"A task may have at most {MOST_OF_A_TASK} categories")
-    return await fetch_categorized(db, task_id, owner)
+    return await fetch_categorized(db, task_id, user_id)
 
 
-_LINKED = "EXISTS (SELECT FROM task_categories WHERE task_id = tasks.id AND category_id = $2)"
+_LINKED = """EXISTS (
+    SELECT 1 FROM task_categories AS links
+    WHERE task_id = tasks.id AND category_id = $3 AND links.user_id = $2
+)"""
 _UNASSIGN = f"""
 WITH {locked("id, user_id", f"{_TASK} AND {_LINKED}")}, linked AS (
-    DELETE FROM task_categories USING old WHERE task_id = old.id AND category_id = $2
+    DELETE FROM task_categories AS links USING old
+    WHERE task_id = old.id AND category_id = $3 AND links.user_id = $2
 ), {_recategorized("old", 4)}
 SELECT id FROM written
 """
@@ -181,10 +184,10 @@ async def unassign_category(
 
     In a transaction.
     """
-    await lock_count(db, "tasks", task_id, owner)
-    if await db.fetchval(_UNASSIGN, task_id, category_id, owner, *origin) is None:
+    user_id = await lock_count(db, "tasks", task_id, owner)
+    if user_id is None or not await db.fetchval(_UNASSIGN, task_id, user_id, category_id, *origin):
         raise await _explain(db, task_id, category_id, owner)
-    return await fetch_categorized(db, task_id, owner)
+    return await fetch_categorized(db, task_id, user_id)
 
 
 _OWNERS = """
@@ -198,7 +201,11 @@ async def _explain(db: Connection, task_id: UUID, category_id: UUID, owner: str 
     owners = await db.fetchrow(_OWNERS, task_id, category_id)
     assert owners is not None  # noqa: S101 - a select without a table returns its row
     for found, expected, sentence in (
-        (owners["task"], owner or owners["task"], f"Task not found: {task_id}"),
+        (
+            owners["task"],
+            owner if is_bound(owner) else owners["task"],
+            f"Task not found: {task_id}",
+        ),
         (owners["category"], owners["task"], f"Category not found: {category_id}"),
     ):
         if found is None:
@@ -211,28 +218,33 @@ async def _explain(db: Connection, task_id: UUID, category_id: UUID, owner: str 
 async def fetch_categorized(db: Connection, task_id: UUID, owner: str | None) -> CategorizedTask:
     """A task with its categories; NotFound as for the task alone."""
     task = await tasks.fetch_task(db, task_id, owner)
-    labels = await fetch_labels(db, [task_id])
+    labels = await fetch_labels(db, task.user_id, [task_id])
     return CategorizedTask.model_construct(**vars(task), categories=labels[task_id])
 
 
 _LABELS = """
-SELECT task_id, id, name, color FROM task_categories JOIN categories ON id = category_id
-WHERE task_id = ANY ($1)
+SELECT task_id, id, name, color
+FROM task_categories AS links JOIN categories ON id = category_id AND categories.user_id = $1
+WHERE links.user_id = $1 AND task_id = ANY ($2)
 """
 
 
-async def fetch_labels(db: Connection, task_ids: Sequence[UUID]) -> dict[UUID, list[CategoryLabel]]:
-    """The categories of each of these tasks, by name."""
+async def fetch_labels(
+    db: Connection, user_id: str, task_ids: Sequence[UUID]
+) -> dict[UUID, list[CategoryLabel]]:
+    """The categories of each of these tasks of a user, by name."""
     labels: dict[UUID, list[CategoryLabel]] = {task_id: [] for task_id in task_ids}
-    for row in sorted(await db.fetch(_LABELS, task_ids), key=_by_name):
+    for row in sorted(await db.fetch(_LABELS, user_id, task_ids), key=_by_name):
         labels[row["task_id"]].append(CategoryLabel.model_construct(**row))
     return labels
 
 
-_FIND_LABELS = "SELECT id, name, color FROM categories WHERE id = ANY ($1)"
+_FIND_LABELS = "SELECT id, name, color FROM categories WHERE user_id = $1 AND id = ANY ($2)"
 
 
-async def find_labels(db: Connection, category_ids: Collection[UUID]) -> list[CategoryLabel]:
-    """Those of the categories that exist, by name."""
-    rows = sorted(await db.fetch(_FIND_LABELS, category_ids), key=_by_name)
+async def find_labels(
+    db: Connection, user_id: str, category_ids: Collection[UUID]
+) -> list[CategoryLabel]:
+    """Those of a user's categories that exist, by name."""
+    rows = sorted(await db.fetch(_FIND_LABELS, user_id, category_ids), key=_by_name)
     return [CategoryLabel.model_construct(**row) for row in rows]

@@ -8,16 +8,23 @@ the order of writing: where a number is missing, its transaction may still be ru
 stops there until it knows better (`app.services.deliveries`).
 """
 
-from typing import Literal, NamedTuple
+from functools import partial
+from typing import NamedTuple
 from uuid import UUID
 
 from app.services import Connection
+from app.services.owners import Table, reach
 
 NO_FIELDS = "'{}'::text[]"
 
 _LAST = "counts.last_changed_at + interval '1 microsecond'"
 # No two changes of a user have the same instant, and no clock that is set back disturbs the order.
 _INSTANT = f"greatest(clock_timestamp(), {_LAST})"
+# The same of an upsert. Where tables are divided among machines, all that stands in it must be
+# immutable, which adding to an instant with a time zone is not.
+_UPSERTED_INSTANT = """greatest(excluded.last_changed_at,
+                (counts.last_changed_at AT TIME ZONE 'UTC' + interval '1 microsecond')
+                    AT TIME ZONE 'UTC')"""
 
 
 def counted(user_id: str) -> str:
@@ -27,7 +34,7 @@ def counted(user_id: str) -> str:
         INSERT INTO change_counts AS counts (user_id, last_sequence, last_changed_at)
         VALUES ({user_id}, 1, clock_timestamp())
         ON CONFLICT (user_id) DO UPDATE SET
-            last_sequence = counts.last_sequence + 1, last_changed_at = {_INSTANT}
+            last_sequence = counts.last_sequence + 1, last_changed_at = {_UPSERTED_INSTANT}
         RETURNING last_sequence AS sequence, last_changed_at AS instant
     )"""
 
@@ -36,6 +43,7 @@ def locked(columns: str, condition: str, more: str = "", locks: str = "") -> str
     """Two common table expressions: the `old` task, next sequence and instant included, is locked.
 
     And they are used up where there is one. Whoever waited here sees what the one before wrote.
+    The owner is $2, here and in all that follows.
     """
     return f"""
     old AS (
@@ -45,7 +53,7 @@ def locked(columns: str, condition: str, more: str = "", locks: str = "") -> str
         FOR NO KEY UPDATE OF counts FOR NO KEY UPDATE OF tasks {locks}
     ), counted AS (
         UPDATE change_counts AS counts SET last_sequence = sequence, last_changed_at = instant
-        FROM old WHERE counts.user_id = old.user_id
+        FROM old WHERE counts.user_id = $2
     )"""
 
 
@@ -61,11 +69,12 @@ def deleting(condition: str, columns: str, deletable: str = "deleted_at IS NULL"
         WHERE {condition}
         FOR NO KEY UPDATE OF counts
     ), written AS (
-        DELETE FROM tasks USING turn WHERE tasks.id = turn.id AND {deletable}
+        DELETE FROM tasks USING turn
+        WHERE tasks.id = turn.id AND tasks.user_id = $2 AND {deletable}
         RETURNING {columns}, sequence, instant
     ), counted AS (
         UPDATE change_counts AS counts SET last_sequence = sequence, last_changed_at = instant
-        FROM written WHERE counts.user_id = written.user_id
+        FROM written WHERE counts.user_id = $2
     )"""
 
 
@@ -119,19 +128,22 @@ def recorded_aside(kind: str, operation: str, origin: int, fields: str = NO_FIEL
 
 _LOCK = """
 INSERT INTO change_counts AS counts (user_id, last_sequence)
-SELECT user_id, 0 FROM {} WHERE id = $1 AND ($2::text IS NULL OR user_id = $2)
+SELECT user_id, 0 FROM {} WHERE id = $1 AND user_id = $2
 ON CONFLICT (user_id) DO UPDATE SET last_sequence = counts.last_sequence
+RETURNING user_id
 """
 
 
 async def lock_count(
-    db: Connection, table: Literal["tasks", "categories"], entity_id: UUID, owner: str | None
-) -> None:
+    db: Connection, table: Table, entity_id: UUID, owner: str | None
+) -> str | None:
     """Has all other writers of the entity's user wait, before a statement that looks around.
 
-    That one then sees all that they wrote, not only in what it locks itself.
+    That one then sees all that they wrote, not only in what it locks itself. Returns the user; None
+    where there is no such entity that the owner may touch.
     """
-    await db.execute(_LOCK.format(table), entity_id, owner)
+    lock = partial(db.fetchval, _LOCK.format(table), entity_id)
+    return await reach(db, table, entity_id, owner, lock)
 
 
 # Whoever waited here finds what the one before wrote, and a replica is known to lack it.
@@ -145,15 +157,15 @@ RETURNING user_id
 
 _BEGIN = """
 INSERT INTO change_counts (user_id, last_sequence)
-SELECT user_id, 0 FROM tasks WHERE id = $1
+SELECT user_id, 0 FROM tasks WHERE id = $1 AND user_id = $2
 ON CONFLICT DO NOTHING
 RETURNING true
 """
 
 
-async def begin_count(db: Connection, task_id: UUID) -> bool:
+async def begin_count(db: Connection, task_id: UUID, user_id: str) -> bool:
     """Makes the counter of the task's user where there is none, the task not being our writing."""
-    return bool(await db.fetchval(_BEGIN, task_id))
+    return bool(await db.fetchval(_BEGIN, task_id, user_id))
 
 
 class Progress(NamedTuple):

@@ -13,14 +13,16 @@ from app.services.pages import BRIEF_BYTES, bounds, cut, newest_first
 _COLUMNS = "id, title, description, user_id, status, due_date, created_at, updated_at"
 
 
-def owned_by_contact(table: str) -> str:
-    """The SQL condition on rows of this table, by their `user_id`: a contact's or nobody's.
+def owned_by_contact(table: str, user_id: str = "{}.user_id") -> str:
+    """The SQL condition on rows of this table, by their user: a contact's or nobody's.
 
-    The lengths are the partial index's by which such tasks are found among all others.
+    The lengths are the partial index's by which such tasks are found among all others. The user
+    is each row's own, or one that is known.
     """
+    user_id = user_id.format(table)
     return f"""length({table}.user_id) IN (0, 36) AND (
-        {table}.user_id = ''
-        OR EXISTS (SELECT FROM contacts WHERE contacts.user_id = {table}.user_id)
+        {user_id} = ''
+        OR EXISTS (SELECT 1 FROM contacts WHERE contacts.user_id = {user_id})
     )"""
 
 
@@ -61,7 +63,7 @@ def _counted(stored: str) -> str:
     return cut(cut(stored, _COLUMNS, f"200 + {_SIZE}", order), _COLUMNS, _SHOWN_SIZE, order)
 
 
-_OF = f"user_id = $5 AND {_VISIBLE}"
+_OF = f"user_id = $5 AND {owned_by_contact('tasks', '$5')} AND deleted_at IS NULL"
 _LIST, _COUNTED_LIST = _list(_BRIEF), _counted(_list(_COLUMNS))
 _LIST_OF, _COUNTED_LIST_OF = _list(_BRIEF, _OF), _counted(_list(_COLUMNS, _OF))
 _AT_ONCE = 250

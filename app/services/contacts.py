@@ -1,6 +1,8 @@
-"""Contacts in PostgreSQL. A contact owns itself; an owner of None crosses owners."""
+"""Contacts in PostgreSQL. A contact is its own user; an owner of None may be any contact."""
 
 from collections.abc import Sequence
+from secrets import randbits
+from time import time_ns
 from uuid import UUID
 
 from app.errors import NotFound
@@ -15,10 +17,10 @@ _COLUMNS = "id, name, email, company, user_type, notes, created_at, updated_at"
 
 _INSERT = f"""
 WITH written AS (
-    INSERT INTO contacts (name, email, company, user_type, notes)
-    VALUES ($1, $2, $3, $4, $5)
+    INSERT INTO contacts (id, user_id, name, email, company, user_type, notes)
+    VALUES ($1, $2, $3, $4, $5, $6, $7)
     RETURNING {_COLUMNS}, user_id
-), {recorded_aside("contact", "created", 6)}
+), {recorded_aside("contact", "created", 8)}
 SELECT {_COLUMNS} FROM written
 """
 
@@ -27,8 +29,11 @@ async def insert_contact(
     db: Connection, contact: ContactFields, origin: Origin = PLATFORM
 ) -> Contact:
     """Stores a new contact with a time-ordered id."""
+    contact_id = _new_id()
     row = await db.fetchrow(
         _INSERT,
+        contact_id,
+        str(contact_id),
         contact.name,
         contact.email,
         contact.company,
@@ -40,22 +45,27 @@ async def insert_contact(
     return Contact.model_construct(**row)
 
 
-_FETCH = f"""
-SELECT {_COLUMNS} FROM contacts WHERE id = $1 AND ($2::text IS NULL OR user_id = $2)
-"""
+def _new_id() -> UUID:
+    """UUID version 7, as PostgreSQL makes them; here, for the user's name is made of it."""
+    random = randbits(74)
+    high = time_ns() // 1_000_000 << 16 | 7 << 12 | random >> 62
+    return UUID(int=high << 64 | 0b10 << 62 | random & (1 << 62) - 1)
+
+
+_FETCH = f"SELECT {_COLUMNS} FROM contacts WHERE id = $1 AND user_id = $2"
 
 
 async def fetch_contact(db: Connection, contact_id: UUID, owner: str | None) -> Contact:
     """One contact; NotFound when there is none or the owner is another one."""
-    row = await db.fetchrow(_FETCH, contact_id, owner)
+    user_id = str(contact_id)
+    row = None if owner not in (None, user_id) else await db.fetchrow(_FETCH, contact_id, user_id)
     if row is None:
         raise NotFound(f"User {contact_id} not found")
     return Contact.model_construct(**row)
 
 
-_LIST = f"""
-SELECT {_COLUMNS} FROM contacts WHERE ($1::text IS NULL OR user_id = $1) AND {newest_first(2)}
-"""
+_LIST = f"SELECT {_COLUMNS} FROM contacts WHERE {newest_first(1)}"
+_LIST_OF = f"SELECT {_COLUMNS} FROM contacts WHERE user_id = $4 AND {newest_first(1)}"
 
 
 _AT_ONCE = 128
@@ -64,7 +74,8 @@ _AT_ONCE = 128
 
 async def list_contacts(db: Connection, owner: str | None, page: Page) -> Part[Contact]:
     """The first part of a page of contacts, newest first."""
-    rows = await db.fetch(_LIST, owner, *bounds(page, _AT_ONCE))
+    part = bounds(page, _AT_ONCE)
+    rows = await (db.fetch(_LIST, *part) if owner is None else db.fetch(_LIST_OF, *part, owner))
     entries = [Contact.model_construct(**row) for row in rows]
     return page.part(entries, more=len(entries) == _AT_ONCE)
 

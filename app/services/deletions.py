@@ -1,4 +1,4 @@
-"""Tasks that go: for good, or until they are brought back. An owner of None crosses owners."""
+"""Tasks that go: for good, or until they are brought back."""
 
 from uuid import UUID
 
@@ -36,7 +36,7 @@ async def delete_task(
 _WITHDRAW = f"""
 WITH {locked("id, user_id", OWNED)}, written AS (
     UPDATE tasks SET deleted_at = instant, updated_at = instant, version = version + 1
-    FROM old WHERE tasks.id = old.id
+    FROM old WHERE tasks.id = old.id AND tasks.user_id = $2
     RETURNING tasks.id
 ), {recorded("'deleted'", "old", 3)}
 SELECT id FROM written
@@ -55,7 +55,7 @@ _WITHDRAWN = f"{OWN} AND deleted_at IS NOT NULL"
 _RESTORE = f"""
 WITH {locked("id, user_id", _WITHDRAWN)}, written AS (
     UPDATE tasks SET deleted_at = NULL, updated_at = instant, version = version + 1
-    FROM old WHERE tasks.id = old.id
+    FROM old WHERE tasks.id = old.id AND tasks.user_id = $2
     RETURNING {WRITTEN}
 ), {recorded("'restored'", "old", 3)}
 SELECT {COLUMNS} FROM written

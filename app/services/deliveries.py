@@ -64,7 +64,7 @@ WITH consumer AS MATERIALIZED (
         WHEN pg_snapshot_xmin(pg_current_snapshot()) >= $3::text::xid8 THEN $2::bigint
     END) AS settled
     FROM consumers
-    WHERE name = $1 AND EXISTS (SELECT FROM changes WHERE changes.position > consumers.position)
+    WHERE name = $1 AND EXISTS (SELECT 1 FROM changes WHERE changes.position > consumers.position)
     FOR UPDATE SKIP LOCKED
 ), ahead AS MATERIALIZED (
     SELECT changes.*, settled
@@ -81,7 +81,7 @@ WITH consumer AS MATERIALIZED (
     SELECT * FROM numbered WHERE position <= settled OR position = settled + number
 ), {taking_over}, moved AS (
     UPDATE consumers SET position = (SELECT max(position) FROM taken)
-    WHERE name = $1 AND EXISTS (SELECT FROM taken)
+    WHERE name = $1 AND EXISTS (SELECT 1 FROM taken)
 )
 SELECT (SELECT count(*) FROM taken) AS taken,
     coalesce((SELECT max(position) FROM taken), position) AS reached,

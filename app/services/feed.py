@@ -33,11 +33,11 @@ CHANGES = f"""
 SELECT {_CHANGE}, tasks.id IS NOT NULL AS is_there, {", ".join(f"tasks.{name}" for name in _TASK)}
     {{more}}
 FROM changes LEFT JOIN tasks
-    ON tasks.id = entity_id AND tasks.user_id = changes.user_id AND deleted_at IS NULL
+    ON tasks.id = entity_id AND tasks.user_id = {{user_id}} AND deleted_at IS NULL
 """
-"""What `change_of` reads, with more columns."""
+"""What `change_of` reads, with more columns; a change and its task are of one user."""
 
-_SELECTION = f"""{CHANGES.format(more="")}
+_SELECTION = f"""{CHANGES.format(more="", user_id="$1")}
 WHERE changes.user_id = $1 AND sequence > $2 AND kind = 'task'
 ORDER BY sequence LIMIT $3
 """
@@ -45,7 +45,7 @@ _FETCH = cut(_SELECTION, _COLUMNS, _SIZE, "sequence")
 
 # A purge of the user is no change of a task: whoever knew what was before it starts anew.
 _IS_KEPT = """
-SELECT EXISTS (SELECT FROM changes WHERE user_id = $1 AND sequence = $2 AND kind = 'task')
+SELECT EXISTS (SELECT 1 FROM changes WHERE user_id = $1 AND sequence = $2 AND kind = 'task')
 """
 
 
@@ -61,7 +61,7 @@ async def fetch_changes(db: Connection, user_id: str, after: int, limit: int) ->
     return [change_of(user_id, row) for row in rows]
 
 
-_LATEST = f"""{CHANGES.format(more="")}
+_LATEST = f"""{CHANGES.format(more="", user_id="$1")}
 WHERE changes.user_id = $1 AND kind = 'task' ORDER BY sequence DESC LIMIT $2
 """
 

@@ -94,7 +94,7 @@ def _set(texts: list[str] | None) -> frozenset[str] | None:
 LOCK_NAME = "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))"
 
 _IS_TAKEN = f"""
-SELECT EXISTS (SELECT FROM service_api_keys WHERE key_name = $1 AND {WORKS})
+SELECT EXISTS (SELECT 1 FROM service_api_keys WHERE key_name = $1 AND {WORKS})
 """
 
 _FREE_NAME = """

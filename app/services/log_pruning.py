@@ -32,7 +32,7 @@ WITH consumer AS MATERIALIZED (
     WHERE changes.position = due.position AND before IS NOT NULL
 )
 UPDATE consumers SET position = (SELECT max(position) FROM due)
-WHERE name = $1 AND EXISTS (SELECT FROM due)
+WHERE name = $1 AND EXISTS (SELECT 1 FROM due)
 RETURNING (SELECT count(*) FROM due)
 """
 

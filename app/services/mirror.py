@@ -61,8 +61,8 @@ FROM (
     UNION SELECT entity_id, kind FROM changes
         WHERE user_id = $1 AND kind IN ('contact', 'call', 'task')
 ) AS mirrored
-WHERE EXISTS (SELECT FROM contacts WHERE user_id = $1)
-    AND EXISTS (SELECT FROM consumers WHERE name = $2::text)
+WHERE EXISTS (SELECT 1 FROM contacts WHERE user_id = $1)
+    AND EXISTS (SELECT 1 FROM consumers WHERE name = $2::text)
 ORDER BY entity_id
 ON CONFLICT (consumer, entity_id) DO UPDATE SET
     first_position = CASE WHEN old.changed_at IS NULL

@@ -1,4 +1,4 @@
-"""What a change of a task overwrites, as SQL that keeps it in the log."""
+"""What a change of a task overwrites, as SQL that keeps it in the log; its owner is $2."""
 
 OLD = "id, user_id, title, description, status, priority, completed_at, due_date, tags"
 
@@ -21,7 +21,8 @@ CHANGED = "old JOIN written ON written.id = old.id"
 CONTENT = f"{OLD}, created_at, version"
 _KEPT = ", ".join(f"'{name}', old.{name}" for name in CONTENT.split(", ")[2:])
 CATEGORIES_BEFORE = """jsonb_build_object('categories', ARRAY(
-    SELECT category_id FROM task_categories WHERE task_id = old.id ORDER BY category_id
+    SELECT category_id FROM task_categories
+    WHERE task_id = old.id AND user_id = $2 ORDER BY category_id
 ))"""
 ALL_BEFORE = f"(jsonb_build_object({_KEPT}) || {CATEGORIES_BEFORE})"
 CONTENT_WRITTEN = ", ".join(f"tasks.{name}" for name in CONTENT.split(", "))

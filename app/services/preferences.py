@@ -43,7 +43,7 @@ async def fetch_preferences(db: Connection, user_id: str) -> UserPreferences:
 # No earlier than the one before, by whatever clock; what is said twice is not written twice.
 _INSERT = f"""
 INSERT INTO user_preferences (user_id, since, time_zone, day_start)
-SELECT $1, greatest(clock_timestamp(), max(since) + interval '1 microsecond'), $2, $3
+SELECT $1::text, greatest(clock_timestamp(), max(since) + interval '1 microsecond'), $2, $3
 FROM user_preferences WHERE user_id = $1
 HAVING count(*) < {MOST_KEPT}
 RETURNING true

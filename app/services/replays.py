@@ -6,6 +6,7 @@ committed or none is.
 
 import json
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import NamedTuple
 
@@ -13,6 +14,7 @@ from asyncpg import LockNotAvailableError
 
 from app.errors import AlreadyRunning, Forbidden, IdempotencyKeyReused
 from app.services import Connection
+from app.services.deletions import PORTION
 
 
 class Claim(NamedTuple):
@@ -61,11 +63,18 @@ INSERT INTO replays AS stored
 SELECT $1, $2, {key}, $4, $5 FROM lock_timeout {keys}
 ON CONFLICT (user_id, key_name, idempotency_key) DO UPDATE
     SET fingerprint = excluded.fingerprint, across_owners = excluded.across_owners,
-        status = NULL, body = NULL, claimed_at = now()
-    WHERE stored.claimed_at < now() - interval '7 days'
+        status = NULL, body = NULL, claimed_at = excluded.claimed_at
+    WHERE stored.claimed_at < $6
 RETURNING idempotency_key
 """
 _CLAIM_ONE = _CLAIM.format(key="$3", keys="")
+_CLAIMED_FOR = timedelta(days=7)
+
+
+def _takeover() -> datetime:
+    """What was claimed before is taken over."""
+    return datetime.now(UTC) - _CLAIMED_FOR
+
 
 _FETCH = """
 SELECT fingerprint, across_owners, status, body FROM replays
@@ -82,7 +91,7 @@ async def claim(
     Forbidden where the first could reach other owners and this one cannot.
     """
     try:
-        if await db.fetchval(_CLAIM_ONE, *claim, fingerprint, across_owners):
+        if await db.fetchval(_CLAIM_ONE, *claim, fingerprint, across_owners, _takeover()):
             return None
     except LockNotAvailableError as error:
         raise AlreadyRunning from error
@@ -112,7 +121,8 @@ async def claim_all(
     """
     keys = sorted(keys)
     try:
-        rows = await db.fetch(_CLAIM_ALL, user_id, key_name, keys, b"", across_owners)
+        arguments = (user_id, key_name, keys, b"", across_owners, _takeover())
+        rows = await db.fetch(_CLAIM_ALL, *arguments)
     except LockNotAvailableError as error:
         raise AlreadyRunning from error
     if len(rows) == len(keys):
@@ -124,23 +134,7 @@ async def claim_all(
     return {key: Claimed(*claimed) for key, *claimed in stored}
 
 
-# Whoever stores one answer takes away up to ten that nobody may ask for any more, so that the
-# table needs no cron job. A day is left between expiry and purge: a claim may be taking one over.
-_PURGE = """
-WITH expired AS (
-    SELECT user_id, key_name, idempotency_key FROM replays
-    WHERE claimed_at < now() - interval '8 days'
-    ORDER BY claimed_at
-    LIMIT 10
-    FOR UPDATE SKIP LOCKED
-), purged AS (
-    DELETE FROM replays USING expired
-    WHERE replays.user_id = expired.user_id
-        AND replays.key_name = expired.key_name
-        AND replays.idempotency_key = expired.idempotency_key
-)"""
-_STORE = f"""
-{_PURGE}
+_STORE = """
 UPDATE replays SET status = $4, body = $5
 WHERE user_id = $1 AND key_name = $2 AND idempotency_key = $3
 """
@@ -160,8 +154,7 @@ class Answered(NamedTuple):
     body: bytes
 
 
-_STORE_ALL = f"""
-{_PURGE}
+_STORE_ALL = """
 UPDATE replays SET fingerprint = answers.fingerprint, status = answers.status, body = answers.body
 FROM unnest($3::text[], $4::bytea[], $5::smallint[], $6::bytea[])
     AS answers (key, fingerprint, status, body)
@@ -175,3 +168,19 @@ async def store_all(
     """Keeps the answers to claims made in this transaction."""
     columns = zip(*answers, strict=True)
     await db.execute(_STORE_ALL, user_id, key_name, *map(list, columns))
+
+
+# A day is left between expiry and purge: a claim may be taking one over.
+_PURGE = f"""
+DELETE FROM replays WHERE (user_id, key_name, idempotency_key) IN (
+    SELECT user_id, key_name, idempotency_key FROM replays
+    WHERE claimed_at < now() - interval '8 days'
+    ORDER BY claimed_at LIMIT {PORTION} FOR UPDATE SKIP LOCKED
+)
+"""
+
+
+async def purge_replays(db: Connection) -> int:
+    """Removes up to 1,000 answers that nobody may ask for any more; how many they were."""
+    status: str = await db.execute(_PURGE)
+    return int(status.rpartition(" ")[2])

@@ -32,7 +32,7 @@ def _counted(stored: str, size: str, shape: Shape) -> str:
 
 
 _FEW_CATEGORIES = 8
-_CATEGORY_IDS = "SELECT category_id FROM task_categories WHERE task_id = {}.id"
+_CATEGORY_IDS = "SELECT category_id FROM task_categories WHERE task_id = {}.id AND user_id = $1"
 # A task that was in more than it may be, before there was a limit, has a page to itself.
 _CATEGORY_SIZE = f"""(
     SELECT CASE WHEN count(*) > {MOST_OF_A_TASK} THEN {PAGE_BYTES} ELSE 300 * count(*) END::int

@@ -1,6 +1,7 @@
-"""Tasks in PostgreSQL. An owner of None crosses owners: the caller is trusted to."""
+"""Tasks in PostgreSQL, by their owners: `app.models.owner` says which may be touched."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -8,11 +9,13 @@ from asyncpg import Record
 
 from app.errors import Foreign, NotFound, VersionConflict
 from app.models.origin import PLATFORM, Origin
+from app.models.owner import is_bound
 from app.models.task import Task, TaskChanges, TaskFields
 from app.services import Connection
 from app.services.changes import begin_count, counted, locked, recorded
 from app.services.folding import FOLDS, Folds, folds, refolded
 from app.services.overwritten import BEFORE, CHANGED, OLD, TRANSITION
+from app.services.owners import reach
 
 COLUMNS = (
     "id, user_id, title, description, status, priority, created_at, completed_at, due_date, tags, "
@@ -24,19 +27,19 @@ WRITTEN = ", ".join(f"tasks.{name}" for name in COLUMNS.split(", "))
 # A write that says completed stamps the instant, any other status clears it.
 _COMPLETED_AT = "CASE WHEN {status} = 'completed' THEN {instant} END"
 
-OWN = "id = $1 AND ($2::text IS NULL OR user_id = $2)"
-"""The SQL condition on the task of an id, and of an owner if there is one, withdrawn or not."""
+OWN = "id = $1 AND user_id = $2"
+"""The SQL condition on the task of an id and an owner, withdrawn or not."""
 OWNED = f"{OWN} AND deleted_at IS NULL"
 
 
 _IS_FOREIGN = """
-SELECT EXISTS (SELECT FROM tasks WHERE id = $1 AND user_id <> $2 AND deleted_at IS NULL)
+SELECT EXISTS (SELECT 1 FROM tasks WHERE id = $1 AND user_id <> $2 AND deleted_at IS NULL)
 """
 
 
 async def absence(db: Connection, task_id: UUID, owner: str | None) -> NotFound:
     """Why the owner has no such task: Foreign where another one has it."""
-    foreign = owner is not None and await db.fetchval(_IS_FOREIGN, task_id, owner)
+    foreign = is_bound(owner) and await db.fetchval(_IS_FOREIGN, task_id, owner)
     return (Foreign if foreign else NotFound)(f"Task not found: {task_id}")
 
 
@@ -51,10 +54,14 @@ async def write(
     db: Connection, statement: str, task_id: UUID, owner: str | None, *arguments: object
 ) -> Record | None:
     """Runs a statement that changes a task; None where there is none to be changed."""
-    row = await db.fetchrow(statement, task_id, owner, *arguments)
-    if row is None and await begin_count(db, task_id):
-        row = await db.fetchrow(statement, task_id, owner, *arguments)
-    return row
+
+    async def attempt(user_id: str) -> Record | None:
+        row = await db.fetchrow(statement, task_id, user_id, *arguments)
+        if row is None and await begin_count(db, task_id, user_id):
+            row = await db.fetchrow(statement, task_id, user_id, *arguments)
+        return row
+
+    return await reach(db, "tasks", task_id, owner, attempt)
 
 
 _INSERT = f"""
@@ -105,7 +112,8 @@ _FETCH = f"SELECT {COLUMNS} FROM tasks WHERE {OWNED}"
 
 async def fetch_task(db: Connection, task_id: UUID, owner: str | None) -> Task:
     """One task; NotFound when there is none, Foreign when it belongs to another owner."""
-    return await found_task(db, await db.fetchrow(_FETCH, task_id, owner), task_id, owner)
+    row = await reach(db, "tasks", task_id, owner, partial(db.fetchrow, _FETCH, task_id))
+    return await found_task(db, row, task_id, owner)
 
 
 _REFOLDED = refolded("'{}' = ANY ($3)", 10, "$4::varchar", "$5")
@@ -135,7 +143,7 @@ WITH {locked(OLD, f"{OWNED} AND {condition}")}, written AS (
         completed_at = {completed_at},
         updated_at = instant,
         version = version + 1
-    FROM old WHERE tasks.id = old.id
+    FROM old WHERE tasks.id = old.id AND tasks.user_id = $2
     RETURNING {WRITTEN}
 ), {record}
 SELECT {COLUMNS} FROM written
@@ -218,7 +226,7 @@ WITH {locked(OLD, OWNED)}, written AS (
         completed_at = {_COMPLETED_AT.format(status=_TOGGLED, instant="instant")},
         updated_at = instant,
         version = version + 1
-    FROM old WHERE tasks.id = old.id
+    FROM old WHERE tasks.id = old.id AND tasks.user_id = $2
     RETURNING {WRITTEN}
 ), {
     recorded(

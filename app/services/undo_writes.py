@@ -94,7 +94,7 @@ WITH {locked(OLD, _OWNED)}, withdrawn AS (
 ), written AS (
     UPDATE tasks SET {_ASSIGNMENTS}, {_REFOLDED}, updated_at = instant, version = tasks.version + 1
     FROM old, jsonb_populate_record(NULL::tasks, $4::jsonb) AS new
-    WHERE tasks.id = old.id
+    WHERE tasks.id = old.id AND tasks.user_id = $2
     RETURNING tasks.id, tasks.status
 ), {
     recorded(
@@ -131,14 +131,15 @@ def _folds_of(before: str) -> Folds:
 _COUNT_CATEGORIES = "SELECT count(*) FROM categories WHERE user_id = $1 AND id = ANY ($2)"
 _RECATEGORIZE = f"""
 WITH {locked("id, user_id", _OWNED)}, removed AS (
-    DELETE FROM task_categories USING old WHERE task_id = old.id AND category_id <> ALL ($3)
+    DELETE FROM task_categories AS links USING old
+    WHERE task_id = old.id AND links.user_id = $2 AND category_id <> ALL ($3)
 ), added AS (
     INSERT INTO task_categories (user_id, task_id, category_id)
     SELECT user_id, id, unnest($3::uuid[]) FROM old
     ON CONFLICT DO NOTHING
 ), written AS (
     UPDATE tasks SET updated_at = instant, version = tasks.version + 1
-    FROM old WHERE tasks.id = old.id
+    FROM old WHERE tasks.id = old.id AND tasks.user_id = $2
     RETURNING tasks.id
 ), {
     recorded(
@@ -169,7 +170,7 @@ _WITHDRAWN = "id = $1 AND user_id = $2 AND deleted_at IS NOT NULL"
 _RESTORE = f"""
 WITH {locked("id, user_id", _WITHDRAWN)}, written AS (
     UPDATE tasks SET deleted_at = NULL, updated_at = instant, version = tasks.version + 1
-    FROM old WHERE tasks.id = old.id
+    FROM old WHERE tasks.id = old.id AND tasks.user_id = $2
     RETURNING tasks.id
 ), {recorded("'restored'", "old", 4, undo_of="$3::bigint")}
 SELECT id FROM written
@@ -208,7 +209,7 @@ async def _bring_back(db: Connection, step: Step, origin: Origin) -> None:
 _WITHDRAW = f"""
 WITH {locked("id, user_id", _OWNED)}, written AS (
     UPDATE tasks SET deleted_at = instant, updated_at = instant, version = tasks.version + 1
-    FROM old WHERE tasks.id = old.id
+    FROM old WHERE tasks.id = old.id AND tasks.user_id = $2
     RETURNING tasks.id
 ), {recorded("'deleted'", "old", 4, undo_of="$3::bigint")}
 SELECT id FROM written

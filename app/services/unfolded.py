@@ -32,16 +32,13 @@ LIMIT {_TASKS_AT_ONCE}
 # What was changed since it was read is left to the next pass.
 _FOLD = f"""
 UPDATE tasks SET
-    folded_title = given.folded_title,
-    title_key = given.title_key,
-    title_hash = CASE WHEN given.folded_title IS NOT NULL THEN hashtext(given.title) END,
-    folded_description = given.folded_description,
-    description_hash = CASE WHEN given.folded_description IS NOT NULL
-        THEN hashtext(given.description) END
-FROM unnest($1::text[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[])
-    AS given (user_id, id, title, description, folded_title, title_key, folded_description)
-WHERE tasks.user_id = given.user_id AND tasks.id = given.id AND tasks.title = given.title
-    AND {searched("tasks.description")} IS NOT DISTINCT FROM given.description
+    folded_title = $5,
+    title_key = $6,
+    title_hash = CASE WHEN $5::text IS NOT NULL THEN hashtext($3::text) END,
+    folded_description = $7,
+    description_hash = CASE WHEN $7::text IS NOT NULL THEN hashtext($4::text) END
+WHERE user_id = $1 AND id = $2 AND title = $3
+    AND {searched("description")} IS NOT DISTINCT FROM $4
 """
 
 _GO_ON = "UPDATE text_folding SET next_block = $1"
@@ -80,4 +77,4 @@ async def fold_some(db: Connection) -> int | None:
 async def _fold(db: Connection, rows: list[Record]) -> None:
     folded = [(*row, *Folds.of(row["title"], row["description"])) for row in rows]
     if folded:
-        await db.execute(_FOLD, *map(list, zip(*folded, strict=True)))
+        await db.executemany(_FOLD, folded)

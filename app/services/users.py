@@ -178,8 +178,8 @@ def _next(place: Place, kept: Kept, rows: Sequence[Any]) -> Place | None:
 
 
 # Before the counter, as by whoever writes a call; without its contact no new one is written.
-_LOCK_CONTACT = "SELECT FROM contacts WHERE user_id = $1::text FOR UPDATE"
-_LOCK_CALLS = "SELECT FROM calls WHERE user_id = $1::text ORDER BY id FOR UPDATE"
+_LOCK_CONTACT = "SELECT 1 FROM contacts WHERE user_id = $1::text FOR UPDATE"
+_LOCK_CALLS = "SELECT 1 FROM calls WHERE user_id = $1::text ORDER BY id FOR UPDATE"
 
 # Whoever writes for the user waits here; what was written before is removed with the rest.
 _TELL = f"""

@@ -63,7 +63,7 @@ class Claimed(NamedTuple):
 # Whoever looks at an endpoint's deliveries looks alone, and at what is committed.
 _ENDPOINTS = f"""
 SELECT {TARGET}, CASE WHEN id <> ALL ($1) AND EXISTS (
-    SELECT FROM webhook_deliveries WHERE endpoint_id = id AND due_at <= now()
+    SELECT 1 FROM webhook_deliveries WHERE endpoint_id = id AND due_at <= now()
         AND (claimed_until IS NULL OR claimed_until <= now())
 ) THEN pg_try_advisory_xact_lock(hashtextextended('webhook' || id, 0)) ELSE false END AS is_ours
 FROM webhook_endpoints WHERE disabled_at IS NULL

@@ -13,7 +13,8 @@ from app.services.feed import CHANGES, change_of
 
 LARGEST_BODY = 20_000
 
-_FETCH = f"""{CHANGES.format(more=", position, changes.kind, changes.user_id, changes.data")}
+_MORE = ", position, changes.kind, changes.user_id, changes.data"
+_FETCH = f"""{CHANGES.format(more=_MORE, user_id="changes.user_id")}
 WHERE changes.position = ANY ($1) AND changes.user_id = ANY ($2)
 """
 

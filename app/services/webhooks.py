@@ -22,7 +22,7 @@ _COLUMNS = """id, url, events, user_ids, description, disabled_at IS NULL AS ena
 
 _ASKS_FOR_MOODS = "events && ARRAY['*', 'mood.changed']"
 MOOD_IS_ASKED_FOR = f"""EXISTS (
-    SELECT FROM webhook_endpoints
+    SELECT 1 FROM webhook_endpoints
     WHERE {_ASKS_FOR_MOODS} AND (user_ids IS NULL OR {{user_id}} = ANY (user_ids))
 )"""
 """The SQL condition that some endpoint wants to be told of the moods of a user."""

@@ -77,8 +77,8 @@ async def test_what_was_broken_off_begins_again(filled_url: str) -> None:
     await reading.start()
     await reader.fetchval("SELECT count(*) FROM tasks")
     builder = await asyncpg.connect(filled_url)
+    await builder.execute("SET statement_timeout = '200ms'")
     with pytest.raises(asyncpg.QueryCanceledError):
-        await builder.execute("SET statement_timeout = '200ms'")
         await builder.execute("CREATE UNIQUE INDEX CONCURRENTLY tasks_key ON tasks (id, user_id)")
     await reading.rollback()
     await asyncio.to_thread(upgrade, filled_url)

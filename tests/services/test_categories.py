@@ -25,7 +25,10 @@ async def make(db: Connection, name: str = "Litter", user_id: str = USER) -> Cat
 
 
 async def names_of(db: Connection, task: Task) -> list[str]:
-    return [label.name for label in (await categories.fetch_labels(db, [task.id]))[task.id]]
+    return [
+        label.name
+        for label in (await categories.fetch_labels(db, task.user_id, [task.id]))[task.id]
+    ]
 
 
 async def assign(db: Connection, task: Task, category: Category) -> None:
@@ -124,7 +127,7 @@ async def test_assigned_categories_are_shown_by_name(
         shown = await categories.assign_category(db, task.id, (await make(db, name)).id, USER)
     assert [label.name for label in shown.categories] == ["Food", "Vet"]
     assert await names_of(db, other_task) == []
-    labels = await categories.fetch_labels(db, [other_task.id, task.id])
+    labels = await categories.fetch_labels(db, USER, [other_task.id, task.id])
     assert [len(labels[one.id]) for one in (other_task, task)] == [0, 2]
 
 
@@ -266,6 +269,6 @@ async def test_one_category_assigned_side_by_side_is_assigned_once(
 
 
 async def test_labels_of_no_tasks_are_none(db: Connection) -> None:
-    assert await categories.fetch_labels(db, []) == {}
+    assert await categories.fetch_labels(db, USER, []) == {}
     missing = uuid4()
-    assert await categories.fetch_labels(db, [missing]) == {missing: []}
+    assert await categories.fetch_labels(db, USER, [missing]) == {missing: []}

@@ -93,7 +93,7 @@ async def test_of_eight_assignments_at_once_as_many_pass_as_there_is_room_for(
         *(assign(db, task, one) for db, one in zip(crowd, made, strict=False))
     )
     assert sorted(map(type, refusals), key=str) == [type(None)] * 2 + [Full] * 6
-    labels = await categories.fetch_labels(crowd[0], [task.id])
+    labels = await categories.fetch_labels(crowd[0], USER, [task.id])
     assert len(labels[task.id]) == MOST_OF_A_TASK
 
 
@@ -101,4 +101,4 @@ async def test_of_eight_assignments_at_once_as_many_pass_as_there_is_room_for(
 async def test_what_was_there_before_the_limit_stays(db: Connection, count: int) -> None:
     made = await fill(db, count)
     assert len(await categories.list_categories(db, USER)) == count
-    assert len(await categories.find_labels(db, made)) == count
+    assert len(await categories.find_labels(db, USER, made)) == count

@@ -35,9 +35,9 @@ SELECT created_at, id, user_id FROM {0} ORDER BY created_at DESC, id DESC OFFSET
 """
 
 STATEMENTS = {
-    "contacts": (contacts._LIST, "contacts", "NULL, '{0}', '{1}', 500"),
-    "calls": (calls._LIST, "calls", "NULL, NULL, '{0}', '{1}', 500"),
-    "calls with one contact": (calls._LIST_OF, "calls", "NULL, NULL, '{0}', '{1}', 500, '{2}'"),
+    "contacts": (contacts._LIST, "contacts", "'{0}', '{1}', 500"),
+    "calls": (calls._LIST, "calls", "NULL, '{0}', '{1}', 500"),
+    "calls with one contact": (calls._LIST_OF, "calls", "NULL, '{0}', '{1}', 500, '{2}'"),
     "tasks": (contact_tasks._LIST, "tasks", "NULL, '{0}', '{1}', 500"),
     "tasks of one contact": (contact_tasks._LIST_OF, "tasks", "NULL, '{0}', '{1}', 500, '{2}'"),
 }

@@ -1,7 +1,7 @@
 """Databases made and dropped around a test, and a connection that many may borrow."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from urllib.parse import urlsplit, urlunsplit
 from uuid import uuid4
@@ -16,10 +16,19 @@ from app.services import Connection
 def run_statements(url: str, *statements: str) -> None:
     """Sends these one after the other."""
 
-    async def run() -> None:
-        connection = await asyncpg.connect(url)
+    async def run(connection: Connection) -> None:
         for statement in statements:
             await connection.execute(statement)
+
+    run_with(url, run)
+
+
+def run_with(url: str, work: Callable[[Connection], Awaitable[None]]) -> None:
+    """Does this on a connection of its own."""
+
+    async def run() -> None:
+        connection = await asyncpg.connect(url)
+        await work(connection)
         await connection.close()
 
     asyncio.run(run())

@@ -88,7 +88,7 @@ class GetCall(BaseModel):
 @action(scope="calls:read", allow=_ALLOW, raises=(NotFound,), examples=({"call_id": _EXAMPLE_ID},))
 async def get_call(context: Context, payload: GetCall) -> Call:
     """Returns one call as it is stored."""
-    call = await calls.fetch_call(context.db, payload.call_id, context.owner)
+    call = await calls.fetch_call(context.db, payload.call_id, context.holder)
     await revocations.require_unrevoked(context.db, call.user_id)
     return call
 
@@ -111,7 +111,7 @@ class SetCallStatus(BaseModel):
 async def set_call_status(context: Context, payload: SetCallStatus) -> Call:
     """Overwrites the status of a call and returns the whole call."""
     call = await calls.set_status(
-        context.db, payload.call_id, context.owner, payload.status, context.origin
+        context.db, payload.call_id, context.holder, payload.status, context.origin
     )
     await revocations.require_unrevoked(context.db, call.user_id)
     return call

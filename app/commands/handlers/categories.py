@@ -71,7 +71,7 @@ class DeleteCategory(BaseModel):
 async def delete_category(context: Context, payload: DeleteCategory) -> DeletedCategory:
     """Deletes a category for good; its tasks stay, without it."""
     await categories.delete_category(
-        context.db, payload.category_id, context.owner, context.origin.together
+        context.db, payload.category_id, context.holder, context.origin.together
     )
     return DeletedCategory(deleted_id=payload.category_id)
 
@@ -95,7 +95,7 @@ class AssignCategory(BaseModel):
 async def assign_category(context: Context, payload: AssignCategory) -> CategorizedTask:
     """Puts a task into a category, 50 at most, and returns the task with all its categories."""
     return await categories.assign_category(
-        context.db, payload.task_id, payload.category_id, context.owner, context.origin
+        context.db, payload.task_id, payload.category_id, context.holder, context.origin
     )
 
 
@@ -114,7 +114,7 @@ class UnassignCategory(AssignCategory):
 async def unassign_category(context: Context, payload: UnassignCategory) -> CategorizedTask:
     """Takes a task out of a category and returns the task with those left."""
     return await categories.unassign_category(
-        context.db, payload.task_id, payload.category_id, context.owner, context.origin
+        context.db, payload.task_id, payload.category_id, context.holder, context.origin
     )
 
 
@@ -123,7 +123,7 @@ def categorized(task_action: Action) -> Action:
 
     async def perform(context: Context, payload: Any) -> CategorizedTask:
         task: Task = await task_action.perform(context, payload)
-        labels = await categories.fetch_labels(context.db, [task.id])
+        labels = await categories.fetch_labels(context.db, task.user_id, [task.id])
         return CategorizedTask.model_construct(**vars(task), categories=labels[task.id])
 
     return replace(task_action, perform=perform, transaction=task_action.writes)

@@ -52,4 +52,4 @@ async def find_categorized_tasks(context: Context, payload: TaskQuery) -> Catego
 @action(scope="categories:read", allow=PEOPLE)
 async def find_labels(context: Context, payload: Collection[UUID]) -> list[CategoryLabel]:
     """Those of the categories with these ids that exist, by name."""
-    return await categories.find_labels(context.db, payload)
+    return await categories.find_labels(context.db, context.user_id, payload)

@@ -75,7 +75,7 @@ async def get_task(context: Context, payload: GetTask) -> Task:
     Ownership is the platform's concern: the task of any user is returned, unless the key was
     minted to enforce ownership, in which case a foreign task is not found.
     """
-    return await tasks.fetch_task(context.db, payload.task_id, context.owner)
+    return await tasks.fetch_task(context.db, payload.task_id, context.holder)
 
 
 class UpdateTask(TaskChanges, Patch):
@@ -115,7 +115,7 @@ async def update_task(context: Context, payload: UpdateTask) -> Task:
     return await tasks.update_task(
         context.db,
         payload.task_id,
-        context.owner,
+        context.holder,
         payload,
         payload.expected_version,
         context.origin,
@@ -138,7 +138,7 @@ class ReopenTask(TaskChanges):
 async def reopen_task(context: Context, payload: ReopenTask) -> Task:
     """Makes a completed task pending and leaves an open one as it is, other fields aside."""
     return await tasks.reopen_task(
-        context.db, payload.task_id, context.owner, payload, context.origin
+        context.db, payload.task_id, context.holder, payload, context.origin
     )
 
 
@@ -158,7 +158,7 @@ class ToggleTask(BaseModel):
 )
 async def toggle_task(context: Context, payload: ToggleTask) -> Task:
     """Completes a task, or reopens a completed one as pending, and returns the whole task."""
-    return await tasks.toggle_task(context.db, payload.task_id, context.owner, context.origin)
+    return await tasks.toggle_task(context.db, payload.task_id, context.holder, context.origin)
 
 
 class DeleteTask(BaseModel):
@@ -186,10 +186,10 @@ async def delete_task(context: Context, payload: DeleteTask) -> DeletedTask:
     if payload.permanent:
         withdrawn = "permanent" in payload.model_fields_set
         await deletions.delete_task(
-            context.db, payload.task_id, context.owner, context.origin, or_withdrawn=withdrawn
+            context.db, payload.task_id, context.holder, context.origin, or_withdrawn=withdrawn
         )
     else:
-        await deletions.withdraw_task(context.db, payload.task_id, context.owner, context.origin)
+        await deletions.withdraw_task(context.db, payload.task_id, context.holder, context.origin)
     return DeletedTask(deleted_id=payload.task_id)
 
 
@@ -208,4 +208,4 @@ class RestoreTask(BaseModel):
 )
 async def restore_task(context: Context, payload: RestoreTask) -> Task:
     """Brings back a task that was deleted with permanent false, as it was, and returns it."""
-    return await deletions.restore_task(context.db, payload.task_id, context.owner, context.origin)
+    return await deletions.restore_task(context.db, payload.task_id, context.holder, context.origin)

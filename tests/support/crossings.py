@@ -1,0 +1,54 @@
+"""The statements that look at the rows of more than one user, each for a reason.
+
+All others find what they need in one place, however many the tables are divided among.
+"""
+
+from app.services import (
+    calls,
+    categories,
+    contact_tasks,
+    contacts,
+    deletions,
+    deliveries,
+    locks,
+    log_pruning,
+    replays,
+    tasks,
+    told_moods,
+    unfolded,
+    webhook_deliveries,
+    webhook_events,
+)
+from app.services.mirror import INTEREST
+from app.services.owners import OWNER_OF
+
+_BY_ID_ALONE = (
+    *OWNER_OF.values(),
+    *map(locks.OF_ANYBODY.format, OWNER_OF),
+    calls._FETCH_OF_ANYBODY,
+    contact_tasks._FETCH,
+)
+_WHY_NOT_FOUND = (tasks._IS_FOREIGN, categories._IS_FOREIGN, categories._OWNERS)
+_LISTS = (contacts._LIST, calls._LIST, contact_tasks._LIST, contact_tasks._COUNTED_LIST)
+_LOG = (deliveries.feed_statement(INTEREST), webhook_deliveries.FEED, webhook_deliveries._REPLAY)
+_TOLD = (
+    *(contacts._FIND, calls._FIND, contact_tasks._FIND),
+    *(webhook_events._FETCH, told_moods._DUE),
+)
+_PURGES = (deletions._PURGE, replays._PURGE, log_pruning._FORGET, log_pruning._PRUNE)
+_FIGURES = (deliveries._AGE, deliveries._AGES, webhook_deliveries._OLDEST)
+
+ACROSS: dict[str, str] = {
+    **dict.fromkeys(
+        _BY_ID_ALONE,
+        "an id whose user nobody knows: a partner's, or it was no row of "
+        "the user at hand, who is always tried first",
+    ),
+    **dict.fromkeys(_WHY_NOT_FOUND, "only to say why there is no such row"),
+    **dict.fromkeys(_LISTS, "all contacts, and what is theirs, which partners and the mirror list"),
+    **dict.fromkeys(_LOG, "the log of everybody, in the order of writing, which consumers follow"),
+    **dict.fromkeys(_TOLD, "what changed of many users, which the worker tells at once"),
+    **dict.fromkeys(_PURGES, "what is too old of anybody, about once an hour"),
+    **dict.fromkeys(_FIGURES, "metrics: how far the worker is behind"),
+    unfolded._FIND: "every text that lacks its fold, part by part of the table",
+}
