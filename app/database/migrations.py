@@ -141,7 +141,7 @@ async def locked(database_url: str) -> AsyncIterator[AsyncConnection]:
     async with engine.begin() as connection:
         await connection.execute(text("SELECT"))  # begins the transaction
         db = await _asyncpg(connection)
-        while await db.execute(_LOCK) == "SELECT 0":
+        while await db.execute(_LOCK) == "SELECT 0":  # noqa: ASYNC110 - another process has it
             await asyncio.sleep(_TRIED_EVERY)
         yield connection
     await engine.dispose()

@@ -8,7 +8,7 @@ import pytest
 from httpx import AsyncClient, Response
 
 from app.commands.registry import ACTION_HANDLERS
-from app.services import Connection
+from app.services import Connection, replays
 from tests.conftest import ADMIN_HEADERS, MISSING_ID, SERVICE_HEADERS, TaskFactory
 
 KEY = "1732190000000-k3j9x"
@@ -172,18 +172,19 @@ async def test_after_seven_days_a_key_is_free_again(client: AsyncClient, db: Con
     assert await db.fetchval("SELECT count(*) FROM tasks") == 2
 
 
-async def test_storing_purges_expired_answers_in_slices(
+async def test_expired_answers_are_purged_in_slices_and_the_others_stay(
     client: AsyncClient, db: Connection
 ) -> None:
+    await send(client, CREATE)
     await db.execute(
         """
         INSERT INTO replays (user_id, key_name, idempotency_key, fingerprint, claimed_at)
-        SELECT 'u', 'k', n::text, '', now() - interval '9 days' FROM generate_series(1, 25) AS n
+        SELECT 'u' || n, 'k', n::text, '', now() - interval '9 days'
+        FROM generate_series(1, 1025) AS n
         """
     )
-    for number in range(3):
-        await send(client, CREATE, f"key-{number}")
-    assert await db.fetchval("SELECT count(*) FROM replays") == 3
+    assert [await replays.purge_replays(db) for _ in range(3)] == [1000, 25, 0]
+    assert (await send(client, CREATE)).headers["Idempotency-Replayed"] == "true"
 
 
 async def test_twenty_at_once_have_one_effect_and_one_answer(

@@ -13,7 +13,7 @@ from app.errors import AppError
 from app.models.category import MOST_CATEGORIES
 from app.models.task import TaskFields
 from app.services import Connection, deletions, tasks
-from tests.conftest import SERVICE_HEADERS, TaskFactory
+from tests.conftest import SERVICE_HEADERS, CallFactory, ContactFactory, TaskFactory
 from tests.services.test_category_races import waiting
 
 ALONE = [
@@ -25,9 +25,15 @@ ALONE = [
 
 @pytest.mark.parametrize("action", ALONE, ids=lambda action: action.name)
 async def test_an_action_without_a_transaction_writes_by_one_statement(
-    db: Connection, make_task: TaskFactory, action: Action
+    db: Connection,
+    make_task: TaskFactory,
+    make_contact: ContactFactory,
+    make_call: CallFactory,
+    action: Action,
 ) -> None:
-    task = await make_task()
+    task, contact = await make_task(), await make_contact()
+    call = await make_call(contact)
+    ids = {"task_id": str(task.id), "call_id": str(call.id)}
     if action.name == "restore-task":
         await deletions.withdraw_task(db, task.id, None)
     sent: list[str] = []
@@ -37,8 +43,9 @@ async def test_an_action_without_a_transaction_writes_by_one_statement(
 
     for example in action.examples:
         with db.query_logger(note), suppress(AppError):
-            named = {"task_id": str(task.id)} if "task_id" in example else {}
-            await action("user_123", {**example, **named}, db)
+            named = {name: value for name, value in ids.items() if name in example}
+            user_id = str(contact.id) if "call_id" in example else "user_123"
+            await action(user_id, {**example, **named}, db)
         await asyncio.sleep(0)  # the loggers are called soon
         assert len(sent) == 1, sent
         sent.clear()

@@ -18,7 +18,7 @@ from app.database.distribution import NOT_OWNED, OWNED
 from app.errors import NotFound
 from app.models.caller import Caller
 from app.models.task_list import TaskFilter
-from app.services import Connection, calls, contacts, tasks
+from app.services import calls
 from tests.conftest import MISSING_ID
 from tests.support.databases import create_clone, run_with
 from tests.support.one_user import (
@@ -55,20 +55,19 @@ async def _connection(divided_url: str) -> AsyncIterator[Watched]:
     await connection.close()
 
 
+@pytest.fixture(scope="module")
+async def world(_connection: Watched) -> World:
+    return await make_world(_connection, USER)
+
+
 @pytest.fixture
-async def db(_connection: Watched) -> AsyncIterator[Watched]:
+async def db(_connection: Watched, world: World) -> AsyncIterator[Watched]:
     """On divided tables: a statement that crosses, and is not named in `crossings`, fails."""
+    _connection.crossed.clear()
     transaction = _connection.transaction()
     await transaction.start()
     yield _connection
     await transaction.rollback()
-
-
-@pytest.fixture
-async def world(db: Watched) -> World:
-    world = await make_world(db, USER)
-    db.crossed.clear()
-    return world
 
 
 def each_action(asks: dict[str, Ask]) -> Any:
