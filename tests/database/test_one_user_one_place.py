@@ -4,8 +4,7 @@ The tables are divided by user here, and every statement of the service is expla
 beforehand what an engine would do that shards by user.
 """
 
-from collections.abc import AsyncIterator, Iterator
-from typing import Any
+from collections.abc import AsyncIterator, Iterator, Mapping
 
 import asyncpg
 import pytest
@@ -70,7 +69,7 @@ async def db(_connection: Watched, world: World) -> AsyncIterator[Watched]:
     await transaction.rollback()
 
 
-def each_action(asks: dict[str, Ask]) -> Any:
+def each_action(asks: Mapping[str, Ask]) -> pytest.MarkDecorator:
     return pytest.mark.parametrize(("name", "ask"), asks.items(), ids=asks.keys())
 
 

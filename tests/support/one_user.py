@@ -56,17 +56,17 @@ class World(NamedTuple):
 
 async def make_world(db: Connection, user_id: str) -> World:
     """A task in a category and one that was withdrawn, each changed before, and all the rest."""
-    made = [
+    task, withdrawn = [
         (await tasks.insert_task(db, user_id, TaskFields(title=title))).id
         for title in ("Feed cat", "Feed dog")
     ]
-    named = [
+    category, assigned = [
         (await categories.insert_category(db, user_id, CategoryFields(name=name))).id
         for name in ("Litter", "Food")
     ]
-    await tasks.update_task(db, made[0], user_id, TaskChanges(status="completed"), origin=_COMMAND)
-    await categories.assign_category(db, made[0], named[1], user_id)
-    await deletions.withdraw_task(db, made[1], user_id)
+    await tasks.update_task(db, task, user_id, TaskChanges(status="completed"), origin=_COMMAND)
+    await categories.assign_category(db, task, assigned, user_id)
+    await deletions.withdraw_task(db, withdrawn, user_id)
     await preferences.set_preferences(db, user_id, PreferenceChanges(time_zone="Asia/Tokyo"))
     await secrets.upsert_secret(db, user_id, "gemini", _CIPHER.encrypt(_SECRET), "a-se...ers")
     contact = await contacts.insert_contact(
@@ -75,7 +75,7 @@ async def make_world(db: Connection, user_id: str) -> World:
     call = await calls.insert_call(
         db, contact.id, None, CallFields(title="Call", scheduled_for="2030-01-01T10:00:00Z")
     )
-    return World(user_id, *made, *named, contact.id, call.id)
+    return World(user_id, task, withdrawn, category, assigned, contact.id, call.id)
 
 
 def _call(world: World) -> dict[str, Any]:

@@ -88,13 +88,13 @@ class Watched(asyncpg.Connection):
 
     async def _execute(self, query: str, args: Any, *more: Any, **options: Any) -> Any:
         await self._watch(query, args)
-        return await super()._execute(query, args, *more, **options)
+        return await super()._execute(query, args, *more, **options)  # type: ignore[misc]
 
     async def _executemany(self, query: str, args: Any, *more: Any, **options: Any) -> Any:
         args = list(args)
         for one in args:
             await self._watch(query, one)
-        return await super()._executemany(query, args, *more, **options)
+        return await super()._executemany(query, args, *more, **options)  # type: ignore[misc]
 
     async def execute(self, query: str, *args: Any, timeout: float | None = None) -> str:
         if not args:
@@ -104,7 +104,8 @@ class Watched(asyncpg.Connection):
     async def _watch(self, query: str, args: Any) -> None:
         if not query.lstrip().startswith(_EXPLAINABLE) or not _is_ours(sys._getframe(1)):
             return
-        explained = await super()._execute(f"EXPLAIN (FORMAT JSON) {query}", args, 0, None)
+        plan = f"EXPLAIN (FORMAT JSON) {query}"
+        explained = await super()._execute(plan, args, 0, None)  # type: ignore[misc]
         met = partitions(json.loads(explained[0][0])[0]["Plan"])
         if len(met) < 2:
             return
