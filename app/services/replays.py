@@ -60,11 +60,11 @@ _CLAIM = """
 WITH lock_timeout AS MATERIALIZED (SELECT set_config('lock_timeout', '2s', true))
 INSERT INTO replays AS stored
     (user_id, key_name, idempotency_key, fingerprint, across_owners)
-SELECT $1, $2, {key}, $4, $5 FROM lock_timeout {keys}
+SELECT $1::varchar, $2::varchar, {key}::varchar, $4::bytea, $5::boolean FROM lock_timeout {keys}
 ON CONFLICT (user_id, key_name, idempotency_key) DO UPDATE
     SET fingerprint = excluded.fingerprint, across_owners = excluded.across_owners,
         status = NULL, body = NULL, claimed_at = excluded.claimed_at
-    WHERE stored.claimed_at < $6
+    WHERE stored.claimed_at < $6::timestamptz
 RETURNING idempotency_key
 """
 _CLAIM_ONE = _CLAIM.format(key="$3", keys="")
