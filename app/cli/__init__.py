@@ -6,6 +6,7 @@ from app.cli import database, parent
 from app.cli.actions import print_actions
 from app.cli.audit import print_trail
 from app.cli.dev import dev
+from app.cli.distribute import database_group
 from app.cli.keys import keys_group
 from app.cli.migrate import migrate
 from app.cli.revocations import revocations_group
@@ -25,6 +26,6 @@ def cli(context: click.Context) -> None:
 
 for command in (
     *(dev, serve, migrate, worker, mirror, print_actions),
-    *(keys_group, revocations_group, print_trail, users_group),
+    *(keys_group, revocations_group, print_trail, users_group, database_group),
 ):
     cli.add_command(command)

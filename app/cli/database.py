@@ -21,10 +21,15 @@ _DATA = Path(".data") / "postgres"
 
 
 def on_database(
-    ask: Callable[[Connection], Awaitable[Result]], settings: Settings | None = None
+    ask: Callable[[Connection], Awaitable[Result]],
+    settings: Settings | None = None,
+    *,
+    migrating: bool = False,
 ) -> Result:
-    """Runs `ask` in one transaction on the configured database."""
-    url = (settings or load_settings()).database_url.get_secret_value()
+    """Runs `ask` in one transaction on the configured database, on request as migrations do."""
+    settings = settings or load_settings()
+    migration_url = settings.migration_database_url if migrating else None
+    url = (migration_url or settings.database_url).get_secret_value()
 
     async def connect_and_ask() -> Result:
         connection = await asyncpg.connect(url, timeout=5, statement_cache_size=0)

@@ -1,0 +1,37 @@
+"""`python -m app database`: what is done to the database as a whole, beside its schema."""
+
+import click
+
+from app.cli.database import on_database
+from app.database.distribution import distribute, find_obstacles, find_undivided
+from app.services import Connection
+
+
+@click.group(name="database")
+def database_group() -> None:
+    """Divide the database among several machines."""
+
+
+@database_group.command(name="distribute")
+@click.option("--check", is_flag=True, help="Change nothing; exit 1 when something is in the way.")
+def distribute_tables(check: bool) -> None:
+    """Divide what belongs to users among the nodes of a Citus coordinator, by user.
+
+    What is divided already stays. Run it after each `migrate`, with the role that migrates.
+    """
+    if check:
+        _check()
+        return
+    divided = on_database(distribute, migrating=True)
+    click.echo(f"divided: {', '.join(divided)}" if divided else "all is divided")
+
+
+def _check() -> None:
+    async def ask(db: Connection) -> tuple[list[str], list[str]]:
+        obstacles = await find_obstacles(db)
+        return obstacles, [] if obstacles else await find_undivided(db)
+
+    obstacles, undivided = on_database(ask, migrating=True)
+    if obstacles:
+        raise click.ClickException("\n".join(obstacles))
+    click.echo(f"to be divided: {', '.join(undivided)}" if undivided else "all is divided")
