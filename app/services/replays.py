@@ -6,7 +6,6 @@ committed or none is.
 
 import json
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import NamedTuple
 
@@ -64,17 +63,11 @@ SELECT $1::varchar, $2::varchar, {key}::varchar, $4::bytea, $5::boolean FROM loc
 ON CONFLICT (user_id, key_name, idempotency_key) DO UPDATE
     SET fingerprint = excluded.fingerprint, across_owners = excluded.across_owners,
         status = NULL, body = NULL, claimed_at = excluded.claimed_at
-    WHERE stored.claimed_at < $6::timestamptz
+    WHERE stored.claimed_at AT TIME ZONE 'UTC'
+        < excluded.claimed_at AT TIME ZONE 'UTC' - interval '7 days'
 RETURNING idempotency_key
 """
 _CLAIM_ONE = _CLAIM.format(key="$3", keys="")
-_CLAIMED_FOR = timedelta(days=7)
-
-
-def _takeover() -> datetime:
-    """What was claimed before is taken over."""
-    return datetime.now(UTC) - _CLAIMED_FOR
-
 
 _FETCH = """
 SELECT fingerprint, across_owners, status, body FROM replays
@@ -91,7 +84,7 @@ async def claim(
     Forbidden where the first could reach other owners and this one cannot.
     """
     try:
-        if await db.fetchval(_CLAIM_ONE, *claim, fingerprint, across_owners, _takeover()):
+        if await db.fetchval(_CLAIM_ONE, *claim, fingerprint, across_owners):
             return None
     except LockNotAvailableError as error:
         raise AlreadyRunning from error
@@ -121,7 +114,7 @@ async def claim_all(
     """
     keys = sorted(keys)
     try:
-        arguments = (user_id, key_name, keys, b"", across_owners, _takeover())
+        arguments = (user_id, key_name, keys, b"", across_owners)
         rows = await db.fetch(_CLAIM_ALL, *arguments)
     except LockNotAvailableError as error:
         raise AlreadyRunning from error

@@ -26,7 +26,7 @@ ON CONFLICT (user_id, provider) DO UPDATE SET
     masked_key = excluded.masked_key,
     validation_status = NULL,
     last_validated_at = NULL,
-    updated_at = now()
+    updated_at = excluded.updated_at
 RETURNING {_COLUMNS}
 """
 
