@@ -31,9 +31,6 @@ NOT_OWNED = {
 }
 """Tables with a user that stay in one place, and why."""
 
-_REFERENCED = ("webhook_endpoints",)
-"""Small tables that statements join with those that are divided: each node has them whole."""
-
 # With the first, triggers that touch rows of their own user are divided along. Without the second
 # PostgreSQL looks through all parts of all tables whenever a driver asks for a type.
 _SETTINGS = {"citus.enable_unsafe_triggers": "on", "citus.override_table_visibility": "off"}
@@ -82,9 +79,8 @@ _PRESENT = """
 SELECT array_agg(name) FROM unnest($1::text[]) AS name WHERE to_regclass(name) IS NOT NULL
 """
 _DIVIDED = """
-SELECT name FROM unnest($1::text[]) WITH ORDINALITY AS names (name, number)
+SELECT name FROM unnest($1::text[]) AS name
 WHERE name::regclass IN (SELECT logicalrelid FROM pg_dist_partition)
-ORDER BY number
 """
 _LINKS = """
 SELECT conrelid::regclass::text AS table, conname AS name, pg_get_constraintdef(oid) AS definition
@@ -93,14 +89,12 @@ WHERE contype = 'f' AND conrelid = ANY ($1::text[]::regclass[])
     AND confrelid = ANY ($1::text[]::regclass[])
 """
 _DIVIDE = "SELECT create_distributed_table($1::text::regclass, 'user_id', colocate_with => $2)"
-_REFER = "SELECT create_reference_table($1::text::regclass)"
 
 
 async def find_undivided(db: Connection) -> list[str]:
     """The tables that are not as they should be yet, where there is nothing in the way."""
-    tables = [*OWNED, *_REFERENCED]
-    divided = {row["name"] for row in await db.fetch(_DIVIDED, tables)}
-    return [table for table in tables if table not in divided]
+    divided = {row["name"] for row in await db.fetch(_DIVIDED, OWNED)}
+    return [table for table in OWNED if table not in divided]
 
 
 async def distribute(db: Connection) -> list[str]:
@@ -114,14 +108,11 @@ async def distribute(db: Connection) -> list[str]:
     undivided = await find_undivided(db)
     await _set(db)
     # Tables that refer to one another cannot be divided one by one.
-    links = await db.fetch(_LINKS, OWNED) if set(undivided) & set(OWNED) else []
+    links = await db.fetch(_LINKS, OWNED) if undivided else []
     for link in links:
         await db.execute(f"ALTER TABLE {link['table']} DROP CONSTRAINT {link['name']}")
     for table in undivided:
-        if table in _REFERENCED:
-            await db.execute(_REFER, table)
-        else:
-            await db.execute(_DIVIDE, table, "none" if table == OWNED[0] else OWNED[0])
+        await db.execute(_DIVIDE, table, "none" if table == OWNED[0] else OWNED[0])
     for link in links:
         await _link(db, link)
     return undivided

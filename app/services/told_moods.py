@@ -23,22 +23,20 @@ class DueMood(NamedTuple):
     is_asked_for: bool
 
 
-_CLAIM = f"""
-UPDATE user_moods SET due_at = now() + interval '1 minute'
-WHERE user_id = (
-    SELECT user_id FROM user_moods WHERE due_at <= now()
-    ORDER BY due_at LIMIT 1
-    FOR UPDATE SKIP LOCKED
-)
-RETURNING user_id, label, due_at,
-    {MOOD_IS_ASKED_FOR.format(user_id="user_moods.user_id")} AS is_asked_for
+_DUE = "SELECT user_id FROM user_moods WHERE due_at <= now() ORDER BY due_at LIMIT 20"
+_CLAIM = """
+UPDATE user_moods SET due_at = now() + interval '1 minute' WHERE user_id = $1 AND due_at <= now()
+RETURNING user_id, label, due_at
 """
+_IS_ASKED_FOR = f"SELECT {MOOD_IS_ASKED_FOR.format(user_id='$1')}"
 
 
 async def claim_due_mood(db: Connection) -> DueMood | None:
-    """The user who has been due the longest, if any is."""
-    row = await db.fetchrow(_CLAIM)
-    return None if row is None else DueMood(*row)
+    """The user who has been due the longest, if any is, and no other worker has claimed."""
+    for row in await db.fetch(_DUE):
+        if claimed := await db.fetchrow(_CLAIM, row["user_id"]):
+            return DueMood(*claimed, await db.fetchval(_IS_ASKED_FOR, row["user_id"]))
+    return None
 
 
 _FORGET = "DELETE FROM user_moods WHERE user_id = $1 AND due_at = $2"

@@ -38,8 +38,10 @@ RETURNING {_COLUMNS}
 # Of an endpoint for all users, each user's first write brings it about.
 _EXPECT_MOODS = f"""
 INSERT INTO user_moods (user_id, due_at)
-SELECT DISTINCT user_id, now() FROM webhook_endpoints, unnest(user_ids) AS user_id
-WHERE id = $1 AND {_ASKS_FOR_MOODS}
+SELECT user_id, now() FROM (
+    SELECT DISTINCT user_id FROM webhook_endpoints, unnest(user_ids) AS user_id
+    WHERE id = $1 AND {_ASKS_FOR_MOODS}
+) AS wanted
 ORDER BY user_id
 ON CONFLICT DO NOTHING
 """

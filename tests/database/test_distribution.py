@@ -25,10 +25,6 @@ BEGIN
     INSERT INTO pg_dist_partition (logicalrelid, colocated) VALUES (name, colocate_with);
 END
 $$;
-CREATE FUNCTION create_reference_table(name regclass) RETURNS void LANGUAGE sql
-BEGIN ATOMIC
-    INSERT INTO pg_dist_partition (logicalrelid) VALUES (name);
-END;
 """
 _LINKS = "SELECT pg_get_constraintdef(oid) FROM pg_constraint WHERE contype = 'f' ORDER BY 1"
 _DIVIDED = "SELECT logicalrelid::text, colocated FROM pg_dist_partition ORDER BY number"
@@ -60,11 +56,10 @@ async def test_owned_tables_are_divided_together_and_their_links_stay(
     async with coordinator.transaction():
         divided = await distribute(coordinator)
     first = OWNED[0]
-    assert divided == [*OWNED, "webhook_endpoints"]
+    assert divided == list(OWNED)
     assert [tuple(row) for row in await coordinator.fetch(_DIVIDED)] == [
         (first, "none"),
         *((table, first) for table in OWNED[1:]),
-        ("webhook_endpoints", None),
     ]
     assert await coordinator.fetch(_LINKS) == links
     async with coordinator.transaction():
