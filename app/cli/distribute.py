@@ -3,6 +3,7 @@
 import click
 
 from app.cli.database import on_database
+from app.database.delegation import delegate
 from app.database.distribution import distribute, find_obstacles, find_undivided
 from app.services import Connection
 
@@ -23,7 +24,10 @@ def distribute_tables(check: bool) -> None:
         _check()
         return
     divided = on_database(distribute, migrating=True)
+    delegated = on_database(delegate, migrating=True)
     click.echo(f"divided: {', '.join(divided)}" if divided else "all is divided")
+    if delegated:
+        click.echo(f"delegated: {', '.join(delegated)}. Restart the service, which looks for them.")
 
 
 def _check() -> None:

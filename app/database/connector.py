@@ -1,7 +1,9 @@
 """Connections to PostgreSQL: with our time limits, and to whichever of several hosts serves."""
 
 import asyncio
+from collections.abc import Callable, Mapping
 from contextlib import suppress
+from functools import partial
 from itertools import count
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
@@ -9,6 +11,7 @@ from uuid import uuid4
 
 import asyncpg
 
+from app.database.delegation import find_delegated
 from app.database.poolers import Pooler, find_pooler
 from app.logs import logger
 from app.services import Connection
@@ -38,6 +41,18 @@ class _Connection(Connection):
         self._stmt_cache.set_max_size(size)  # type: ignore[attr-defined]
         self._stmt_cache_enabled = size > 0
 
+    def delegate(self, texts: Mapping[str, str]) -> None:
+        """Sends these texts in place of others from now on; without any, nothing is looked up."""
+        if not texts:
+            return
+        execute, executemany = self._execute, self._executemany  # type: ignore[attr-defined]
+
+        def delegated(execute: Callable[..., Any], query: str, *more: Any, **options: Any) -> Any:
+            return execute(texts.get(query, query), *more, **options)
+
+        self._execute = partial(delegated, execute)
+        self._executemany = partial(delegated, executemany)
+
     async def close(self, *, timeout: float | None = None) -> None:  # noqa: ASYNC109
         with suppress(TimeoutError):
             await super().close(timeout=timeout or _CLOSE_TIMEOUT)
@@ -51,6 +66,7 @@ class Connector:
     """
 
     _pooler = Pooler.NONE
+    _delegated: Mapping[str, str] | None = None
 
     def __init__(self, url: str, *, statement_cache_size: int, seconds: float) -> None:
         self._urls = _one_each(url)
@@ -90,6 +106,9 @@ class Connector:
         try:
             if self._statement_cache_size and await self._keeps_names(connection):
                 connection.keep_statements(self._statement_cache_size)
+            if self._delegated is None:
+                self._delegated = await find_delegated(connection)
+            connection.delegate(self._delegated)
         except BaseException:
             connection.terminate()
             raise

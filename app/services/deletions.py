@@ -12,7 +12,7 @@ from app.services.tasks import COLUMNS, OWN, OWNED, WRITTEN, absence, found_task
 PORTION = 1000
 """Rows that are removed at once, so that nobody waits for them."""
 
-_DELETE = f"""
+DELETE = f"""
 WITH {deleting(OWN, CONTENT_WRITTEN, "($3 OR deleted_at IS NULL)")}, {
     recorded("'deleted'", "written AS old", 4, before=ALL_BEFORE)
 }
@@ -29,11 +29,11 @@ async def delete_task(
     or_withdrawn: bool = False,
 ) -> None:
     """Removes a task for good, and on request one that was withdrawn."""
-    if await write(db, _DELETE, task_id, owner, or_withdrawn, *origin) is None:
+    if await write(db, DELETE, task_id, owner, or_withdrawn, *origin) is None:
         raise await absence(db, task_id, owner)
 
 
-_WITHDRAW = f"""
+WITHDRAW = f"""
 WITH {locked("id, user_id", OWNED)}, written AS (
     UPDATE tasks SET deleted_at = instant, updated_at = instant, version = version + 1
     FROM old WHERE tasks.id = old.id AND tasks.user_id = $2
@@ -47,12 +47,12 @@ async def withdraw_task(
     db: Connection, task_id: UUID, owner: str | None, origin: Origin = PLATFORM
 ) -> None:
     """Deletes a task so that restore_task can bring it back, until it is purged."""
-    if await write(db, _WITHDRAW, task_id, owner, *origin) is None:
+    if await write(db, WITHDRAW, task_id, owner, *origin) is None:
         raise await absence(db, task_id, owner)
 
 
 _WITHDRAWN = f"{OWN} AND deleted_at IS NOT NULL"
-_RESTORE = f"""
+RESTORE = f"""
 WITH {locked("id, user_id", _WITHDRAWN)}, written AS (
     UPDATE tasks SET deleted_at = NULL, updated_at = instant, version = version + 1
     FROM old WHERE tasks.id = old.id AND tasks.user_id = $2
@@ -66,7 +66,7 @@ async def restore_task(
     db: Connection, task_id: UUID, owner: str | None, origin: Origin = PLATFORM
 ) -> Task:
     """Brings back a withdrawn task; NotFound when there is none."""
-    row = await write(db, _RESTORE, task_id, owner, *origin)
+    row = await write(db, RESTORE, task_id, owner, *origin)
     return await found_task(db, row, task_id, owner)
 
 

@@ -64,7 +64,7 @@ async def write(
     return await reach(db, "tasks", task_id, owner, attempt)
 
 
-_INSERT = f"""
+INSERT = f"""
 WITH {counted("$1")}, written AS (
     INSERT INTO tasks (user_id, title, description, status, priority, due_date, tags,
         created_at, updated_at, completed_at, {FOLDS})
@@ -82,14 +82,14 @@ async def insert_task(
     db: Connection, user_id: str, task: TaskFields, origin: Origin = PLATFORM
 ) -> Task:
     """Stores a new task with a time-ordered id."""
-    row = await db.fetchrow(_INSERT, *_values(user_id, task, origin))
+    row = await db.fetchrow(INSERT, *_values(user_id, task, origin))
     assert row is not None  # noqa: S101 - an insert without a condition returns its row
     return Task.model_construct(**row)
 
 
 async def insert_tasks(db: Connection, new: Sequence[tuple[str, TaskFields, Origin]]) -> list[Task]:
     """Stores new tasks of these users, in order and in one round trip, all or none."""
-    rows = await db.fetchmany(_INSERT, [_values(*one) for one in new])
+    rows = await db.fetchmany(INSERT, [_values(*one) for one in new])
     return [Task.model_construct(**row) for row in rows]
 
 
@@ -150,7 +150,7 @@ SELECT {COLUMNS} FROM written
 """
 
 
-_UPDATE = _update(
+UPDATE = _update(
     "CASE WHEN 'status' = ANY ($3) THEN $6::text ELSE old.status END",
     "CASE WHEN 'status' = ANY ($3) THEN "
     f"{_COMPLETED_AT.format(status='$6::text', instant='instant')} ELSE old.completed_at END",
@@ -172,7 +172,7 @@ async def update_task(
     VersionConflict when the task has another version than the expected one.
     """
     arguments = (*_assignments(changes), expected_version, *origin)
-    row = await write(db, _UPDATE, task_id, owner, *arguments)
+    row = await write(db, UPDATE, task_id, owner, *arguments)
     if row is None and expected_version is not None:
         present = await fetch_task(db, task_id, owner)
         raise VersionConflict(f"The task was changed in the meantime: version {present.version}")
@@ -194,7 +194,7 @@ def _assignments(changes: TaskChanges) -> Sequence[Any]:
 
 
 _IF_COMPLETED = "CASE WHEN old.status = 'completed' THEN {} ELSE {} END"
-_REOPEN = _update(
+REOPEN = _update(
     _IF_COMPLETED.format("$6::text", "old.status"),
     "NULL",
     # Where nothing else is to be written, an open task is not.
@@ -214,12 +214,12 @@ async def reopen_task(
 ) -> Task:
     """Makes a completed task pending, and overwrites the fields that are set in `changes`."""
     changes = changes.model_copy(update={"status": "pending"})
-    row = await write(db, _REOPEN, task_id, owner, *_assignments(changes), *origin)
+    row = await write(db, REOPEN, task_id, owner, *_assignments(changes), *origin)
     return await fetch_task(db, task_id, owner) if row is None else Task.model_construct(**row)
 
 
 _TOGGLED = "CASE WHEN old.status = 'completed' THEN 'pending' ELSE 'completed' END"
-_TOGGLE = f"""
+TOGGLE = f"""
 WITH {locked(OLD, OWNED)}, written AS (
     UPDATE tasks SET
         status = {_TOGGLED},
@@ -246,5 +246,5 @@ async def toggle_task(
     db: Connection, task_id: UUID, owner: str | None, origin: Origin = PLATFORM
 ) -> Task:
     """Completes a task, or reopens a completed one; of two at once the second undoes the first."""
-    row = await write(db, _TOGGLE, task_id, owner, *origin)
+    row = await write(db, TOGGLE, task_id, owner, *origin)
     return await found_task(db, row, task_id, owner)

@@ -1,0 +1,102 @@
+"""Writes as functions where the user's rows are: partitions stand for the parts on the nodes."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import asyncpg
+import pytest
+from asyncpg.connection import LoggedQuery
+
+from app.commands.registry import find_action
+from app.database.connector import Connector
+from app.database.delegation import DELEGATED, delegate, find_delegated
+from app.models.caller import Caller
+from app.services import Connection, feed
+from tests.support.one_user import BY_ID, OF_THE_USER, make_world, perform
+from tests.support.partitions import NUMBER, divide
+
+USER = "user_123"
+TRUSTED = Caller("service", "trusted")
+_NAMES = f"""
+CREATE TABLE delegated (name regprocedure, by text, number serial);
+CREATE FUNCTION create_distributed_function(name regprocedure, by text, colocate_with text)
+RETURNS void LANGUAGE sql BEGIN ATOMIC
+    INSERT INTO delegated (name, by) VALUES (name, by);
+END;
+CREATE FUNCTION run_command_on_shards(name regclass, command text)
+RETURNS void LANGUAGE sql RETURN NULL;
+CREATE FUNCTION get_shard_id_for_distribution_column(name regclass, user_id text)
+RETURNS text LANGUAGE sql BEGIN ATOMIC
+    SELECT 'p' || number FROM generate_series(0, {NUMBER - 1}) AS number
+    WHERE satisfies_hash_partition(name, {NUMBER}, number, user_id::varchar);
+END;
+"""
+_NOWHERE = """
+CREATE OR REPLACE FUNCTION get_shard_id_for_distribution_column(name regclass, user_id text)
+RETURNS text LANGUAGE sql RETURN 'elsewhere'
+"""
+
+
+async def connected(url: str) -> Connection:
+    return await Connector(url, statement_cache_size=100, seconds=5)()
+
+
+@pytest.fixture
+async def divided_url(database_url: str) -> AsyncIterator[str]:
+    db: Connection = await asyncpg.connect(database_url)
+    await divide(db)
+    await db.execute(_NAMES)
+    async with db.transaction():
+        await delegate(db)
+    yield database_url
+    await db.close()
+
+
+async def sent_by_all_writes(db: Connection) -> list[str]:
+    """The statements of a world and of all that changes a task of it."""
+    sent: list[str] = []
+
+    def note(query: LoggedQuery) -> None:
+        sent.append(query.query)
+
+    with db.query_logger(note):
+        world = await make_world(db, USER)
+        for name, ask in {**BY_ID, "create-task": OF_THE_USER["create-task"]}.items():
+            for payload in ask(world):
+                await perform(db, find_action(name), USER, TRUSTED, payload)
+        await asyncio.sleep(0)  # the loggers are called soon
+    return sent
+
+
+async def test_each_write_is_sent_as_a_function_that_does_the_same(divided_url: str) -> None:
+    db = await connected(divided_url)
+    sent = await sent_by_all_writes(db)
+    changes = await feed.fetch_changes(db, USER, 0, 100)
+    await db.close()
+    called = {one.title for one in DELEGATED for text in sent if f"{one.name}(" in text}
+    assert called == {one.title for one in DELEGATED} - {"reopen_task"}  # which people do
+    assert {one.text for one in DELEGATED}.isdisjoint(sent)
+    kinds = ["created", "created", "completed", "updated", "deleted"]
+    assert [one.type for one in changes] == [f"task.{kind}" for kind in kinds]
+
+
+async def test_what_is_not_delegated_is_done_by_the_text_as_it_is(divided_url: str) -> None:
+    db = await connected(divided_url)
+    await db.execute(_NOWHERE)
+    await sent_by_all_writes(db)
+    assert len(await feed.fetch_changes(db, USER, 0, 100)) == 5
+    await db.close()
+
+
+async def test_functions_are_made_once(divided_url: str) -> None:
+    db: Connection = await asyncpg.connect(divided_url)
+    assert await delegate(db) == []
+    made = await db.fetch(
+        "SELECT split_part(name::text, '(', 1), by FROM delegated ORDER BY number"
+    )
+    assert [tuple(row) for row in made] == [(one.name, f"${one.user}") for one in DELEGATED]
+    await db.close()
+
+
+async def test_elsewhere_nothing_is_sent_in_place_of_a_statement(db: Connection) -> None:
+    assert await find_delegated(db) == {}
