@@ -48,7 +48,7 @@ def locked(columns: str, condition: str, more: str = "", locks: str = "") -> str
     return f"""
     old AS (
         SELECT {columns}, counts.last_sequence + 1 AS sequence, {_INSTANT} AS instant
-        FROM tasks JOIN change_counts AS counts USING (user_id) {more}
+        FROM change_counts AS counts JOIN tasks USING (user_id) {more}
         WHERE {condition}
         FOR NO KEY UPDATE OF counts FOR NO KEY UPDATE OF tasks {locks}
     ), counted AS (
@@ -65,7 +65,7 @@ def deleting(condition: str, columns: str, deletable: str = "deleted_at IS NULL"
     return f"""
     turn AS (
         SELECT id, counts.last_sequence + 1 AS sequence, {_INSTANT} AS instant
-        FROM tasks JOIN change_counts AS counts USING (user_id)
+        FROM change_counts AS counts JOIN tasks USING (user_id)
         WHERE {condition}
         FOR NO KEY UPDATE OF counts
     ), written AS (
