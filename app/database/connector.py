@@ -43,19 +43,19 @@ class _Connection(Connection):
 
     def delegate(self, texts: Mapping[str, str]) -> None:
         """Sends these texts in place of others from now on; without any, nothing is looked up."""
-        if not texts:
-            return
-        execute, executemany = self._execute, self._executemany  # type: ignore[attr-defined]
-
-        def delegated(execute: Callable[..., Any], query: str, *more: Any, **options: Any) -> Any:
-            return execute(texts.get(query, query), *more, **options)
-
-        self._execute = partial(delegated, execute)
-        self._executemany = partial(delegated, executemany)
+        if texts:
+            for name in ("_execute", "_executemany"):
+                setattr(self, name, partial(_delegated, texts, getattr(self, name)))
 
     async def close(self, *, timeout: float | None = None) -> None:  # noqa: ASYNC109
         with suppress(TimeoutError):
             await super().close(timeout=timeout or _CLOSE_TIMEOUT)
+
+
+def _delegated(
+    texts: Mapping[str, str], execute: Callable[..., Any], query: str, *more: Any, **options: Any
+) -> Any:
+    return execute(texts.get(query, query), *more, **options)
 
 
 class Connector:

@@ -150,8 +150,10 @@ async def assign_category(
     In a transaction, which is to be rolled back when it is Full.
     """
     user_id = await lock_count(db, "tasks", task_id, owner)
+    if user_id is None:
+        raise await _explain(db, task_id, category_id, owner)
     with violating("task_categories_pkey", AlreadyAssigned()):
-        written = user_id and await db.fetchval(_ASSIGN, task_id, user_id, category_id, *origin)
+        written = await db.fetchval(_ASSIGN, task_id, user_id, category_id, *origin)
     if written is None:
         raise await _explain(db, task_id, category_id, owner)
     # Counted once the task is locked, so that of two at once the second counts the first.

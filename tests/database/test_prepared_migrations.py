@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 import asyncpg
 import pytest
@@ -9,10 +10,13 @@ import pytest
 from alembic import command
 from app.database.migrations import alembic_config, upgrade
 from app.database.schema import NEEDED
-from app.services import Connection
+from app.models.call import CallFields
+from app.models.contact import ContactFields
+from app.services import Connection, calls, contacts
 from tests.support.databases import create_clone
 
 _BEFORE = "0016"
+CALL = CallFields(title="Onboarding", scheduled_for=datetime(2026, 12, 20, tzinfo=UTC))
 _FILL = """
 WITH made AS (
     INSERT INTO tasks (user_id, title) SELECT 'ann', 'Task' FROM generate_series(1, 100)
@@ -86,6 +90,20 @@ async def test_what_was_broken_off_begins_again(filled_url: str) -> None:
     assert await builder.fetchval("SELECT bool_and(indisvalid) FROM pg_index")
     await builder.close()
     await reader.close()
+
+
+async def test_contacts_survive_the_way_back_and_are_written_as_before(filled_url: str) -> None:
+    await asyncio.to_thread(upgrade, filled_url)
+    db = await asyncpg.connect(filled_url)
+    ada = ContactFields(name="Ada", email="ada@example.com", company="Azollon")
+    contact = await contacts.insert_contact(db, ada)
+    await calls.insert_call(db, contact.id, None, CALL)
+    assert contact.id.version == 7
+    await asyncio.to_thread(command.downgrade, alembic_config(filled_url), _BEFORE)
+    assert await db.fetchval("SELECT user_id FROM contacts") == str(contact.id)
+    assert await db.fetchval(_WRITE_AS_BEFORE) is not None
+    assert await db.fetchval("SELECT count(*) FROM calls JOIN contacts USING (user_id)") == 2
+    await db.close()
 
 
 async def test_two_upgrades_of_a_filled_database_take_turns(filled_url: str) -> None:
