@@ -1,7 +1,7 @@
 """Alembic, called from the command line and the tests."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
@@ -84,8 +84,12 @@ async def _prepare(database_url: str, revision: str | None) -> None:
     An index that was broken off before begins again.
     """
     scripts = ScriptDirectory.from_config(alembic_config(database_url))
-    (following,) = (one for one in scripts.walk_revisions() if one.down_revision == revision)
-    beforehand: Sequence[str] = getattr(following.module, "BEFOREHAND", ())
+    beforehand = [
+        statement
+        for following in scripts.walk_revisions()
+        if following.down_revision == revision
+        for statement in getattr(following.module, "BEFOREHAND", ())
+    ]
     if not beforehand:
         return
     db = await _connect(database_url)
