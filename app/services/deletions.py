@@ -9,9 +9,6 @@ from app.services.changes import deleting, locked, recorded
 from app.services.overwritten import ALL_BEFORE, CONTENT_WRITTEN
 from app.services.tasks import COLUMNS, OWN, OWNED, WRITTEN, absence, found_task, write
 
-PORTION = 1000
-"""Rows that are removed at once, so that nobody waits for them."""
-
 DELETE = f"""
 WITH {deleting(OWN, CONTENT_WRITTEN, "($3 OR deleted_at IS NULL)")}, {
     recorded("'deleted'", "written AS old", 4, before=ALL_BEFORE)
@@ -68,18 +65,3 @@ async def restore_task(
     """Brings back a withdrawn task; NotFound when there is none."""
     row = await write(db, RESTORE, task_id, owner, *origin)
     return await found_task(db, row, task_id, owner)
-
-
-# The log has said that they are deleted when they were withdrawn.
-_PURGE = f"""
-DELETE FROM tasks WHERE id IN (
-    SELECT id FROM tasks WHERE deleted_at < now() - make_interval(days => $1)
-    ORDER BY deleted_at LIMIT {PORTION} FOR UPDATE SKIP LOCKED
-)
-"""
-
-
-async def purge_tasks(db: Connection, days: int) -> int:
-    """Removes up to 1,000 tasks withdrawn more than so many days ago; how many they were."""
-    status: str = await db.execute(_PURGE, days)
-    return int(status.rpartition(" ")[2])

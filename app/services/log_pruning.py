@@ -5,15 +5,17 @@ stay, so that none of them looks through the log, and nothing is passed over whe
 of that order.
 """
 
+from datetime import timedelta
+
 from app.services import Connection
-from app.services.deletions import PORTION
+from app.services.retention import PORTION, Slice, slice_of
 
 _FORGETTER = "undo"
 """Reads the log as a consumer does, and forgets what was overwritten."""
 
 _REGISTER = "INSERT INTO consumers (name) VALUES ($1) ON CONFLICT DO NOTHING"
 _FIRST_YOUNG = """
-    SELECT min(position) FROM next WHERE changed_at >= now() - make_interval(days => {days})
+    SELECT min(position) FROM next WHERE changed_at >= now() - {kept}::interval
 """
 # Of what was deleted for good it stays known that it was.
 _FORGET = f"""
@@ -26,7 +28,7 @@ WITH consumer AS MATERIALIZED (
     ) AS changes
 ), due AS MATERIALIZED (
     SELECT position FROM next
-    WHERE position < coalesce(({_FIRST_YOUNG.format(days="$2")}), position + 1)
+    WHERE position < coalesce(({_FIRST_YOUNG.format(kept="$2")}), position + 1)
 ), forgotten AS (
     UPDATE changes SET before = CASE WHEN operation = 'deleted' THEN 'null'::jsonb END FROM due
     WHERE changes.position = due.position AND before IS NOT NULL
@@ -37,35 +39,38 @@ RETURNING (SELECT count(*) FROM due)
 """
 
 
-async def forget_content(db: Connection, days: int) -> int:
-    """Forgets what the next 1,000 changes overwrote more than so many days ago.
+async def forget_content(db: Connection, kept: timedelta) -> int:
+    """Forgets what the next 1,000 changes overwrote longer ago than that.
 
     How many changes it has looked at.
     """
     await db.execute(_REGISTER, _FORGETTER)
-    return await db.fetchval(_FORGET, _FORGETTER, days) or 0
+    return await db.fetchval(_FORGET, _FORGETTER, kept) or 0
 
 
 # What a consumer has not read yet stays, or it would wait for good for what it cannot find; and so
 # does what an endpoint has yet to be told, for the first time or again.
 _PRUNE = f"""
 WITH next AS MATERIALIZED (
-    SELECT position, changed_at FROM changes ORDER BY position LIMIT {PORTION}
-), due AS (
-    SELECT position FROM next
+    SELECT position, user_id, changed_at FROM changes WHERE position > coalesce($2::bigint, 0)
+    ORDER BY position LIMIT {PORTION}
+), due AS MATERIALIZED (
+    SELECT position, user_id FROM next
     WHERE position <= (SELECT min(position) FROM consumers)
         AND position < coalesce(least(
-            ({_FIRST_YOUNG.format(days="$1")}),
+            ({_FIRST_YOUNG.format(kept="$1")}),
             (SELECT min(position) FROM webhook_deliveries WHERE due_at IS NOT NULL),
             (SELECT min(position) + 1 FROM webhook_replays JOIN webhook_endpoints
                 ON id = endpoint_id AND disabled_at IS NULL)
         ), position + 1)
+), pruned AS (
+    DELETE FROM changes USING due
+    WHERE changes.position = due.position AND changes.user_id = due.user_id
 )
-DELETE FROM changes USING due WHERE changes.position = due.position
+SELECT count(*), max(position) FROM due
 """
 
 
-async def prune_changes(db: Connection, days: int) -> int:
-    """Removes up to 1,000 changes older than so many days that every consumer has read."""
-    status: str = await db.execute(_PRUNE, days)
-    return int(status.rpartition(" ")[2])
+async def prune_changes(db: Connection, after: int | None, kept: timedelta) -> Slice:
+    """Removes up to 1,000 changes older than that, which every consumer has read."""
+    return slice_of(await db.fetchrow(_PRUNE, kept, after))

@@ -13,7 +13,6 @@ from asyncpg import LockNotAvailableError
 
 from app.errors import AlreadyRunning, Forbidden, IdempotencyKeyReused
 from app.services import Connection
-from app.services.deletions import PORTION
 
 
 class Claim(NamedTuple):
@@ -161,19 +160,3 @@ async def store_all(
     """Keeps the answers to claims made in this transaction."""
     columns = zip(*answers, strict=True)
     await db.execute(_STORE_ALL, user_id, key_name, *map(list, columns))
-
-
-# A day is left between expiry and purge: a claim may be taking one over.
-_PURGE = f"""
-DELETE FROM replays WHERE (user_id, key_name, idempotency_key) IN (
-    SELECT user_id, key_name, idempotency_key FROM replays
-    WHERE claimed_at < now() - interval '8 days'
-    ORDER BY claimed_at LIMIT {PORTION} FOR UPDATE SKIP LOCKED
-)
-"""
-
-
-async def purge_replays(db: Connection) -> int:
-    """Removes up to 1,000 answers that nobody may ask for any more; how many they were."""
-    status: str = await db.execute(_PURGE)
-    return int(status.rpartition(" ")[2])

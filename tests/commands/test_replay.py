@@ -8,7 +8,7 @@ import pytest
 from httpx import AsyncClient, Response
 
 from app.commands.registry import ACTION_HANDLERS
-from app.services import Connection, replays
+from app.services import Connection, retention
 from tests.conftest import ADMIN_HEADERS, MISSING_ID, SERVICE_HEADERS, TaskFactory
 
 KEY = "1732190000000-k3j9x"
@@ -183,7 +183,8 @@ async def test_expired_answers_are_purged_in_slices_and_the_others_stay(
         FROM generate_series(1, 1025) AS n
         """
     )
-    assert [await replays.purge_replays(db) for _ in range(3)] == [1000, 25, 0]
+    slices = [await retention.purge_replays(db, None) for _ in range(3)]
+    assert [one.removed for one in slices] == [1000, 25, 0]
     assert (await send(client, CREATE)).headers["Idempotency-Replayed"] == "true"
 
 

@@ -1,5 +1,6 @@
 """What a change overwrote comes back, and goes again."""
 
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -216,7 +217,7 @@ async def test_deletion_is_repeated_as_it_was_or_not_at_all(
     await data(execute, "undo", sequence=3)
     await data(execute, "undo", sequence=4)
     await db.execute("UPDATE changes SET changed_at = now() - interval '8 days'")
-    await forget_content(db, 7)
+    await forget_content(db, timedelta(days=7))
     assert await refusal(execute, sequence=6) == (410, "gone")
     await data(execute, "undo", sequence=5)
     await data(execute, "restore-task", task_id=withdrawn["id"])

@@ -2,12 +2,11 @@
 
 import asyncio
 from collections import Counter
-from datetime import timedelta
 
 import pytest
 from httpx import AsyncClient
 
-from app.services import Connection, deletions, tasks
+from app.services import Connection, tasks
 from tests.conftest import MISSING_ID, SERVICE_HEADERS, Execute, TaskFactory
 
 
@@ -86,19 +85,3 @@ async def test_only_a_withdrawn_task_can_be_restored(
     assert (await execute("restore-task", task_id=str(task.id))).status_code == 404
     await execute("delete-task", task_id=str(task.id))
     assert (await execute("restore-task", task_id=str(task.id))).status_code == 404
-
-
-async def test_purge_removes_what_was_withdrawn_long_enough_ago(
-    db: Connection, make_task: TaskFactory
-) -> None:
-    old, recent, alive = [await make_task() for _ in range(3)]
-    for task in (old, recent):
-        await deletions.withdraw_task(db, task.id, None)
-    await db.execute(
-        "UPDATE tasks SET deleted_at = deleted_at - $1::interval WHERE id = $2",
-        timedelta(days=31),
-        old.id,
-    )
-    assert await deletions.purge_tasks(db, 30) == 1
-    left = {row["id"] for row in await db.fetch("SELECT id FROM tasks")}
-    assert left == {recent.id, alive.id}

@@ -1,6 +1,8 @@
 """What is removed in time."""
 
 import asyncio
+from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -8,7 +10,8 @@ from app.config import Settings
 from app.database import Database
 from app.database.purge import purge, purge_regularly
 from app.models.task import TaskFields
-from app.services import Connection, deletions, tasks
+from app.services import Connection, deletions, retention, tasks
+from app.services.retention import PORTION, Slice
 
 
 async def test_withdrawn_tasks_go_in_time_and_the_others_stay(
@@ -43,17 +46,19 @@ async def test_withdrawn_tasks_go_in_time_and_the_others_stay(
 async def test_the_first_portion_that_is_not_full_is_the_last(
     database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    portions = [deletions.PORTION, 3]
+    portions = [Slice(PORTION, "the end"), Slice(3, "the end")]
+    begun_after = []
 
-    async def purge_tasks(_: Connection, days: int) -> int:
-        return portions.pop(0) if days else 0
+    async def purge_tasks(_: Connection, after: Any, kept: timedelta) -> Slice:
+        begun_after.append(after)
+        return portions.pop(0)
 
-    monkeypatch.setattr(deletions, "purge_tasks", purge_tasks)
+    monkeypatch.setattr(retention, "purge_tasks", purge_tasks)
     settings = Settings(database_url=database_url)
     database = Database(settings)
     await database.open()
     await purge(database, settings)
-    assert portions == []
+    assert begun_after == [None, "the end"]
     await database.close()
 
 

@@ -1,5 +1,7 @@
 """The log goes in time, but never what a consumer has not read."""
 
+from datetime import timedelta
+
 import pytest
 
 from app.config import Settings
@@ -30,9 +32,9 @@ async def write(db: Connection, count: int, days_ago: int) -> None:
 
 
 async def run_out(db: Connection, undo_days: int = 7, kept_days: int = 30) -> None:
-    while await log_pruning.forget_content(db, undo_days):
+    while await log_pruning.forget_content(db, timedelta(days=undo_days)):
         pass
-    while await log_pruning.prune_changes(db, kept_days):
+    while (await log_pruning.prune_changes(db, None, timedelta(days=kept_days))).removed:
         pass
 
 
@@ -46,9 +48,9 @@ async def test_old_changes_go_and_young_ones_stay(db: Connection) -> None:
 async def test_content_behind_a_younger_change_is_forgotten_in_its_turn(db: Connection) -> None:
     await write(db, 3, days_ago=8)
     await db.execute("UPDATE changes SET changed_at = now() WHERE sequence = 2")
-    assert await log_pruning.forget_content(db, 7) == 1
+    assert await log_pruning.forget_content(db, timedelta(days=7)) == 1
     await db.execute("UPDATE changes SET changed_at = now() - interval '8 days'")
-    assert await log_pruning.forget_content(db, 7) == 2
+    assert await log_pruning.forget_content(db, timedelta(days=7)) == 2
     assert await db.fetchval("SELECT count(*) FROM changes WHERE before IS NOT NULL") == 0
 
 
@@ -111,9 +113,12 @@ async def test_more_than_a_slice_goes_in_slices(db: Connection) -> None:
         SELECT 'task', 'updated', 'u', gen_random_uuid(), n, '{}', now() - interval '31 days'
         FROM generate_series(1, 1500) AS n
     """)
-    await log_pruning.forget_content(db, 7)
-    assert await log_pruning.prune_changes(db, 30) == 1000
-    assert len(await kept(db)) == 500
+    await log_pruning.forget_content(db, timedelta(days=7))
+    first = await log_pruning.prune_changes(db, None, timedelta(days=30))
+    assert (first.removed, len(await kept(db))) == (1000, 500)
+    await log_pruning.forget_content(db, timedelta(days=7))
+    rest = await log_pruning.prune_changes(db, first.end, timedelta(days=30))
+    assert (rest.removed, await kept(db)) == (500, [])
 
 
 async def test_the_hourly_purge_prunes_the_log(database_url: str) -> None:

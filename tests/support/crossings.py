@@ -8,11 +8,10 @@ from app.services import (
     categories,
     contact_tasks,
     contacts,
-    deletions,
     deliveries,
     locks,
     log_pruning,
-    replays,
+    retention,
     tasks,
     told_moods,
     unfolded,
@@ -35,7 +34,12 @@ _TOLD = (
     *(contacts._FIND, calls._FIND, contact_tasks._FIND),
     *(webhook_events._FETCH, told_moods._DUE),
 )
-_PURGES = (deletions._PURGE, replays._PURGE, log_pruning._FORGET, log_pruning._PRUNE)
+_PURGES = (
+    retention._PURGE_TASKS,
+    retention._PURGE_REPLAYS,
+    log_pruning._FORGET,
+    log_pruning._PRUNE,
+)
 _FIGURES = (deliveries._AGE, deliveries._AGES, webhook_deliveries._OLDEST)
 
 ACROSS: dict[str, str] = {
