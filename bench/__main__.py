@@ -7,6 +7,7 @@ from bench import doors as costs_of_doors
 from bench import growth as growth_of_costs
 from bench import long_lists as long
 from bench import replica as replicas
+from bench import soak as soaked
 from bench.compare import Plan, compare
 from bench.goals import goals, regressions
 from bench.load import require_wrk
@@ -101,6 +102,17 @@ def replica(rounds: int, seconds: int) -> None:
 def batches(rounds: int, seconds: int) -> None:
     """Show what a batch of 100 creates costs beside 100 requests."""
     click.echo(batched.markdown(batched.compare(rounds, seconds)))
+
+
+@cli.command()
+@click.option("--writes", type=click.IntRange(1), default=2_000_000, show_default=True)
+@click.option("--minutes", type=click.FloatRange(0.1), default=20, show_default=True)
+def soak(writes: int, minutes: float) -> None:
+    """Show whether tables and indexes level off while what is old is removed."""
+    results = soaked.soak(soaked.Plan(writes, minutes))
+    text = soaked.markdown(results)
+    write_part("soak", results, text)
+    click.echo(f"\n{text}")
 
 
 if __name__ == "__main__":

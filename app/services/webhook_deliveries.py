@@ -5,7 +5,7 @@ stays open. Whatever becomes of a worker, its deliveries are claimed again after
 """
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -20,6 +20,7 @@ CONSUMER = "webhooks"
 LEASE_SECONDS = 30
 _MOST_IN_A_ROW = 5
 _FURTHEST = 100_000
+_KEPT = timedelta(days=KEPT_DAYS)
 
 TYPE = "changes.kind || '.' || coalesce(changes.transition, changes.operation)"
 """The SQL of an event's type."""
@@ -227,7 +228,7 @@ def _state(row: Record) -> Any:
 
 
 # The endpoints of which there are deliveries, deleted ones too, each by a look at the index.
-_PURGE = f"""
+_PURGE = """
 WITH RECURSIVE endpoints AS (
     (SELECT endpoint_id AS id FROM webhook_deliveries ORDER BY endpoint_id LIMIT 1)
     UNION ALL
@@ -244,18 +245,18 @@ DELETE FROM webhook_deliveries AS old USING (
 ) AS oldest
 WHERE old.endpoint_id = oldest.endpoint_id AND old.position = oldest.position
     AND old.user_id = oldest.user_id AND (
-        oldest.last_at < now() - interval '{KEPT_DAYS} days'
-        OR NOT EXISTS (SELECT FROM webhook_endpoints WHERE id = oldest.endpoint_id)
+        oldest.last_at < now() - $1::interval
+        OR NOT EXISTS (SELECT 1 FROM webhook_endpoints WHERE id = oldest.endpoint_id)
     )
 """
 
 
-async def purge_old(db: Connection) -> int:
-    """Forgets what is older than 30 days or for no endpoint that there is; how much it was.
+async def purge_old(db: Connection, kept: timedelta = _KEPT) -> int:
+    """Forgets what is older than that or for no endpoint that there is; how much it was.
 
     Of each endpoint at most 5,000. What is sent again is kept until it is told.
     """
-    status: str = await db.execute(_PURGE)
+    status: str = await db.execute(_PURGE, kept)
     return int(status.rpartition(" ")[2])
 
 
