@@ -6,6 +6,7 @@ from bench import batches as batched
 from bench import doors as costs_of_doors
 from bench import growth as growth_of_costs
 from bench import long_lists as long
+from bench import model
 from bench import replica as replicas
 from bench import soak as soaked
 from bench.compare import Plan, compare
@@ -58,12 +59,20 @@ def cli(
 @cli.command()
 @click.option("--rounds", type=click.IntRange(1), default=3, show_default=True)
 @click.option("--seconds", type=click.IntRange(1), default=2, show_default=True)
-def growth(rounds: int, seconds: int) -> None:
-    """Show how costs grow with a user's tasks and with the store."""
-    results = growth_of_costs.grow(growth_of_costs.Plan(rounds, seconds))
-    text = growth_of_costs.markdown(results)
-    write_part("growth", results, text)
-    click.echo(f"\n{text}")
+@click.option("--simulated", is_flag=True, help="Only what is beyond measuring here.")
+def growth(rounds: int, seconds: int, simulated: bool) -> None:
+    """Show how costs grow with a user's tasks and with the store, up to 100 million tasks.
+
+    What is beyond a million is simulated, from the last soak and benchmark.
+    """
+    if not simulated:
+        results = growth_of_costs.grow(growth_of_costs.Plan(rounds, seconds))
+        text = growth_of_costs.markdown(results)
+        write_part("growth", results, text)
+        click.echo(f"\n{text}")
+    stores = model.simulate()
+    write_part("growth-simulated", stores, model.markdown(stores))
+    click.echo(f"\n{model.markdown(stores)}")
 
 
 @cli.command()

@@ -212,15 +212,16 @@ async def _all(
         portion = await remove(db, portion.end, kept)
 
 
-_SIZES = """
-SELECT relname, pg_table_size(relid) AS heap, pg_indexes_size(relid) AS indexes, n_live_tup AS rows
-FROM pg_stat_user_tables WHERE relname = ANY ($1)
-"""
-
-
 async def _sizes(db: Connection) -> Sizes:
-    rows = await db.fetch(_SIZES, list(_TABLES))
-    return {row["relname"]: (row["heap"], row["indexes"], row["rows"]) for row in rows}
+    return {name: await _size(db, name) for name in _TABLES}
+
+
+async def _size(db: Connection, name: str) -> tuple[int, int, int]:
+    row = await db.fetchrow(
+        f"SELECT pg_table_size($1), pg_indexes_size($1), (SELECT count(*) FROM {name})",
+        name,
+    )
+    return tuple(row)
 
 
 def soak(plan: Plan) -> dict[str, Any]:
