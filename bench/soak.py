@@ -27,6 +27,7 @@ from app.models.origin import PLATFORM
 from app.models.task import TaskFields
 from app.models.webhook import NewEndpoint
 from app.services import (
+    deletions,
     deliveries,
     log_pruning,
     mirror,
@@ -37,7 +38,7 @@ from app.services import (
     webhooks,
 )
 from app.services.replays import Answered
-from app.services.retention import Slice
+from app.services.retention import PORTION, Slice
 from app.services.webhook_deliveries import Outcome
 from bench.compare import machine
 from bench.report import table
@@ -135,14 +136,14 @@ class _Store:
         user.tasks.extend(made)
         old = [user.tasks.popleft() for _ in range(len(user.tasks) - _TOGETHER)]
         for task_id in old:
-            await tasks.withdraw_task(db, task_id, user.user_id, _origin())
+            await deletions.withdraw_task(db, task_id, user.user_id, _origin())
         self.writes += len(made) + len(made[::2]) + len(old)
 
     async def _remove(self, db: Connection) -> None:
         """In the order and with the statements of `app.database.purge`."""
         kept = self._last_days(_KEPT)
         await _all(db, retention.purge_tasks, self._last_days(_RESTORABLE))
-        while await log_pruning.forget_content(db, self._last_days(_UNDONE)):
+        while await log_pruning.forget_content(db, self._last_days(_UNDONE)) == PORTION:
             pass
         await _all(db, log_pruning.prune_changes, kept)
         await _all(db, retention.purge_replays, kept)
@@ -208,7 +209,7 @@ async def _all(
     db: Connection, remove: Callable[[Any, Any, timedelta], Awaitable[Slice]], kept: timedelta
 ) -> None:
     portion = await remove(db, None, kept)
-    while portion.removed:
+    while portion.removed == PORTION:
         portion = await remove(db, portion.end, kept)
 
 
