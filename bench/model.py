@@ -107,7 +107,7 @@ def size_of(tasks: int, rows: Bytes, costs: Costs) -> Size:
 
 
 def _bytes() -> Bytes:
-    sizes = json.loads((FOLDER / "soak.json").read_text())["days"][-1]["sizes"]
+    sizes = json.loads((FOLDER / "soak.json").read_text())["quarters"][-1]["sizes"]
     names = ("tasks", "completions", "changes", "replays")
     return Bytes(*((sizes[name][0] + sizes[name][1]) / sizes[name][2] for name in names))
 
@@ -191,5 +191,5 @@ def _machine(size: Size) -> str:
     return (
         f"A machine of {MACHINE_CORES} cores, {MACHINE_GB} GB and {MACHINE_DISK_GB:,} GB of disk "
         f"holds {held:,.0f} million tasks; its {scarcest} ends first. "
-        f"A worker serves {size.users / size.workers:,.0f} users."
+        f"A worker serves {size.users / size.workers / 1_000:,.0f},000 users."
     )
