@@ -7,6 +7,7 @@ from bench import doors as costs_of_doors
 from bench import growth as growth_of_costs
 from bench import long_lists as long
 from bench import model
+from bench import nodes as spread
 from bench import replica as replicas
 from bench import soak as soaked
 from bench.compare import Plan, compare
@@ -122,6 +123,18 @@ def soak(writes: int, minutes: float) -> None:
     text = soaked.markdown(results)
     write_part("soak", results, text)
     click.echo(f"\n{text}")
+
+
+@cli.command()
+@click.argument("url")
+@click.argument("postmasters", type=int, nargs=-1, required=True)
+@click.option("--seconds", type=click.IntRange(1), default=3, show_default=True)
+def nodes(url: str, postmasters: tuple[int, ...], seconds: int) -> None:
+    """Show what requests cost on the migrated database at URL.
+
+    POSTMASTERS are the process ids of the servers that hold it together.
+    """
+    click.echo(spread.markdown(spread.measure(url, postmasters, seconds)))
 
 
 if __name__ == "__main__":

@@ -65,7 +65,7 @@ def compare(rounds: int, seconds: int) -> dict[str, Costs]:
     server = start_server()
     store = Store(server, "bench_batches", (_USERS,))
     key = store.prepare()
-    load = Load(psutil.Process(server.pid), key, seconds)
+    load = Load([psutil.Process(server.pid)], key, seconds)
     measured: dict[str, list[Cost]] = {way: [] for way in _WAYS}
     with started(OURS, store.url, key, execute("get-stats", "nobody", {})) as ours:
         for _ in range(rounds):

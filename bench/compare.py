@@ -49,7 +49,7 @@ def compare(plan: Plan) -> Results:
     store = main_store(server, plan.rows)
     key = store.prepare()
     material = Material(store.sample(REQUESTS), plan.rows)
-    load = Load(psutil.Process(server.pid), key, plan.seconds)
+    load = Load([psutil.Process(server.pid)], key, plan.seconds)
     with ExitStack() as resources:
         folder = Path(resources.enter_context(TemporaryDirectory()))
         click.echo("Starting the implementations …")

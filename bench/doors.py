@@ -136,7 +136,7 @@ def measure(rounds: int, seconds: int) -> list[Figure]:
     handle = start_server()
     store = Store(handle, "bench_doors", (_USERS, _PAGES))
     key, secret = store.prepare(), secrets.token_hex(32)
-    load = Load(psutil.Process(handle.pid), key, seconds)
+    load = Load([psutil.Process(handle.pid)], key, seconds)
     with ExitStack() as resources:
         folder = Path(resources.enter_context(TemporaryDirectory()))
         ours = replace(OURS, settings={"BETTER_AUTH_SECRET": secret})

@@ -48,7 +48,7 @@ def _measure(
 ) -> dict[int, Any]:
     """The medians by size: the action on behalf of each user of the group."""
     key = store.prepare()
-    load = Load(psutil.Process(store.server.pid), key, plan.seconds)
+    load = Load([psutil.Process(store.server.pid)], key, plan.seconds)
     probe = execute(action, "nobody", {})
     figures: dict[int, Any] = {}
     with started(OURS, store.url, key, probe) as ours:

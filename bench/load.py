@@ -45,10 +45,10 @@ def require_wrk() -> None:
 
 
 class Load:
-    """Sends requests to servers that share one PostgreSQL."""
+    """Sends requests to servers that share one PostgreSQL, be it of several servers itself."""
 
-    def __init__(self, postmaster: psutil.Process, key: str, seconds: int) -> None:
-        self._postmaster = postmaster
+    def __init__(self, postmasters: Sequence[psutil.Process], key: str, seconds: int) -> None:
+        self._postmasters = postmasters
         self._key = key
         self._seconds = seconds
         self._rounds = 0
@@ -56,10 +56,10 @@ class Load:
     def send(self, server: Server, file: Path, connections: int) -> Round:
         """One round with the requests of the file; any answer but 2xx ends the run."""
         self._rounds += 1
-        worker, postgres = _process_seconds(server.worker), _tree_seconds(self._postmaster)
+        worker, postgres = _process_seconds(server.worker), self._postgres_seconds()
         seen = self._wrk(server, file, connections)
         worker = _process_seconds(server.worker) - worker
-        postgres = _tree_seconds(self._postmaster) - postgres
+        postgres = self._postgres_seconds() - postgres
         return Round(
             round(seen["requests"] / seen["seconds"], 1),
             seen["p50_ms"],
@@ -71,7 +71,7 @@ class Load:
     def send_singly(self, server: Server, requests: Sequence[Request]) -> Cost:
         """A round on one connection that leaves none unanswered: slow ones count whole."""
         headers = {"X-Service-Key": self._key, "Content-Type": "application/json"}
-        worker, postgres = _process_seconds(server.worker), _tree_seconds(self._postmaster)
+        worker, postgres = _process_seconds(server.worker), self._postgres_seconds()
         deadline, sent = time.monotonic() + self._seconds, 0
         with closing(HTTPConnection("127.0.0.1", server.port)) as connection:
             for method, path, body, *_ in cycle(requests):
@@ -84,8 +84,11 @@ class Load:
                 if time.monotonic() > deadline:
                     break
         worker = _process_seconds(server.worker) - worker
-        postgres = _tree_seconds(self._postmaster) - postgres
+        postgres = self._postgres_seconds() - postgres
         return Cost(worker * 1000 / sent, postgres * 1000 / sent)
+
+    def _postgres_seconds(self) -> float:
+        return sum(map(_tree_seconds, self._postmasters))
 
     def _wrk(self, server: Server, file: Path, connections: int) -> dict[str, float]:
         # Every round begins elsewhere in the file, so that no server finds the way paved.

@@ -74,7 +74,7 @@ def _pair() -> Iterator[tuple[postgres.Server, postgres.Server]]:
 
 
 def _load(server: postgres.Server, key: str, seconds: int) -> Load:
-    return Load(psutil.Process(server.handle.pid), key, seconds)
+    return Load([psutil.Process(server.handle.pid)], key, seconds)
 
 
 def _measure(loads: list[Load], server: Server, requests: list[Request]) -> Costs:

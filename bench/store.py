@@ -128,6 +128,11 @@ async def _clear_last_run(db: Connection) -> None:
     await db.execute("CHECKPOINT")
 
 
+def mint_key(url: str) -> str:
+    """A new service key in the database."""
+    return _run(url, _mint_key)
+
+
 async def _mint_key(db: Connection) -> str:
     await db.execute("DELETE FROM service_api_keys WHERE key_name = $1", KEY_NAME)
     value = keys.generate("prod", None)
