@@ -108,4 +108,5 @@ async def test_contacts_survive_the_way_back_and_are_written_as_before(filled_ur
 
 async def test_two_upgrades_of_a_filled_database_take_turns(filled_url: str) -> None:
     said = await asyncio.gather(*(asyncio.to_thread(upgrade, filled_url) for _ in range(2)))
-    assert sorted(said) == [f"{_BEFORE} → {NEEDED}", "up to date"]
+    assert sum(one.startswith(_BEFORE) for one in said) == 1
+    assert all(one == "up to date" or one.endswith(NEEDED) for one in said)
