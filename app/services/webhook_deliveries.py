@@ -227,7 +227,8 @@ def _state(row: Record) -> Any:
     return row["outcome"] or "pending"
 
 
-# The endpoints of which there are deliveries, deleted ones too, each by a look at the index.
+# The endpoints of which there are deliveries, deleted ones too, each by a look at the index; and of
+# those that there are, the ones whose oldest is due.
 _PURGE = """
 WITH RECURSIVE endpoints AS (
     (SELECT endpoint_id AS id FROM webhook_deliveries ORDER BY endpoint_id LIMIT 1)
@@ -236,18 +237,22 @@ WITH RECURSIVE endpoints AS (
         SELECT endpoint_id FROM webhook_deliveries WHERE endpoint_id > endpoints.id
         ORDER BY endpoint_id LIMIT 1
     ) FROM endpoints WHERE id IS NOT NULL
+), due AS (
+    SELECT id, webhook_endpoints.id IS NULL AS is_gone
+    FROM endpoints LEFT JOIN webhook_endpoints USING (id)
+    WHERE webhook_endpoints.id IS NULL OR (
+        SELECT occurred_at FROM webhook_deliveries
+        WHERE endpoint_id = webhook_endpoints.id ORDER BY position LIMIT 1
+    ) < now() - $1::interval
 )
 DELETE FROM webhook_deliveries AS old USING (
-    SELECT oldest.* FROM endpoints CROSS JOIN LATERAL (
+    SELECT oldest.*, is_gone FROM due CROSS JOIN LATERAL (
         SELECT endpoint_id, position, user_id, greatest(occurred_at, due_at) AS last_at
         FROM webhook_deliveries WHERE endpoint_id = id ORDER BY position LIMIT 5000
     ) AS oldest
 ) AS oldest
 WHERE old.endpoint_id = oldest.endpoint_id AND old.position = oldest.position
-    AND old.user_id = oldest.user_id AND (
-        oldest.last_at < now() - $1::interval
-        OR NOT EXISTS (SELECT 1 FROM webhook_endpoints WHERE id = oldest.endpoint_id)
-    )
+    AND old.user_id = oldest.user_id AND (is_gone OR oldest.last_at < now() - $1::interval)
 """
 
 
