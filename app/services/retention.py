@@ -29,16 +29,17 @@ def slice_of(row: Record | None) -> Slice:
     return Slice(*row)
 
 
-# The log has said that they are deleted when they were withdrawn.
+# The log has said that they are deleted when they were withdrawn. Whoever restores one meanwhile
+# has it.
 _PURGE_TASKS = f"""
 WITH due AS MATERIALIZED (
     SELECT id, user_id, deleted_at FROM tasks
     WHERE deleted_at < now() - $1::interval AND deleted_at >= coalesce($2::timestamptz, '-infinity')
     ORDER BY deleted_at
     LIMIT {PORTION}
-    FOR UPDATE SKIP LOCKED
 ), purged AS (
-    DELETE FROM tasks USING due WHERE tasks.id = due.id AND tasks.user_id = due.user_id
+    DELETE FROM tasks USING due
+    WHERE tasks.id = due.id AND tasks.user_id = due.user_id AND tasks.deleted_at = due.deleted_at
 )
 SELECT count(*), max(deleted_at) FROM due
 """
@@ -58,12 +59,12 @@ WITH due AS MATERIALIZED (
     WHERE claimed_at < now() - $1::interval AND claimed_at >= coalesce($2::timestamptz, '-infinity')
     ORDER BY claimed_at
     LIMIT {PORTION}
-    FOR UPDATE SKIP LOCKED
 ), purged AS (
     DELETE FROM replays USING due
     WHERE replays.user_id = due.user_id
         AND replays.key_name = due.key_name
         AND replays.idempotency_key = due.idempotency_key
+        AND replays.claimed_at = due.claimed_at
 )
 SELECT count(*), max(claimed_at) FROM due
 """
