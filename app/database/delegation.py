@@ -1,8 +1,8 @@
 """Writes that Citus performs where the user's rows are, as functions made of the service's texts.
 
 A statement of several parts is otherwise put together by the coordinator, part by part. The body of
-a function is the text that the service sends, on the parts of the tables that the user is in. In a
-transaction of several statements Citus delegates nothing: then the body is the text as it is.
+a function is the text that the service sends, on the parts of the tables that the user is in, and
+so are the triggers of these parts. Where Citus does not delegate, the body is the text as it is.
 """
 
 import re
@@ -11,7 +11,7 @@ from hashlib import sha256
 from typing import NamedTuple
 
 from app.database.distribution import OWNED
-from app.services import Connection, deletions, tasks
+from app.services import Connection, deletions, replays, tasks
 
 
 class Delegated(NamedTuple):
@@ -35,6 +35,10 @@ DELEGATED = (
     Delegated("delete_task", deletions.DELETE),
     Delegated("withdraw_task", deletions.WITHDRAW),
     Delegated("restore_task", deletions.RESTORE),
+    Delegated("claim_one", replays.CLAIM_ONE, user=1),
+    Delegated("claim_all", replays.CLAIM_ALL, user=1),
+    Delegated("store", replays.STORE, user=1),
+    Delegated("store_all", replays.STORE_ALL, user=1),
 )
 
 _FIND = """
@@ -55,11 +59,13 @@ def _numbered(count: int) -> str:
 
 
 _TYPES = """
-SELECT parameter_types::text[], result_types::text[] FROM pg_prepared_statements
+SELECT parameter_types::text[], coalesce(result_types::text[], '{}') FROM pg_prepared_statements
 WHERE name = 'delegated'
 """
+# Forced: also in a transaction of several statements, which is where commands are performed.
 _DISTRIBUTE = """
-SELECT create_distributed_function($1::text::regprocedure, $2, colocate_with => 'tasks')
+SELECT create_distributed_function($1::text::regprocedure, $2,
+    colocate_with => 'tasks', force_delegation => true)
 """
 # What numbers the log has to be told to each of its parts.
 _SETTINGS = {"citus.enable_manual_changes_to_shards": "on"}
@@ -78,12 +84,38 @@ async def delegate(db: Connection) -> list[str]:
     for name, value in _SETTINGS.items():
         await db.execute(f"ALTER DATABASE {database} SET {name} = {value}")
     await db.execute(_NUMBER)
+    await _keep_triggers_on_parts(db)
     present = await find_delegated(db)
     missing = [one for one in DELEGATED if one.text not in present]
     for one in missing:
         signature = await create_function(db, one)
         await db.execute(_DISTRIBUTE, signature, f"${one.user}")
     return [one.name for one in missing]
+
+
+_TRIGGERED = """
+SELECT DISTINCT proname AS name, prosrc AS body FROM pg_trigger JOIN pg_proc ON pg_proc.oid = tgfoid
+WHERE tgrelid = ANY ($1::text[]::regclass[]) AND NOT tgisinternal
+    AND strpos(prosrc, 'get_shard_id_for_distribution_column') = 0
+ORDER BY 1
+"""
+_WRITE = re.compile(r"\b(?:INSERT INTO|UPDATE|DELETE FROM) (?!SET\b)[^;]*")
+
+
+async def _keep_triggers_on_parts(db: Connection) -> None:
+    """Has the triggers of parts write to parts, which a forced function may not leave."""
+    for name, body in await db.fetch(_TRIGGERED, OWNED):
+        if _TABLE.search(body):
+            await db.execute(f"""
+                CREATE OR REPLACE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS $trigger$
+                {_WRITE.sub(_on_parts_of_new, body)}
+                $trigger$
+            """)
+
+
+def _on_parts_of_new(match: re.Match[str]) -> str:
+    text, parts = _on_parts(re.sub(r"\bNEW\.", "($1).", match[0]), "NEW.user_id")
+    return f"EXECUTE format($text${text}$text$, {', '.join(parts)}) USING NEW"
 
 
 async def create_function(db: Connection, one: Delegated) -> str:
@@ -94,15 +126,17 @@ async def create_function(db: Connection, one: Delegated) -> str:
     await db.execute("DEALLOCATE delegated")
     signature = f"{one.name}({', '.join(parameters)})"
     shown = ", ".join(f'"{name}" {kind}' for name, kind in zip(columns, results, strict=True))
-    body, parts = _on_parts(one)
+    body, parts = _on_parts(one.text, f"${one.user}")
     given = _numbered(len(parameters))
+    run = "RETURN QUERY EXECUTE" if shown else "EXECUTE"
     await db.execute(f"""
-        CREATE FUNCTION {signature} RETURNS TABLE ({shown}) LANGUAGE plpgsql AS $delegated$
+        CREATE FUNCTION {signature} RETURNS {f"TABLE ({shown})" if shown else "void"}
+        LANGUAGE plpgsql AS $delegated$
         BEGIN
             IF to_regclass({parts[0]}) IS NULL THEN
-                RETURN QUERY EXECUTE $text${one.text}$text$ USING {given};
+                {run} $text${one.text}$text$ USING {given};
             ELSE
-                RETURN QUERY EXECUTE format($text${body}$text$, {", ".join(parts)}) USING {given};
+                {run} format($text${body}$text$, {", ".join(parts)}) USING {given};
             END IF;
         END
         $delegated$
@@ -113,8 +147,8 @@ async def create_function(db: Connection, one: Delegated) -> str:
 _TABLE = re.compile(rf"\b(INTO|FROM|JOIN|UPDATE) ({'|'.join(OWNED)})\b( AS \w+)?")
 
 
-def _on_parts(one: Delegated) -> tuple[str, list[str]]:
-    """The text as a format for the names of the tables' parts, and what these are in SQL."""
+def _on_parts(text: str, user: str) -> tuple[str, list[str]]:
+    """The text as a format for the names of the parts that the user is in, and these in SQL."""
     used: list[str] = []
 
     def part(match: re.Match[str]) -> str:
@@ -123,8 +157,7 @@ def _on_parts(one: Delegated) -> tuple[str, list[str]]:
             used.append(table)
         return f"{word} %{used.index(table) + 1}$I{alias or f' AS {table}'}"
 
-    body = _TABLE.sub(part, one.text.replace("%", "%%"))
+    body = _TABLE.sub(part, text.replace("%", "%%"))
     return body, [
-        f"'{table}_' || get_shard_id_for_distribution_column('{table}', ${one.user})"
-        for table in used
+        f"'{table}_' || get_shard_id_for_distribution_column('{table}', {user})" for table in used
     ]

@@ -66,7 +66,7 @@ ON CONFLICT (user_id, key_name, idempotency_key) DO UPDATE
         < excluded.claimed_at AT TIME ZONE 'UTC' - interval '7 days'
 RETURNING idempotency_key
 """
-_CLAIM_ONE = _CLAIM.format(key="$3", keys="")
+CLAIM_ONE = _CLAIM.format(key="$3", keys="")
 
 _FETCH = """
 SELECT fingerprint, across_owners, status, body FROM replays
@@ -83,7 +83,7 @@ async def claim(
     Forbidden where the first could reach other owners and this one cannot.
     """
     try:
-        if await db.fetchval(_CLAIM_ONE, *claim, fingerprint, across_owners):
+        if await db.fetchval(CLAIM_ONE, *claim, fingerprint, across_owners):
             return None
     except LockNotAvailableError as error:
         raise AlreadyRunning from error
@@ -94,7 +94,7 @@ async def claim(
 
 
 # In the order of the keys: two batches that claim the same ones would wait for each other.
-_CLAIM_ALL = _CLAIM.format(
+CLAIM_ALL = _CLAIM.format(
     key="key", keys=", unnest($3::text[]) WITH ORDINALITY AS keys (key, number) ORDER BY number"
 )
 
@@ -114,7 +114,7 @@ async def claim_all(
     keys = sorted(keys)
     try:
         arguments = (user_id, key_name, keys, b"", across_owners)
-        rows = await db.fetch(_CLAIM_ALL, *arguments)
+        rows = await db.fetch(CLAIM_ALL, *arguments)
     except LockNotAvailableError as error:
         raise AlreadyRunning from error
     if len(rows) == len(keys):
@@ -126,7 +126,7 @@ async def claim_all(
     return {key: Claimed(*claimed) for key, *claimed in stored}
 
 
-_STORE = """
+STORE = """
 UPDATE replays SET status = $4, body = $5
 WHERE user_id = $1 AND key_name = $2 AND idempotency_key = $3
 """
@@ -134,7 +134,7 @@ WHERE user_id = $1 AND key_name = $2 AND idempotency_key = $3
 
 async def store(db: Connection, claim: Claim, answer: StoredAnswer) -> None:
     """Keeps the answer to a claim made in this transaction."""
-    await db.execute(_STORE, *claim, answer.status, answer.body)
+    await db.execute(STORE, *claim, answer.status, answer.body)
 
 
 class Answered(NamedTuple):
@@ -146,7 +146,7 @@ class Answered(NamedTuple):
     body: bytes
 
 
-_STORE_ALL = """
+STORE_ALL = """
 UPDATE replays SET fingerprint = answers.fingerprint, status = answers.status, body = answers.body
 FROM unnest($3::text[], $4::bytea[], $5::smallint[], $6::bytea[])
     AS answers (key, fingerprint, status, body)
@@ -159,4 +159,4 @@ async def store_all(
 ) -> None:
     """Keeps the answers to claims made in this transaction."""
     columns = zip(*answers, strict=True)
-    await db.execute(_STORE_ALL, user_id, key_name, *map(list, columns))
+    await db.execute(STORE_ALL, user_id, key_name, *map(list, columns))

@@ -19,8 +19,9 @@ USER = "user_123"
 TRUSTED = Caller("service", "trusted")
 _NAMES = f"""
 CREATE TABLE delegated (name regprocedure, by text, number serial);
-CREATE FUNCTION create_distributed_function(name regprocedure, by text, colocate_with text)
-RETURNS void LANGUAGE sql BEGIN ATOMIC
+CREATE FUNCTION create_distributed_function(
+    name regprocedure, by text, colocate_with text, force_delegation boolean
+) RETURNS void LANGUAGE sql BEGIN ATOMIC
     INSERT INTO delegated (name, by) VALUES (name, by);
 END;
 CREATE FUNCTION run_command_on_shards(name regclass, command text)
@@ -31,9 +32,13 @@ RETURNS text LANGUAGE sql BEGIN ATOMIC
     WHERE satisfies_hash_partition(name, {NUMBER}, number, user_id::varchar);
 END;
 """
+# A trigger is where its rows are.
 _NOWHERE = """
-CREATE OR REPLACE FUNCTION get_shard_id_for_distribution_column(name regclass, user_id text)
-RETURNS text LANGUAGE sql RETURN 'elsewhere'
+ALTER FUNCTION get_shard_id_for_distribution_column RENAME TO find_part;
+CREATE FUNCTION get_shard_id_for_distribution_column(name regclass, user_id text)
+RETURNS text LANGUAGE sql
+RETURN CASE WHEN name IN ('completions'::regclass, 'user_moods'::regclass)
+    THEN find_part(name, user_id) ELSE 'elsewhere' END
 """
 
 
@@ -61,7 +66,8 @@ async def sent_by_all_writes(db: Connection) -> list[str]:
 
     with db.query_logger(note):
         world = await make_world(db, USER)
-        for name, ask in {**BY_ID, "create-task": OF_THE_USER["create-task"]}.items():
+        more = {name: OF_THE_USER[name] for name in ("create-task", "batch")}
+        for name, ask in {**BY_ID, **more}.items():
             for payload in ask(world):
                 await perform(db, find_action(name), USER, TRUSTED, payload)
         await asyncio.sleep(0)  # the loggers are called soon
