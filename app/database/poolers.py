@@ -17,7 +17,7 @@ class Pooler(StrEnum):
     """It shares server processes, each of which knows what anybody happened to prepare there."""
 
 
-_SELECTS_ITSELF = "SELECT EXISTS (SELECT FROM pg_prepared_statements WHERE name = $1)"
+_SELECTS_ITSELF = "SELECT EXISTS (SELECT 1 FROM pg_prepared_statements WHERE name = $1)"
 
 
 async def find_pooler(connection: Connection) -> Pooler:

@@ -53,7 +53,7 @@ class Schema(NamedTuple):
 _FIND = """
 SELECT to_regclass('alembic_version') IS NOT NULL AS versioned,
     EXISTS (
-        SELECT FROM pg_trigger
+        SELECT 1 FROM pg_trigger
         WHERE tgrelid = to_regclass('service_api_keys') AND tgname = 'seal'
     ) AS is_ours,
     (

@@ -22,3 +22,5 @@ WHOLE = BeforeValidator(_number)
 """Refuses "30" and true, which would pass for an integer, and lets 30.0 pass, which is one."""
 DIGITS = BeforeValidator(_digits)
 """For a query: refuses "1_0", "+1", " 1" and "1.0", which would pass for an integer."""
+LARGEST_WHOLE = 2**53 - 1
+"""The largest that no reader of JSON rounds."""

@@ -14,9 +14,11 @@ from pydantic import (
     StringConstraints,
     model_validator,
 )
+from pydantic.json_schema import SkipJsonSchema
 from pydantic_core import PydanticCustomError
 
 from app.models.instant import Instant
+from app.models.patch import Patch
 from app.models.text import STORABLE, UserId
 
 MOST_ENDPOINTS = 20
@@ -89,26 +91,22 @@ class NewEndpoint(BaseModel):
     description: Description | None = None
 
 
-class EndpointChanges(BaseModel):
-    """The members of an endpoint to overwrite, one at least; an absent one stays.
+class EndpointChanges(Patch):
+    """The members of an endpoint to overwrite; null clears `user_ids` and `description`."""
 
-    Null clears `user_ids` and `description`.
-    """
+    model_config = ConfigDict(extra="forbid")
 
-    model_config = ConfigDict(extra="forbid", json_schema_extra={"minProperties": 1})
-
-    url: Url | None = None
-    events: Events | None = None
+    url: Url | SkipJsonSchema[None] = None
+    events: Events | SkipJsonSchema[None] = None
     user_ids: UserIds | None = None
     description: Description | None = None
     enabled: Annotated[
-        bool | None, Field(description="True starts an endpoint that was disabled again.")
+        bool | SkipJsonSchema[None],
+        Field(description="True starts an endpoint that was disabled again."),
     ] = None
 
     @model_validator(mode="after")
-    def _something(self) -> "EndpointChanges":
-        if not self.model_fields_set:
-            raise PydanticCustomError("no_fields", "No fields provided for update")
+    def _no_null(self) -> "EndpointChanges":
         for name in ("url", "events", "enabled"):
             if name in self.model_fields_set and getattr(self, name) is None:
                 raise PydanticCustomError("null", "{name} must not be null", {"name": name})

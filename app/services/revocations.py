@@ -72,7 +72,7 @@ async def fetch_news(db: Connection, known: int) -> News:
 
 _IS_REVOKED = f"""
 SELECT EXISTS (
-    SELECT FROM revocations
+    SELECT 1 FROM revocations
     WHERE user_id = $1 AND installation_id IS NULL AND key_name IS NULL AND {_LIVE}
 )
 """

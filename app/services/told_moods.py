@@ -35,7 +35,8 @@ async def claim_due_mood(db: Connection) -> DueMood | None:
     """The user who has been due the longest, if any is, and no other worker has claimed."""
     for row in await db.fetch(_DUE):
         if claimed := await db.fetchrow(_CLAIM, row["user_id"]):
-            return DueMood(*claimed, await db.fetchval(_IS_ASKED_FOR, row["user_id"]))
+            asked_for = await db.fetchval(_IS_ASKED_FOR, row["user_id"])
+            return DueMood(*claimed, is_asked_for=asked_for)
     return None
 
 

@@ -72,7 +72,7 @@ WITH replay AS MATERIALIZED (
         JOIN webhook_endpoints ON id = replays.endpoint_id AND disabled_at IS NULL
         JOIN consumers ON name = '{CONSUMER}'
     WHERE NOT EXISTS (
-        SELECT FROM webhook_deliveries AS due
+        SELECT 1 FROM webhook_deliveries AS due
         WHERE due.endpoint_id = replays.endpoint_id AND due_at <= now() OFFSET {_FEW} LIMIT 1
     ) AND pg_try_advisory_xact_lock(hashtextextended('webhook' || replays.endpoint_id, 0))
     ORDER BY replays.position LIMIT 1

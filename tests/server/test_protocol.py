@@ -6,6 +6,8 @@ import socket
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from struct import pack
+from typing import Any
+from weakref import WeakSet
 
 import pytest
 from fastapi import FastAPI
@@ -238,7 +240,9 @@ async def test_a_connection_ends_when_it_was_idle_and_not_before(port: int, app:
 @pytest.mark.parametrize(
     "sent", [b"", b"GET / HTTP/1.1\r\nhost", b"GET /late HTTP/1.1\r\nhost: test\r\n\r\n"]
 )
-async def test_a_reset_connection_is_forgotten(port: int, app: FastAPI, sent: bytes) -> None:
+async def test_a_reset_connection_is_forgotten(
+    port: int, app: FastAPI, connections: WeakSet[BoundedProtocol], sent: bytes
+) -> None:
     async def answer_late() -> None:
         await asyncio.sleep(0.3)
 
@@ -246,16 +250,25 @@ async def test_a_reset_connection_is_forgotten(port: int, app: FastAPI, sent: by
     client = socket.create_connection(("127.0.0.1", port))
     client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, pack("ii", 1, 0))  # resets on closing
     client.sendall(sent)
-    async with asyncio.timeout(5):
-        while not connections():
+    async with asyncio.timeout(30):
+        while not connections:
             await asyncio.sleep(0.05)
         await asyncio.sleep(0.1)
         client.close()
-        while connections():
+        while connections:
             await asyncio.sleep(0.1)
+            gc.collect()
 
 
-def connections() -> list[BoundedProtocol]:
-    """What the process still holds of its connections."""
-    gc.collect()
-    return [each for each in gc.get_objects() if isinstance(each, BoundedProtocol)]
+@pytest.fixture
+def connections(monkeypatch: pytest.MonkeyPatch) -> WeakSet[BoundedProtocol]:
+    """Those that were made meanwhile and that the process still holds."""
+    held: WeakSet[BoundedProtocol] = WeakSet()
+    made = BoundedProtocol.connection_made
+
+    def noted(protocol: BoundedProtocol, transport: Any) -> None:
+        held.add(protocol)
+        made(protocol, transport)
+
+    monkeypatch.setattr(BoundedProtocol, "connection_made", noted)
+    return held

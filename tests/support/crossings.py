@@ -17,6 +17,7 @@ from app.services import (
     unfolded,
     webhook_deliveries,
     webhook_events,
+    webhook_replays,
 )
 from app.services.mirror import INTEREST
 from app.services.owners import OWNER_OF
@@ -29,7 +30,10 @@ _BY_ID_ALONE = (
 )
 _WHY_NOT_FOUND = (tasks._IS_FOREIGN, categories._IS_FOREIGN, categories._OWNERS)
 _LISTS = (contacts._LIST, calls._LIST, contact_tasks._LIST, contact_tasks._COUNTED_LIST)
-_LOG = (deliveries.feed_statement(INTEREST), webhook_deliveries.FEED, webhook_deliveries._REPLAY)
+_LOG = (
+    *(deliveries.feed_statement(INTEREST), webhook_deliveries.FEED),
+    *(webhook_replays._NOTE, webhook_replays._COUNT, webhook_replays._GO_ON),
+)
 _TOLD = (
     *(contacts._FIND, calls._FIND, contact_tasks._FIND),
     *(webhook_events._FETCH, told_moods._DUE),

@@ -22,7 +22,12 @@ def service(server_url: str, template: str) -> Iterator[str]:
         pytest.skip("NO CURL FOUND: install it to run what the documents print")
     with (
         create_clone(server_url, template) as database_url,
-        running("dev", "--no-reload", DATABASE_URL=database_url) as (url, _),
+        running(
+            "dev",
+            "--no-reload",
+            DATABASE_URL=database_url,
+            WEBHOOK_ALLOW_NETWORKS="127.0.0.0/8",
+        ) as (url, _),
     ):
         yield url
 

@@ -81,7 +81,7 @@ def test_every_command_explains_itself(folder: Path) -> None:
         "keys rotate": "--grace SECONDS",
         "keys revoke": "KEY_ID",
         "actions": "catalogue",
-        "worker": "Mirror",
+        "worker": "webhooks",
         "mirror rebuild": "anew",
     }
     texts = all_of([f"{command} --help" for command in explained], folder=folder)

@@ -195,11 +195,18 @@ def is_defect(_: object, failure: Failure, case: schemathesis.Case[Any], answer:
         # Of the addresses that have the format, some cannot be anybody's: nobody@example.test.
         # Of the instants, some have passed.
         # Of a user, an installation and a key a revocation has to name one.
-        undescribable = {"value_error.email", "future", "names_nothing"}
+        # Where a URL leads is found out when it is looked up.
+        undescribable = {"value_error.email", "future", "names_nothing", "forbidden_address"}
         return not {error["type"] for error in detail} <= undescribable
     if case.operation.label == "POST /execute" and detail.startswith(UNDESCRIBABLE_BEGINNINGS):
         return False
     return (case.operation.label, answer.status_code, detail) not in UNDESCRIBABLE
+
+
+def lead_nowhere(_: object, case: schemathesis.Case[Any], __: object) -> None:
+    """Has the webhook of the examples lead to this machine: no name of theirs is to be looked up."""
+    if isinstance(case.body, dict) and case.body.get("url") == "https://hooks.example.com/tasks":
+        case.body["url"] = "https://127.0.0.1:1/hook"
 
 
 def explore(schema: Any) -> Findings:
@@ -231,6 +238,7 @@ def service_url(furnished_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator
     settings = {"DATABASE_URL": furnished_url, "LOG_LEVEL": "ERROR"}
     # While Redis is away no rate limit refuses what would show something else.
     settings |= {"REDIS_URL": "redis://localhost:1", "GEMINI_BASE_URL": "http://localhost:1"}
+    settings["WEBHOOK_ALLOW_NETWORKS"] = "127.0.0.0/8"
     with service.running("dev", "--no-reload", **settings) as (url, _):
         yield url
 
@@ -244,6 +252,7 @@ def test_every_answer_conforms_to_the_served_document(service_url: str) -> None:
     configuration = SchemathesisConfig.from_dict(CONFIGURATION)
     schema = schemathesis.openapi.from_url(f"{service_url}/openapi.json", config=configuration)
     schema.hook("filter_failure")(is_defect)
+    schema.hook("before_call")(lead_nowhere)
     findings = explore(schema)
     seed = f"schemathesis seed {configuration.seed}"
     assert not findings.problems, "\n\n".join([seed, *findings.problems.values()])

@@ -10,7 +10,7 @@ from app.commands.payloads import invalid_field
 from app.errors import AlreadyUndone, ChangedSince, CursorExpired, Gone, NotFound
 from app.models.caller import PEOPLE, SERVICES
 from app.models.change import LONGEST_CURSOR, Change, ChangeList, Undone, cursor, sequence_of
-from app.models.number import WHOLE
+from app.models.number import LARGEST_WHOLE, WHOLE
 from app.models.text import ClientId
 from app.services import feed
 from app.services.undo import undo_command, undo_sequence
@@ -76,7 +76,7 @@ class Undo(BaseModel):
     """Names one change, or the command whose changes are to be undone together."""
 
     sequence: Annotated[
-        Annotated[int, Field(ge=1, le=2**63 - 1), WHOLE] | None,
+        Annotated[int, Field(ge=1, le=LARGEST_WHOLE), WHOLE] | None,
         Field(description="That of one change.", examples=[42]),
     ] = None
     command_id: Annotated[
