@@ -26,7 +26,7 @@ class DueMood(NamedTuple):
 _DUE = "SELECT user_id FROM user_moods WHERE due_at <= now() ORDER BY due_at LIMIT 20"
 _CLAIM = """
 UPDATE user_moods SET due_at = now() + interval '1 minute' WHERE user_id = $1 AND due_at <= now()
-RETURNING user_id, label, due_at
+RETURNING user_id, label, due_at AS claimed_until
 """
 _IS_ASKED_FOR = f"SELECT {MOOD_IS_ASKED_FOR.format(user_id='$1')}"
 
@@ -36,7 +36,7 @@ async def claim_due_mood(db: Connection) -> DueMood | None:
     for row in await db.fetch(_DUE):
         if claimed := await db.fetchrow(_CLAIM, row["user_id"]):
             asked_for = await db.fetchval(_IS_ASKED_FOR, row["user_id"])
-            return DueMood(*claimed, is_asked_for=asked_for)
+            return DueMood(**claimed, is_asked_for=asked_for)
     return None
 
 

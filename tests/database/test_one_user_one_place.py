@@ -11,11 +11,12 @@ import pytest
 
 from app.commands.action import Context
 from app.commands.handlers import contact_tasks, task_rows
-from app.commands.handlers.task_rows import TaskQuery
+from app.commands.handlers.task_rows import SpelledQuery, TaskQuery
 from app.commands.registry import ACTION_HANDLERS, find_action
 from app.database.distribution import NOT_OWNED, OWNED
 from app.errors import NotFound
 from app.models.caller import Caller
+from app.models.spelling import PLAIN
 from app.models.task_list import TaskFilter
 from app.services import calls
 from tests.conftest import MISSING_ID
@@ -146,7 +147,7 @@ async def test_what_doors_ask_beside_the_registry_is_found_in_one_place(
 ) -> None:
     context = Context(db, USER, PERSON)
     query = TaskQuery(TaskFilter(search="cat"))
-    await task_rows.find_tasks.run(context, query)
+    await task_rows.find_tasks.run(context, SpelledQuery(query, PLAIN))
     await task_rows.find_categorized_tasks.run(context, query)
     assert await task_rows.find_labels.run(context, [world.category, MISSING_ID])
     wanted = contact_tasks.ListContactTasks(user_id=str(world.contact))

@@ -204,7 +204,7 @@ def is_defect(_: object, failure: Failure, case: schemathesis.Case[Any], answer:
 
 
 def lead_nowhere(_: object, case: schemathesis.Case[Any], __: object) -> None:
-    """Has the webhook of the examples lead to this machine: no name of theirs is to be looked up."""
+    """Has the webhook of the examples lead to this machine: nobody may know its name."""
     if isinstance(case.body, dict) and case.body.get("url") == "https://hooks.example.com/tasks":
         case.body["url"] = "https://127.0.0.1:1/hook"
 
