@@ -84,7 +84,7 @@ async def test_what_is_due_is_found_by_an_index(db: Connection) -> None:
         FROM generate_series(1, 20000) AS n
     """)
     await db.execute("ANALYZE user_moods")
-    plan = "\n".join(row[0] for row in await db.fetch(f"EXPLAIN {told_moods._CLAIM}"))
+    plan = "\n".join(row[0] for row in await db.fetch(f"EXPLAIN {told_moods._DUE}"))
     assert "Index Scan using user_moods_due on user_moods" in plan
     assert "Seq Scan on user_moods" not in plan
 
