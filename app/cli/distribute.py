@@ -3,8 +3,6 @@
 import click
 
 from app.cli.database import on_database
-from app.database.delegation import delegate
-from app.database.distribution import distribute, find_obstacles, find_undivided
 from app.services import Connection
 
 
@@ -24,6 +22,9 @@ def distribute_tables(check: bool) -> None:
     if check:
         _check()
         return
+    from app.database.delegation import delegate  # noqa: PLC0415 - the other commands do without it
+    from app.database.distribution import distribute  # noqa: PLC0415
+
     divided = on_database(distribute, migrating=True)
     delegated = on_database(delegate, migrating=True)
     click.echo(f"divided: {', '.join(divided)}" if divided else "all is divided")
@@ -32,6 +33,8 @@ def distribute_tables(check: bool) -> None:
 
 
 def _check() -> None:
+    from app.database.distribution import find_obstacles, find_undivided  # noqa: PLC0415
+
     async def ask(db: Connection) -> tuple[list[str], list[str]]:
         obstacles = await find_obstacles(db)
         return obstacles, [] if obstacles else await find_undivided(db)

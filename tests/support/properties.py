@@ -1,7 +1,10 @@
 """Properties that hypothesis explores."""
 
 import asyncio
+import warnings
 from typing import Any
+
+from hypothesis.errors import HypothesisDeprecationWarning
 
 
 async def explored(check: Any) -> None:
@@ -13,4 +16,7 @@ async def explored(check: Any) -> None:
         asyncio.run_coroutine_threadsafe(inner(**drawn), loop).result(60)
 
     check.hypothesis.inner_test = in_loop
-    await asyncio.to_thread(check)
+    with warnings.catch_warnings():
+        # It takes what the loop draws at random meanwhile for a strategy's.
+        warnings.simplefilter("ignore", HypothesisDeprecationWarning)
+        await asyncio.to_thread(check)

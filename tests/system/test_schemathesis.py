@@ -203,6 +203,7 @@ def is_defect(_: object, failure: Failure, case: schemathesis.Case[Any], answer:
     return (case.operation.label, answer.status_code, detail) not in UNDESCRIBABLE
 
 
+@schemathesis.hook("before_call")
 def lead_nowhere(_: object, case: schemathesis.Case[Any], __: object) -> None:
     """Has the webhook of the examples lead to this machine: nobody may know its name."""
     if isinstance(case.body, dict) and case.body.get("url") == "https://hooks.example.com/tasks":
@@ -252,7 +253,6 @@ def test_every_answer_conforms_to_the_served_document(service_url: str) -> None:
     configuration = SchemathesisConfig.from_dict(CONFIGURATION)
     schema = schemathesis.openapi.from_url(f"{service_url}/openapi.json", config=configuration)
     schema.hook("filter_failure")(is_defect)
-    schema.hook("before_call")(lead_nowhere)
     findings = explore(schema)
     seed = f"schemathesis seed {configuration.seed}"
     assert not findings.problems, "\n\n".join([seed, *findings.problems.values()])
