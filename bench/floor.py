@@ -14,7 +14,7 @@ from app.models.origin import PLATFORM
 from app.models.task_list import PAGE_SIZE
 from app.services.stats import _COUNT
 from app.services.task_lists import page_statement
-from app.services.tasks import _FETCH, _INSERT, _UPDATE
+from app.services.tasks import _FETCH, INSERT, UPDATE
 from bench.serve import DATABASE_URL, POOL_SIZE, serve
 
 _SHOWN = (
@@ -45,15 +45,15 @@ def _task(row: Any) -> bytes:
     return orjson.dumps({name: row[name] for name in _SHOWN}, str, orjson.OPT_UTC_Z)
 
 
-async def _get_task(db: Any, _: str, payload: Command) -> bytes:
-    return _task(await db.fetchrow(_FETCH, UUID(payload["task_id"]), None))
+async def _get_task(db: Any, user_id: str, payload: Command) -> bytes:
+    return _task(await db.fetchrow(_FETCH, UUID(payload["task_id"]), user_id))
 
 
 async def _create_task(db: Any, user_id: str, payload: Command) -> bytes:
     get = payload.get
     return _task(
         await db.fetchrow(
-            _INSERT,
+            INSERT,
             user_id,
             payload["title"],
             get("description"),
@@ -66,13 +66,13 @@ async def _create_task(db: Any, user_id: str, payload: Command) -> bytes:
     )
 
 
-async def _update_task(db: Any, _: str, payload: Command) -> bytes:
+async def _update_task(db: Any, user_id: str, payload: Command) -> bytes:
     get = payload.get
     return _task(
         await db.fetchrow(
-            _UPDATE,
+            UPDATE,
             UUID(payload.pop("task_id")),
-            None,
+            user_id,
             sorted(payload),
             get("title"),
             get("description"),

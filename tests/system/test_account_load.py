@@ -28,6 +28,7 @@ async def test_burst_of_logins_takes_little_memory_and_leaves_the_others_alone(
     database_url: str, figure: Figure
 ) -> None:
     settings = {"DATABASE_URL": database_url, "LOG_LEVEL": "ERROR", "JWT_SECRET": SECRET}
+    settings["MCP_ENABLED"] = "false"  # what agents' door takes is counted elsewhere
     with running("serve", SHUTDOWN_DELAY="0", **settings) as (url, started):
         process = psutil.Process(started.pid)
         async with httpx.AsyncClient(base_url=url, timeout=20, limits=httpx.Limits()) as client:

@@ -168,7 +168,7 @@ async def test_changes_are_mirrored_within_five_seconds_at_200_writes_a_second(
     await assert_mirrored(door, bucket)
     within = {
         float(bound): float(count)
-        for bound, count in re.findall(r'lag_seconds_bucket.*le="([^"]+)".*} (\S+)', text)
+        for bound, count in re.findall(r'delivery_lag_seconds_bucket.*le="([^"]+)".*} (\S+)', text)
     }
     total = within[math.inf]
     assert within[5.0] >= 0.99 * total > 0
