@@ -12,6 +12,7 @@ from pydantic_core import from_json
 
 from app.models.origin import PLATFORM
 from app.models.task_list import PAGE_SIZE
+from app.services.folding import Folds
 from app.services.stats import _COUNT
 from app.services.task_lists import page_statement
 from app.services.tasks import _FETCH, INSERT, UPDATE
@@ -61,6 +62,7 @@ async def _create_task(db: Any, user_id: str, payload: Command) -> bytes:
             get("priority"),
             _due(payload),
             get("tags", []),
+            *Folds.of(payload["title"], get("description")),
             *PLATFORM,
         )
     )
@@ -80,6 +82,7 @@ async def _update_task(db: Any, user_id: str, payload: Command) -> bytes:
             get("priority"),
             _due(payload),
             get("tags"),
+            *Folds.of(get("title", ""), get("description")),
             None,  # whatever its version
             *PLATFORM,
         )
