@@ -221,6 +221,7 @@ async def test_a_column_that_nobody_uses_comes_and_goes_and_no_request_fails(
     assert statuses.keys() == {200}
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize(
     ("way", "most"), [("direct", 20), ("pooled", 0), ("tracked", 60)], indirect=["way"]
 )

@@ -116,6 +116,7 @@ async def test_becomes_healthy_within_a_second_of_the_database_coming(
     await admin.close()
 
 
+@pytest.mark.alone
 async def test_database_is_asked_at_most_once_a_second(database_url: str) -> None:
     observer = await asyncpg.connect(database_url)
     async with serving(database_url) as (_, client):
