@@ -34,7 +34,7 @@ def sequence_of(text: str, user_id: str) -> int:
     try:
         sequence, mark = _CURSOR.unpack(urlsafe_b64decode(text.encode("ascii")))
     except Exception:
-        raise ValueError("is none that the feed has given") from None
+        raise ValueError("was not issued by list-changes") from None
     if mark != _mark(user_id):
         raise ValueError("is another user's")
     return int(sequence)

@@ -90,7 +90,7 @@ class KeyRotation(Grant):
         Field(ge=0, le=LONGEST_GRACE, description="For how long the old key goes on working."),
         WHOLE,
     ] = LONGEST_GRACE
-    enforce_ownership: bool | None = None
+    enforce_ownership: Annotated[bool, Field(strict=True)] | None = None
     scopes: list[str] | None = None
     note: Note | None = None
     rate_limit: RateLimit | None = None
@@ -109,7 +109,7 @@ class KeyChanges(Grant):
     expires_at: FutureInstant | None = None
     rate_limit: RateLimit | None = None
     user_ids: UserIds | None = None
-    enforce_ownership: bool | None = None
+    enforce_ownership: Annotated[bool, Field(strict=True)] | None = None
 
     @model_validator(mode="after")
     def _some_member(self) -> "KeyChanges":

@@ -12,9 +12,8 @@ from pydantic import (
     Field,
     HttpUrl,
     StringConstraints,
-    model_validator,
+    UrlConstraints,
 )
-from pydantic.json_schema import SkipJsonSchema
 from pydantic_core import PydanticCustomError
 
 from app.models.instant import Instant
@@ -51,9 +50,9 @@ def _plain(url: HttpUrl) -> HttpUrl:
 
 Url = Annotated[
     HttpUrl,
+    UrlConstraints(max_length=2000),
     AfterValidator(_plain),
     Field(
-        max_length=2000,
         description="https, and no address that is private.",
         examples=["https://hooks.example.com/tasks"],
     ),
@@ -96,21 +95,13 @@ class EndpointChanges(Patch):
 
     model_config = ConfigDict(extra="forbid")
 
-    url: Url | SkipJsonSchema[None] = None
-    events: Events | SkipJsonSchema[None] = None
+    url: Url = HttpUrl("https://localhost")
+    events: Events = []
     user_ids: UserIds | None = None
     description: Description | None = None
     enabled: Annotated[
-        bool | SkipJsonSchema[None],
-        Field(description="True starts an endpoint that was disabled again."),
-    ] = None
-
-    @model_validator(mode="after")
-    def _no_null(self) -> "EndpointChanges":
-        for name in ("url", "events", "enabled"):
-            if name in self.model_fields_set and getattr(self, name) is None:
-                raise PydanticCustomError("null", "{name} must not be null", {"name": name})
-        return self
+        bool, Field(strict=True, description="True starts an endpoint that was disabled again.")
+    ] = True
 
 
 class Endpoint(BaseModel):

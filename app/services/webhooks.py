@@ -107,11 +107,11 @@ async def change_endpoint(
         _CHANGE,
         endpoint_id,
         sorted(changes.model_fields_set),
-        None if changes.url is None else str(changes.url),
+        str(changes.url),
         changes.events,
         changes.user_ids,
         changes.description,
-        changes.enabled,
+        changes.enabled if "enabled" in changes.model_fields_set else None,
     )
     await db.execute(_EXPECT_MOODS, endpoint_id)
     return before, _found(row)

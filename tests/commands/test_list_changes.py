@@ -141,8 +141,8 @@ async def test_a_page_of_long_tasks_is_short_and_the_rest_follows(execute: Execu
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ("nonsense", "cursor: is none that the feed has given"),
-        ("ü", "cursor: is none that the feed has given"),
+        ("nonsense", "cursor: was not issued by list-changes"),
+        ("ü", "cursor: was not issued by list-changes"),
         (cursor("somebody", 0), "cursor: is another user's"),
         (cursor("user_123", 2), "cursor: is from the future"),
         (cursor("user_123", 2**64 - 1), "cursor: is from the future"),

@@ -109,6 +109,7 @@ UNDESCRIBABLE = {
     ("POST /execute", 400, "idempotency_key: the header and the option differ"),
     ("POST /execute", 400, "cursor: was not issued by list-tasks"),
     ("POST /execute", 400, "cursor: was issued for another sort"),
+    ("POST /execute", 400, "cursor: was not issued by list-changes"),
     ("POST /execute", 400, "give either sequence or command_id"),
     (
         "PATCH /api/tasks/{task_id}",

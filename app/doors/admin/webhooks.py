@@ -79,7 +79,7 @@ async def read_webhook(request: Request, webhook_id: UUID) -> Endpoint:
 @router.patch("/{webhook_id}", summary="Change a webhook", responses=_ONE_WITH_BODY)
 async def change_webhook(request: Request, webhook_id: UUID, changes: EndpointChanges) -> Endpoint:
     """Overwrites what is given. `"enabled": true` starts a webhook again that was disabled."""
-    if changes.url is not None:
+    if "url" in changes.model_fields_set:
         await _check(request, changes.url)
     async with get_db(request, transaction=True) as db:
         changed = await administration.change_webhook(
