@@ -4,8 +4,11 @@ from uuid import UUID
 
 from app.auth.passwords import Passwords
 from app.commands.handlers.categories import EXAMPLE_ID as CATEGORY_ID
+from app.database.encryption import Cipher
+from app.doors import development_values
 from app.services import Connection
 from app.services.keys import digest
+from app.worker.sender import new_secret
 from tests.conftest import MISSING_ID
 from tests.support.accounts import EMAIL, PASSWORD
 from tests.support.people import token_hash
@@ -16,6 +19,7 @@ CATEGORIES = [str(UUID(int=number)) for number in range(1001, 1100)]
 KEYS = [str(UUID(int=number)) for number in range(2001, 2100)]
 REVOCATIONS = [str(UUID(int=number)) for number in range(4001, 4100)]
 CALLS = [str(UUID(int=number)) for number in range(3001, 3100)]
+WEBHOOKS = [str(UUID(int=number)) for number in range(5001, 5013)]
 """Enough to delete some and find others."""
 HOLDER = "0199d1a8-7c1e-7b1f-9a53-2f6f0d6b7a22"
 REFRESH_TOKEN = "0199d1a8" + "5e" * 44
@@ -48,6 +52,12 @@ async def furnish(db: Connection) -> None:
         "INSERT INTO revocations (id, installation_id, reason, created_by) "
         "SELECT id, 'phone-' || id, 'stolen', 'admin' FROM unnest($1::uuid[]) AS id",
         REVOCATIONS,
+    )
+    await db.execute(
+        "INSERT INTO webhook_endpoints (id, url, events, secret) "
+        "SELECT unnest($1::uuid[]), 'https://127.0.0.1:1/hook', '{task.completed}', $2",
+        WEBHOOKS,
+        Cipher(development_values()["ENCRYPTION_KEY"]).encrypt(new_secret()),
     )
     await db.execute(
         "INSERT INTO categories (id, user_id, name, color) "

@@ -37,6 +37,7 @@ from tests.support.examples import (
     REVOCATIONS,
     TASKS,
     TOKEN,
+    WEBHOOKS,
     furnish,
 )
 
@@ -65,6 +66,8 @@ CONFIGURATION: dict[str, Any] = {
         "keys": {"values": KEYS},
         "revocations": {"values": REVOCATIONS},
         "calls": {"values": CALLS},
+        "webhooks": {"values": WEBHOOKS[:8]},
+        "doomed-webhooks": {"values": WEBHOOKS[8:]},
         "people": {"values": [HOLDER]},
         **{name: {"values": values} for name, values in DOOMED.items()},
     },
@@ -75,6 +78,7 @@ CONFIGURATION: dict[str, Any] = {
         "path.key_id": {"dictionary": "keys", "probability": 0.5},
         "path.revocation_id": {"dictionary": "revocations", "probability": 0.5},
         "path.call_id": {"dictionary": "calls", "probability": 0.5},
+        "path.webhook_id": {"dictionary": "webhooks", "probability": 0.5},
         "path.user_id": {"dictionary": "people", "probability": 0.9},
     },
     "operations": [
@@ -83,6 +87,14 @@ CONFIGURATION: dict[str, Any] = {
             "parameters": {"path.task_id": {"dictionary": name, "probability": 0.5}},
         }
         for path, name in zip(DELETIONS, DOOMED, strict=True)
+    ]
+    + [
+        {
+            "include-name": "DELETE /admin/webhooks/{webhook_id}",
+            "parameters": {
+                "path.webhook_id": {"dictionary": "doomed-webhooks", "probability": 0.5}
+            },
+        }
     ],
     "output": {"sanitization": {"enabled": False}},
     "cache": {"enabled": False},
@@ -205,8 +217,10 @@ def is_defect(_: object, failure: Failure, case: schemathesis.Case[Any], answer:
 
 
 @schemathesis.hook("before_call")
-def lead_nowhere(_: object, case: schemathesis.Case[Any], __: object) -> None:
-    """Has the webhook of the examples lead to this machine: nobody may know its name."""
+def spare(_: object, case: schemathesis.Case[Any], __: object) -> None:
+    """Leads the examples' webhook to this machine, and purges somebody who has nothing."""
+    if case.operation.label == "DELETE /admin/users" and case.query.get("user_id") == HOLDER:
+        case.query["user_id"] = "nobody"
     if isinstance(case.body, dict) and case.body.get("url") == "https://hooks.example.com/tasks":
         case.body["url"] = "https://127.0.0.1:1/hook"
 
@@ -259,4 +273,4 @@ def test_every_answer_conforms_to_the_served_document(service_url: str) -> None:
     assert not findings.problems, "\n\n".join([seed, *findings.problems.values()])
     assert findings.checks == ALL_CHECKS, seed
     assert set(findings.statuses) == labels(schema), seed
-    assert findings.without_success() == set(), seed
+    assert not findings.without_success(), f"{findings.without_success()} {seed}"
