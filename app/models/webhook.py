@@ -16,6 +16,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+from app.models.change import ChangeType
 from app.models.instant import Instant
 from app.models.patch import Patch
 from app.models.text import STORABLE, UserId
@@ -25,12 +26,7 @@ KEPT_DAYS = 30
 """For how long a delivery is remembered, and can be sent again."""
 
 EventType = Literal[
-    "task.created",
-    "task.updated",
-    "task.completed",
-    "task.reopened",
-    "task.deleted",
-    "task.restored",
+    ChangeType,
     "mood.changed",
     "key.created",
     "key.rotated",

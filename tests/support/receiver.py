@@ -2,10 +2,13 @@
 
 import asyncio
 import json
+from asyncio import Event
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any, NamedTuple, get_args
 
+from app.config import Settings
+from app.database import Database
 from app.database.encryption import Cipher
 from app.models.webhook import Endpoint, EventType, NewEndpoint
 from app.services import Connection, webhooks
@@ -13,6 +16,7 @@ from app.worker.addresses import Addresses
 from app.worker.moods import Moods
 from app.worker.sender import Sender, new_secret
 from app.worker.webhooks import Webhooks
+from tests.support.listener import write_task
 
 KEY = "dev-encryption-key-replace-in-production-00="
 CIPHER = Cipher(KEY)
@@ -158,3 +162,24 @@ async def due_now(db: Connection) -> None:
     await db.execute(
         "UPDATE webhook_deliveries SET due_at = now() - interval '1 s' WHERE due_at IS NOT NULL"
     )
+
+
+async def told_by_two_workers(db: Connection, url: str, receiver: Receiver) -> None:
+    """Has two workers on this database tell a hundred events of seven users, each once."""
+    await add_endpoint(db, receiver.url, TASKS)
+    settings = Settings(database_url=url, log_level="ERROR")
+    opened, sender, stopping = [Database(settings), Database(settings)], open_sender(), Event()
+    for database in opened:
+        await database.open()
+    workers = [asyncio.create_task(Webhooks(each, sender).run(stopping)) for each in opened]
+    for number in range(100):
+        await write_task(db, user_id=f"user-{number % 7}")
+    async with asyncio.timeout(30):
+        while len(receiver.received) < 100:
+            await asyncio.sleep(0.05)
+    stopping.set()
+    await asyncio.gather(*workers)
+    await sender.close()
+    for database in opened:
+        await database.close()
+    assert len({one.id for one in receiver.received}) == len(receiver.received) == 100

@@ -1,7 +1,6 @@
 """Claims hold behind PgBouncer in transaction mode, which no session outlives."""
 
 import asyncio
-from asyncio import Event
 
 import pytest
 
@@ -10,10 +9,9 @@ from app.database import Database
 from app.services import Connection
 from app.services.deliveries import oldest_age
 from app.worker.consumer import Consumer
-from app.worker.webhooks import Webhooks
 from tests.support.listener import Listener, write_task
 from tests.support.pgbouncer import pooler, pytestmark, tracking_pooler, way
-from tests.support.receiver import TASKS, add_endpoint, open_sender, receiving
+from tests.support.receiver import receiving, told_by_two_workers
 
 __all__ = ["pooler", "pytestmark", "tracking_pooler", "way"]
 
@@ -46,21 +44,5 @@ async def test_two_workers_behind_a_pooler_tell_of_everything_once(
 async def test_two_workers_behind_a_pooler_tell_webhooks_every_event_once(
     db: Connection, way: str
 ) -> None:
-    settings = Settings(database_url=way, log_level="ERROR")
-    opened, sender, stopping = [Database(settings), Database(settings)], open_sender(), Event()
     async with receiving() as receiver:
-        await add_endpoint(db, receiver.url, TASKS)
-        for database in opened:
-            await database.open()
-        workers = [asyncio.create_task(Webhooks(each, sender).run(stopping)) for each in opened]
-        for number in range(100):
-            await write_task(db, user_id=f"user-{number % 7}")
-        async with asyncio.timeout(30):
-            while len(receiver.received) < 100:
-                await asyncio.sleep(0.05)
-        stopping.set()
-        await asyncio.gather(*workers)
-    await sender.close()
-    for database in opened:
-        await database.close()
-    assert len({one.id for one in receiver.received}) == len(receiver.received) == 100
+        await told_by_two_workers(db, way, receiver)

@@ -1,11 +1,7 @@
 """What endpoints are told, in which order and how often."""
 
-import asyncio
-
 from standardwebhooks import Webhook
 
-from app.config import Settings
-from app.database import Database
 from app.models.task import TaskChanges, TaskFields
 from app.models.webhook import EndpointChanges
 from app.services import Connection, deletions, tasks, webhook_deliveries, webhook_replays, webhooks
@@ -18,8 +14,8 @@ from tests.support.receiver import (
     Receiver,
     add_endpoint,
     deliveries,
-    open_sender,
     rounds,
+    told_by_two_workers,
 )
 
 
@@ -145,24 +141,7 @@ async def test_what_is_older_than_thirty_days_goes(
 async def test_two_workers_tell_every_event_once(
     db: Connection, database_url: str, receiver: Receiver
 ) -> None:
-    await add_endpoint(db, receiver.url, TASKS)
-    opened = [Database(Settings(database_url=database_url)) for _ in range(2)]
-    stopping = asyncio.Event()
-    sender = open_sender()
-    for database in opened:
-        await database.open()
-    workers = [asyncio.create_task(Webhooks(each, sender).run(stopping)) for each in opened]
-    for number in range(100):
-        await write_task(db, user_id=f"user-{number % 7}")
-    async with asyncio.timeout(20):
-        while len(receiver.received) < 100:
-            await asyncio.sleep(0.05)
-    stopping.set()
-    await asyncio.gather(*workers)
-    await sender.close()
-    for database in opened:
-        await database.close()
-    assert len({one.id for one in receiver.received}) == len(receiver.received) == 100
+    await told_by_two_workers(db, database_url, receiver)
     sequences: dict[str, list[int]] = {}
     for one in receiver.received:
         data = one.event["data"]
