@@ -58,15 +58,21 @@ class Resources:
             await close()
 
 
+NO_RESOURCES = Resources()
+
+
 @dataclass(slots=True)
 class Exchange:
     """One request and its answer.
 
-    `log` becomes the line about both; `headers` go out with the answer, whatever it is; `label`
-    is what metrics count it as. `waited` is how many seconds it has spent on the database.
+    `sent` has the request's headers, of each name the first, and `resources` what the application
+    holds. `log` becomes the line about both; `headers` go out with the answer, whatever it is;
+    `label` is what metrics count it as. `waited` is how many seconds it has spent on the database.
     `installation_id` names whose device or installation sent it, where a command says so.
     """
 
+    sent: dict[bytes, bytes] = field(default_factory=dict)
+    resources: Resources = NO_RESOURCES
     log: dict[str, Any] = field(default_factory=dict)
     headers: dict[bytes, bytes] = field(default_factory=dict)
     label: str = "unmatched"
@@ -80,8 +86,13 @@ class Exchange:
         """The one of this request."""
         exchange: Exchange | None = scope.get("exchange")
         if exchange is None:
-            exchange = scope["exchange"] = cls()
+            exchange = scope["exchange"] = cls(dict(reversed(scope["headers"])))
         return exchange
+
+    def header(self, name: bytes) -> str | None:
+        """What the request says under this name, in lower case."""
+        value = self.sent.get(name)
+        return None if value is None else value.decode("latin-1")
 
     @property
     def begun(self) -> bool:
@@ -118,5 +129,4 @@ def author_of(scope: MutableMapping[str, Any]) -> Author:
 
 def resources_of(scope: MutableMapping[str, Any]) -> Resources:
     """What the application that answers this request holds."""
-    resources: Resources = scope["app"].state.resources
-    return resources
+    return Exchange.of(scope).resources

@@ -13,7 +13,7 @@ from app.errors import Unauthorized
 from app.metrics import KEY_HITS, KEY_MISSES
 from app.models.caller import Caller
 from app.services import keys
-from app.state import Resources, resources_of
+from app.state import Exchange, Resources
 
 _LONGEST_KEY = 255
 DEVELOPMENT_VALUE = keys.DEVELOPMENT_KEY
@@ -65,5 +65,5 @@ class ServiceKeys:
 
 async def service_key(request: Request) -> Caller:
     """The holder of `X-Service-Key`."""
-    known = resources_of(request.scope)[ServiceKeys]
-    return await known.find(request.headers.get("x-service-key"))
+    exchange = Exchange.of(request.scope)
+    return await exchange.resources[ServiceKeys].find(exchange.header(b"x-service-key"))

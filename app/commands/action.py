@@ -18,10 +18,9 @@ from app.models.origin import PLATFORM as NO_REQUEST
 from app.models.origin import Origin
 from app.models.owner import Likely
 from app.services import Connection
-from app.state import Resources
+from app.state import NO_RESOURCES, Resources
 
 PLATFORM = Caller("service", "platform")
-NO_RESOURCES = Resources()
 NOBODY = Author("platform")
 
 

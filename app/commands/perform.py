@@ -22,7 +22,7 @@ from app.http.guard import require_unrevoked
 from app.logs import log_unexpected, note_cause
 from app.models.origin import Origin
 from app.services import Connection
-from app.state import Exchange, author_of, resources_of
+from app.state import Exchange, author_of
 
 Result = TypeVar("Result")
 _CALLERS_OWN: Any = object()
@@ -39,13 +39,28 @@ async def perform(
 ) -> Any:
     """What the action returns to the caller of the request, committed unless it is a dry run.
 
-    The user is the caller's own unless one is named. Under an idempotency key a writing action
-    returns what is stored, the first answer however often it is asked. A replica may answer once
-    it has what was written of the reader's tasks: the user's unless another, or nobody's, is named.
+    Forbidden, or Revoked, where the caller may not perform it. The user is the caller's own unless
+    one is named. Under an idempotency key a writing action returns what is stored, the first answer
+    however often it is asked. A replica may answer once it has what was written of the reader's
+    tasks: the user's unless another, or nobody's, is named.
     """
     exchange = Exchange.of(request.scope)
     owner = user_id or exchange.caller.user_id
-    await authorize(request, action, owner)
+    await authorize(exchange, action, owner)
+    return await perform_authorized(request, owner, action, payload, options, reader=reader)
+
+
+async def perform_authorized(
+    request: Request,
+    owner: str,
+    action: Action,
+    payload: object,
+    options: CommandOptions,
+    *,
+    reader: str | None = _CALLERS_OWN,
+) -> Any:
+    """The same for a caller of whom is known that it may perform it for this user."""
+    exchange = Exchange.of(request.scope)
     if action.outside:
         return await _outside(request, action, payload, owner, options)
     if action.composite and options.idempotency_key is not None:
@@ -58,16 +73,16 @@ async def perform(
 
     question = rehearsed(once) if options.dry_run and action.writes else once
     reader = owner if reader is _CALLERS_OWN else reader
-    return await ask(request, action, payload, question, reader=reader)
+    return await ask(exchange, action, payload, question, reader=reader)
 
 
-async def authorize(request: Request, action: Action, user_id: str) -> None:
+async def authorize(exchange: Exchange, action: Action, user_id: str) -> None:
     """Forbidden unless the caller may perform the action for this user; Revoked where it is."""
-    caller = Exchange.of(request.scope).caller
+    caller = exchange.caller
     action.authorize(caller)
     if not caller.acts_for(user_id):
         raise Forbidden("The key does not act for this user")
-    await require_unrevoked(request, caller, user_id)
+    await require_unrevoked(exchange, caller, user_id)
 
 
 async def _outside(
@@ -75,14 +90,15 @@ async def _outside(
 ) -> Any:
     if options.dry_run:
         raise DryRunUnsupported
-    caller, resources = Exchange.of(request.scope).caller, resources_of(request.scope)
-    context = OutsideContext(partial(get_db, request), owner, caller, resources)
+    exchange = Exchange.of(request.scope)
+    lend = partial(get_db, request)
+    context = OutsideContext(lend, owner, exchange.caller, exchange.resources)
     return await action.run_outside(context, payload)
 
 
 def _context(request: Request, db: Connection, owner: str, options: CommandOptions) -> Context:
-    exchange, resources = Exchange.of(request.scope), resources_of(request.scope)
-    caller = exchange.caller
+    exchange = Exchange.of(request.scope)
+    caller, resources = exchange.caller, exchange.resources
     origin = Origin(
         caller.kind,
         caller.name,
@@ -112,7 +128,7 @@ def _batch_context(request: Request, owner: str, options: CommandOptions) -> Bat
         def on(db: Connection) -> Awaitable[Any]:
             return question(_context(request, db, owner, options))
 
-        return await _ask(request, on, searches=searches)
+        return await _ask(exchange, on, searches=searches)
 
     async def alone(action: Action, payload: Any, own: CommandOptions, room: int) -> Stored:
         if action.outside:
@@ -122,7 +138,7 @@ def _batch_context(request: Request, owner: str, options: CommandOptions) -> Bat
         def on(db: Connection) -> Awaitable[Stored]:
             return answer_whole(action, _context(request, db, owner, own), payload, room)
 
-        return await ask(request, action, payload, on, reader=owner)
+        return await ask(exchange, action, payload, on, reader=owner)
 
     tell, ignored = partial(told, exchange), partial(note_ignored, exchange)
     return BatchContext(ask_together, alone, tell, ignored, exchange.log, exchange.caller, options)
@@ -156,7 +172,7 @@ def note_ignored(exchange: Exchange, names: Sequence[str]) -> None:
 
 
 async def ask(
-    request: Request,
+    exchange: Exchange,
     action: Action,
     payload: object,
     question: Callable[[Connection], Awaitable[Result]],
@@ -166,22 +182,21 @@ async def ask(
     """The answer to a question on the action's behalf, in what is left of the request's time."""
     searches = action.searches(payload)
     if not action.replicable:
-        return await _ask(request, question, searches=searches)
-    database = resources_of(request.scope)[Database]
-    return await _ask(request, question, partial(database.read, reader=reader), searches=searches)
+        return await _ask(exchange, question, searches=searches)
+    read = partial(exchange.resources[Database].read, reader=reader)
+    return await _ask(exchange, question, read, searches=searches)
 
 
 async def _ask(
-    request: Request,
+    exchange: Exchange,
     question: Callable[[Connection], Awaitable[Result]],
     answer: Any = None,
     *,
     searches: bool,
 ) -> Result:
-    resources, exchange = resources_of(request.scope), Exchange.of(request.scope)
-    answer = answer or resources[Database].ask
+    answer = answer or exchange.resources[Database].ask
     if searches:
-        answer = partial(resources[Searches].ask, answer)
+        answer = partial(exchange.resources[Searches].ask, answer)
     with on_the_clock(exchange):
         result: Result = await answer(question, time_left(exchange))
         return result

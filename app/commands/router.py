@@ -29,14 +29,14 @@ from app.commands.payloads import (
     refuse_unknown,
     unknown_members,
 )
-from app.commands.perform import ask, authorize, note_ignored, perform
+from app.commands.perform import ask, authorize, note_ignored, perform_authorized
 from app.commands.pieces import pieces
 from app.commands.registry import ACTION_HANDLERS, find_action
 from app.errors import InvalidPayload, NotFound
 from app.http.answers import Answer, ListResponse
 from app.http.body import MAX_BODY_BYTES, LimitedBody
 from app.http.examples import refuses
-from app.http.guard import Handle, Route, admit
+from app.http.guard import Handle, Route, admit, require_unrevoked
 from app.http.rate_limits import count_command
 from app.http.strict_json import parse_json, require_json
 from app.metrics import REPLAYS
@@ -64,18 +64,19 @@ class ExecuteRoute(Route):
 
 
 async def _execute(request: Request) -> ASGIApp:
-    exchange, headers = Exchange.of(request.scope), request.headers
+    exchange = Exchange.of(request.scope)
     caller = await admit(request, service_key)
     await count_command(request.scope, caller)
     command = parse_command(
-        headers.get("content-type"), await LimitedBody(request.scope, request.receive).read()
+        exchange.header(b"content-type"), await LimitedBody(request.scope, request.receive).read()
     )
-    action, payload, options = await prepare(request, command, headers.get("idempotency-key"))
-    result = await perform(request, action, payload, user_id=command.user_id, options=options)
+    prepared = await prepare(exchange, command, exchange.header(b"idempotency-key"))
+    action, payload, options = prepared
+    result = await perform_authorized(request, command.user_id, *prepared)
     if isinstance(result, Stored):
         return _replayable(exchange, result, options)
     if isinstance(result, Json) and result.rest is not None:
-        fetch = partial(ask, request, action, payload, reader=command.user_id)
+        fetch = partial(ask, exchange, action, payload, reader=command.user_id)
         closing = partial(envelope_end, dry_run=options.dry_run)
         return ListResponse(pieces(result, fetch, ENVELOPE_START), closing)
     return Answer(envelope(serialize(result, options.include), dry_run=options.dry_run))
@@ -90,21 +91,21 @@ class Prepared(NamedTuple):
 
 
 async def prepare(
-    request: Request, command: CommandRequest, idempotency_key: str | None = None
+    exchange: Exchange, command: CommandRequest, idempotency_key: str | None = None
 ) -> Prepared:
     """The command's action, payload and options, checked, and known to the log.
 
-    The idempotency key is given where it came outside the envelope.
+    The caller may perform it. The idempotency key is given where it came outside the envelope.
     """
-    exchange = Exchange.of(request.scope)
     exchange.log |= {"action": command.action[:100], "user_id": command.user_id}
     exchange.label = "unknown"
     action = find_action(command.action)
     exchange.label = action.name
-    await authorize(request, action, command.user_id)
+    await authorize(exchange, action, command.user_id)
     options = read_options(idempotency_key, command.options)
     if options.installation_id is not None:
         exchange.installation_id = exchange.log["installation_id"] = options.installation_id
+        await require_unrevoked(exchange, exchange.caller, command.user_id)
     payload = action.validate(command.payload)
     _check_members(exchange, action, command.payload, options)
     return Prepared(action, payload, options)

@@ -74,8 +74,9 @@ async def whole_list(request: Request, action: Action, query: Page) -> ASGIApp:
     """All that the action finds, as an array."""
     everything = query.model_copy(update={"limit": ALL})
     first = await perform(request, action, everything)
-    reader = Exchange.of(request.scope).caller.user_id
-    return _answer(_bare(partial(ask, request, action, everything, reader=reader), first, b"["))
+    exchange = Exchange.of(request.scope)
+    fetch = partial(ask, exchange, action, everything, reader=exchange.caller.user_id)
+    return _answer(_bare(fetch, first, b"["))
 
 
 _Ask = Callable[[Any], Awaitable[Json[Any]]]

@@ -39,15 +39,14 @@ class LimitedBody:
     """
 
     def __init__(self, scope: Scope, receive: Receive, most_bytes: int = MAX_BODY_BYTES) -> None:
-        self._exchange = Exchange.of(scope)
+        self._exchange = exchange = Exchange.of(scope)
         self._receive = receive
         self._most_bytes = most_bytes
-        headers = scope["headers"]
-        self._is_coded = any(
+        self._is_coded = b"content-encoding" in exchange.sent and any(
             name == b"content-encoding" and value.strip().lower() not in _AS_IT_IS
-            for name, value in headers
+            for name, value in scope["headers"]
         )
-        declared = dict(headers).get(b"content-length", b"0")
+        declared = exchange.sent.get(b"content-length", b"0")
         self._declared = int(declared) if declared.isdigit() else 0
         self._size = 0
         self._deadline: float | None = None

@@ -8,6 +8,8 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from app.state import Exchange
+
 # What a page may read of an answer, beside its body.
 _READABLE = (
     *("X-Request-ID", "Idempotency-Replayed", "Retry-After", "RateLimit", "RateLimit-Policy"),
@@ -78,7 +80,7 @@ class CORS:
         self._rules = sorted(below, key=lambda one: len(one[0]), reverse=True)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and any(name == b"origin" for name, _ in scope["headers"]):
+        if scope["type"] == "http" and b"origin" in Exchange.of(scope).sent:
             await self._rule(f"{scope['path']}/")(scope, receive, send)
         else:
             await self.app(scope, receive, send)

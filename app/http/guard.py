@@ -25,7 +25,7 @@ from app.http.answers import Answer
 from app.http.body import MAX_BODY_BYTES, OPEN_BODY_BYTES, LimitedBody
 from app.http.strict_json import parse_json, require_json
 from app.models.caller import PEOPLE, SERVICES, Caller
-from app.state import Exchange, resources_of
+from app.state import Exchange
 
 Credential = Callable[[Request], Awaitable[Caller]]
 Allowance = Callable[[Request], Awaitable[None]]
@@ -109,7 +109,7 @@ async def _read(request: Request, most_bytes: int, *, required: bool) -> Any:
     body = await LimitedBody(request.scope, request.receive, most_bytes).read()
     if not body and not required:
         return PydanticUndefined
-    require_json(request.headers.get("content-type"))
+    require_json(Exchange.of(request.scope).header(b"content-type"))
     return parse_json(body, _MOST_VALUES)
 
 
@@ -148,22 +148,22 @@ async def admit(request: Request, credential: Credential) -> Caller:
     with on_the_clock(exchange):
         caller = await credential(request)
         exchange.identify(caller)
-        await require_unrevoked(request, caller)
+        await require_unrevoked(exchange, caller)
     return caller
 
 
-async def require_unrevoked(request: Request, caller: Caller, user_id: str | None = None) -> None:
+async def require_unrevoked(exchange: Exchange, caller: Caller, user_id: str | None = None) -> None:
     """Revoked where an administrator said so: of the key, the user or the installation.
 
     Whom a key acts for is known only later; then the user is given.
     """
     if caller.kind not in _REVOCABLE:
         return
-    revocations = resources_of(request.scope)[Revocations]
+    revocations = exchange.resources[Revocations]
     if revocations.is_due:
         await revocations.refresh()
     revocations.check(
         user_id or caller.user_id or None,
-        Exchange.of(request.scope).installation_id,
+        exchange.installation_id,
         caller.name if caller.kind == "service" else None,
     )

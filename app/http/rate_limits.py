@@ -15,7 +15,7 @@ from starlette.types import Scope
 from app.config import Settings
 from app.errors import TooManyRequests
 from app.models.caller import Caller
-from app.state import Exchange, resources_of
+from app.state import Exchange
 
 _LONGEST_HOST = 255
 
@@ -128,7 +128,7 @@ class LateLimiter(Limiter):
 
 async def count_command(scope: Scope, caller: Caller) -> None:
     """Counts a command against the key's own limit, else EXECUTE_RATE_LIMIT, if there is one."""
-    rate = caller.rate_limit or resources_of(scope)[Settings].execute_rate_limit
+    rate = caller.rate_limit or Exchange.of(scope).resources[Settings].execute_rate_limit
     if rate is not None:
         await count(scope, Limit("commands", rate, standard_headers), caller.name)
 
@@ -139,7 +139,7 @@ async def count(scope: Scope, limit: Limit, subject: str) -> None:
     The answer, whatever it will be, says how the subject stands.
     """
     exchange = Exchange.of(scope)
-    standing = await resources_of(scope)[Limiter].hit(limit, subject)
+    standing = await exchange.resources[Limiter].hit(limit, subject)
     if standing is None:
         return
     for name, value in limit.headers(limit, standing).items():

@@ -10,7 +10,7 @@ from app.database.usage import Usage
 from app.http.refusals import Refusals
 from app.logs import logger
 from app.metrics import record_request
-from app.state import Exchange, resources_of
+from app.state import Exchange
 
 # The pages bring all they need; whatever they ask of another host is not loaded.
 _PAGES = frozenset({"/docs", "/docs/oauth2-redirect", "/redoc"})
@@ -32,8 +32,7 @@ _HSTS = (b"strict-transport-security", b"max-age=31536000; includeSubDomains")
 _SANE_ID = re.compile(rb"[A-Za-z0-9._-]{1,128}")
 
 
-def _sane_id(headers: dict[bytes, bytes], name: bytes) -> bytes | None:
-    value = headers.get(name)
+def _sane(value: bytes | None) -> bytes | None:
     return value if value is not None and _SANE_ID.fullmatch(value) else None
 
 
@@ -54,17 +53,17 @@ class RequestLog:
             await self.app(scope, receive, send)
             return self._refusals.tell()  # the service ends
         started = perf_counter()
-        headers = dict(scope["headers"])
-        request_id = _sane_id(headers, b"x-request-id") or b"%032x" % getrandbits(128)
         exchange = Exchange.of(scope)
-        entry, answer_headers = exchange.log, exchange.headers
+        exchange.resources = scope["app"].state.resources
+        entry, sent, answer_headers = exchange.log, exchange.sent, exchange.headers
+        request_id = _sane(sent.get(b"x-request-id")) or b"%032x" % getrandbits(128)
         entry["request_id"] = request_id.decode()
         answer_headers[b"x-request-id"] = request_id
         answer_headers.update(self._headers)
-        if trace_id := _sane_id(headers, b"x-trace-id"):
+        if trace_id := _sane(sent.get(b"x-trace-id")):
             entry["trace_id"] = trace_id.decode()
             answer_headers[b"x-trace-id"] = trace_id
-        if traceparent := _sane_id(headers, b"traceparent"):
+        if traceparent := _sane(sent.get(b"traceparent")):
             entry["traceparent"] = traceparent.decode()
         if scope["path"] in _PAGES:
             answer_headers.update([_PAGE_POLICY])
@@ -81,9 +80,9 @@ class RequestLog:
         try:
             await self.app(scope, receive, send_identified)
         finally:
-            self._record(scope, exchange, perf_counter() - started)
+            self._record(exchange, perf_counter() - started)
 
-    def _record(self, scope: Scope, exchange: Exchange, seconds: float) -> None:
+    def _record(self, exchange: Exchange, seconds: float) -> None:
         entry = exchange.log
         entry["duration_ms"] = round(seconds * 1000, 2)
         status = entry.get("status", 0)
@@ -94,4 +93,4 @@ class RequestLog:
         outcome = entry.get("outcome", status)  # where an answer is no refusal but tells of one
         record_request(exchange.label, outcome, seconds)
         if (caller := exchange.known_caller) is not None:
-            resources_of(scope)[Usage].note(caller, exchange.label, outcome)
+            exchange.resources[Usage].note(caller, exchange.label, outcome)

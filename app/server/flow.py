@@ -1,4 +1,4 @@
-"""When a client is read from, and how long it may leave its answer unread."""
+"""When a client is read from and written to, and how long it may leave its answer unread."""
 
 import asyncio
 import logging
@@ -9,6 +9,7 @@ from termios import TIOCOUTQ
 from uvicorn.protocols.http.flow_control import FlowControl
 
 READ_SECONDS = 30.0
+_HEAD_START = b"HTTP/1.1 "
 _logger = logging.getLogger("uvicorn.error")
 
 
@@ -58,3 +59,38 @@ class BoundedFlow(FlowControl):
         """With those in the kernel, which asks for more only when a third of its own are gone."""
         queued = ioctl(self._transport.get_extra_info("socket").fileno(), TIOCOUTQ, bytes(4))
         return self._transport.get_write_buffer_size() + int.from_bytes(queued, byteorder)
+
+
+class JoinedWrites:
+    """A transport that sends the head of an answer together with what is written next.
+
+    That is one system call and one packet; what follows later than at once goes by itself.
+    """
+
+    __slots__ = ("_head", "_loop", "_transport", "abort", "get_extra_info", "is_closing")
+
+    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+        self._transport, self._loop = transport, loop
+        self._head = b""
+        self.abort, self.is_closing = transport.abort, transport.is_closing
+        self.get_extra_info = transport.get_extra_info
+
+    def write(self, data: bytes) -> None:
+        """Sends it after the head that waits; a head waits for the end of the loop's turn."""
+        if self._head:
+            data, self._head = self._head + data, b""
+        elif data.startswith(_HEAD_START):
+            self._head = data
+            self._loop.call_soon(self._flush)
+            return
+        self._transport.write(data)
+
+    def close(self) -> None:
+        """Sends what waits, and closes."""
+        self._flush()
+        self._transport.close()
+
+    def _flush(self) -> None:
+        if self._head:
+            self._transport.write(self._head)
+            self._head = b""

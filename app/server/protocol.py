@@ -12,7 +12,7 @@ from starlette.types import Scope
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from app.http.request_log import SAFETY
-from app.server.flow import BoundedFlow
+from app.server.flow import BoundedFlow, JoinedWrites
 from app.state import Exchange
 
 MAX_HEAD_BYTES = 64 * 1024
@@ -48,6 +48,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._head_timer: asyncio.TimerHandle | None = None
         super().connection_made(transport)
         self.flow = BoundedFlow(transport)
+        self.transport = cast(asyncio.Transport, JoinedWrites(transport, self.loop))
         self._idle_since = self.loop.time()
         self._await_request(self.timeout_keep_alive)
 

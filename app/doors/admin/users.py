@@ -23,6 +23,7 @@ from app.models.text import UserId
 from app.models.user_card import UserCard
 from app.models.user_data import PurgedUser, UserExport
 from app.services import feed
+from app.state import Exchange
 
 router = admin_router("/admin/users")
 
@@ -52,7 +53,7 @@ async def export(request: Request, user_id: User) -> ASGIApp:
     payload = ExportUser()
     first = await perform(request, export_user, payload, user_id=user_id)
     logger.info("user_exported", user_id=user_id)
-    fetch = partial(ask, request, export_user, payload, reader=user_id)
+    fetch = partial(ask, Exchange.of(request.scope), export_user, payload, reader=user_id)
     return ListResponse(pieces(first, fetch))
 
 

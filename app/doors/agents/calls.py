@@ -10,7 +10,7 @@ from pydantic_core import from_json, to_json
 
 from app.commands.models import CommandOptions, CommandRequest, Json, Stored, serialize
 from app.commands.payloads import invalid_payload
-from app.commands.perform import ask, perform
+from app.commands.perform import ask, perform_authorized
 from app.commands.registry import ACTION_HANDLERS
 from app.commands.router import Prepared, note_replay, prepare
 from app.doors.agents.results import MOST_BYTES, Result, size_of, success, too_large
@@ -28,7 +28,7 @@ async def call(
 ) -> Result:
     """Performs the action of this name and returns the result of the call."""
     command = _command(request, name, arguments, meta)
-    prepared = await prepare(request, command)
+    prepared = await prepare(Exchange.of(request.scope), command)
     prepared = prepared._replace(payload=_paged(prepared.payload))
     told, notes = await _told(request, prepared, command.user_id), []
     while (fewer := _fewer(prepared, told)) is not None:
@@ -75,11 +75,12 @@ class _Told(NamedTuple):
 
 async def _told(request: Request, prepared: Prepared, user_id: str) -> _Told:
     action, payload, options = prepared
-    result = await perform(request, action, payload, user_id=user_id, options=options)
+    exchange = Exchange.of(request.scope)
+    result = await perform_authorized(request, user_id, *prepared)
     meta = {"dry_run": True} if options.dry_run else {}
     if isinstance(result, Stored):
         if result.replayed:
-            note_replay(Exchange.of(request.scope))
+            note_replay(exchange)
             meta["replayed"] = True
         if not result.is_success:
             raise result.refusal()
@@ -88,7 +89,7 @@ async def _told(request: Request, prepared: Prepared, user_id: str) -> _Told:
         return _Told(serialize(result, options.include), meta=meta)
     parts = [result.text]
     while result.rest is not None and sum(map(len, parts)) <= MOST_BYTES:
-        result = await ask(request, action, payload, result.rest, reader=user_id)
+        result = await ask(exchange, action, payload, result.rest, reader=user_id)
         parts.append(result.text)
     return _Told(b"".join(parts), result.rest is None, meta)
 
