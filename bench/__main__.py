@@ -11,11 +11,12 @@ from bench import nodes as spread
 from bench import replica as replicas
 from bench import soak as soaked
 from bench.compare import Plan, compare
-from bench.goals import goals, regressions
+from bench.goals import Results, goals, regressions
 from bench.load import require_wrk
 from bench.report import ratio_table, write, write_part
 from bench.scenarios import SCENARIOS
 
+_ROUNDS_OF_A_CHECK = 5
 _NAMES = click.Choice([scenario.name for scenario in SCENARIOS])
 
 
@@ -24,7 +25,7 @@ _NAMES = click.Choice([scenario.name for scenario in SCENARIOS])
 @click.option(
     "--check",
     is_flag=True,
-    help="Fail when a ratio against the floor is more than 1.5 times its goal.",
+    help="Fail when a ratio against the floor is more than 1.5 times its goal, measured twice.",
 )
 @click.option("--rounds", type=click.IntRange(1), help="Rounds per figure (3; quick: 1).")
 @click.option("--seconds", type=click.IntRange(1), help="Length of a round (3; quick: 1).")
@@ -53,8 +54,17 @@ def cli(
         if not goal.is_met:
             click.echo(f"Missed: {goal.name}: {goal.reached:.2f}, goal {goal.goal:.2f}")
     click.echo(f"Written: {', '.join(str(path) for path in paths)}")
-    if check and (lines := regressions(results)):
-        raise click.ClickException("; ".join(lines))
+    if check:
+        _check(results, size, length)
+
+
+def _check(results: Results, size: int, seconds: int) -> None:
+    """Fails where a ratio is far beyond its goal, and is so again in the medians of five rounds."""
+    if suspects := tuple(regressions(results)):
+        click.echo(f"Measured again, as it may have been the machine: {', '.join(suspects)}")
+        again = compare(Plan(size, _ROUNDS_OF_A_CHECK, seconds, 1, suspects))
+        if failures := regressions(again):
+            raise click.ClickException("; ".join(failures.values()))
 
 
 @cli.command()

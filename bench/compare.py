@@ -91,6 +91,8 @@ def _measure(
 ) -> dict[str, Any]:
     """The medians by number of connections and implementation."""
     figures: dict[str, Any] = {}
+    for server in servers:  # uncounted: each connection has yet to prepare the statements
+        load.send(server, files[server.implementation.dialect], CONNECTIONS[0])
     for connections in CONNECTIONS:
         rounds: dict[str, list[Round]] = {server.implementation.name: [] for server in servers}
         for _ in range(plan.rounds):
