@@ -34,6 +34,21 @@ def test_a_user_is_shown_with_tasks_mood_and_last_changes(console: Page, service
         "task.created"
     )
     picture(console, "user")
+    send(service, "create-task", "ann", title="Comb the cat")
+    console.get_by_role("button", name="Show").click()
+    expect(console.get_by_role("row", name=re.compile("Comb the cat"))).to_be_visible()
+
+
+def test_who_waits_for_an_answer_in_vain_is_told_and_may_try_again(console: Page) -> None:
+    console.clock.install()
+    console.route("**/admin/users?*", lambda _: None)
+    console.evaluate("location.hash = '#/user/ann'")
+    expect(console.get_by_text("Loading")).to_be_visible()
+    console.clock.fast_forward(31_000)
+    expect(console.get_by_text("The service did not answer in 30 seconds")).to_be_visible()
+    console.unroute("**/admin/users?*")
+    console.get_by_role("button", name="Try again").click()
+    expect(console.get_by_role("heading", name="Tasks")).to_be_visible()
 
 
 def test_a_user_is_exported_and_purged(console: Page, service: str) -> None:

@@ -1,6 +1,8 @@
 // What /admin says. The key is in this tab's memory and sessionStorage, and goes out in one header.
 
 const STORED = "task-manager-admin-key";
+// Until an answer begins; a long one may take longer.
+const MOST_SECONDS = 30;
 // What a header can carry.
 const SENDABLE = /^[\x20-\x7e\xa0-\xff]*$/;
 let key = sessionStorage.getItem(STORED);
@@ -55,13 +57,17 @@ export function query(members) {
 async function ask(method, path, body, withKey) {
   const headers = { "X-Admin-Key": withKey };
   if (body !== undefined) headers["Content-Type"] = "application/json";
+  const limit = new AbortController();
+  const timer = setTimeout(() => limit.abort(), MOST_SECONDS * 1000);
   let answer;
   try {
     answer = await fetch(path, {
-      method, headers, body: body && JSON.stringify(body), credentials: "omit", cache: "no-store",
+      method, headers, body: body && JSON.stringify(body), credentials: "omit", cache: "no-store", signal: limit.signal,
     });
   } catch {
-    throw new Refusal(0, "The service does not answer");
+    throw new Refusal(0, limit.signal.aborted ? `The service did not answer in ${MOST_SECONDS} seconds` : "The service does not answer");
+  } finally {
+    clearTimeout(timer);
   }
   if (answer.ok) return answer;
   throw new Refusal(answer.status, await sentence(answer), answer.headers.get("X-Request-ID"));

@@ -9,11 +9,16 @@ import { Badge, Empty, Foreign, Heading, Refused, Time } from "./parts.js";
 import { instants, Table } from "./table.js";
 
 export function Users({ id }) {
-  const find = async (form) => { location.hash = `#/user/${encodeURIComponent(form.get("user_id"))}`; };
+  const [turn, setTurn] = useState(0);
+  const find = async (form) => {
+    const next = `#/user/${encodeURIComponent(form.get("user_id"))}`;
+    if (next === location.hash) setTurn(turn + 1);
+    location.hash = next;
+  };
   return html`<${Heading}>User${id && html` <${Foreign}>${id}<//>`}<//>
     <div class="seek"><${Form} label="Show" onSubmit=${find}>
       <${Field} label="User id" name="user_id" required maxlength="255" defaultValue=${id} /><//></div>
-    ${id ? html`<${Card} id=${id} />` : html`<${Empty}>Enter a user's id to see tasks, mood and last changes.<//>`}`;
+    ${id ? html`<${Card} id=${id} key=${turn} />` : html`<${Empty}>Enter a user's id to see tasks, mood and last changes.<//>`}`;
 }
 
 function Card({ id }) {
