@@ -11,7 +11,7 @@ from bench import nodes as spread
 from bench import replica as replicas
 from bench import soak as soaked
 from bench.compare import Plan, compare
-from bench.goals import Results, goals, regressions
+from bench.goals import WITH_GOALS, Results, goals, regressions
 from bench.load import require_wrk
 from bench.report import ratio_table, write, write_part
 from bench.scenarios import SCENARIOS
@@ -21,7 +21,9 @@ _NAMES = click.Choice([scenario.name for scenario in SCENARIOS])
 
 
 @click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
-@click.option("--quick", is_flag=True, help="A tenth of the tasks, one short round.")
+@click.option(
+    "--quick", is_flag=True, help="A tenth of the tasks, one short round, only what has a goal."
+)
 @click.option(
     "--check",
     is_flag=True,
@@ -47,7 +49,8 @@ def cli(
     if context.invoked_subcommand is not None:
         return
     size, length, starts = (100_000, 1, 1) if quick else (1_000_000, 3, 3)
-    results = compare(Plan(size, rounds or length, seconds or length, starts, only))
+    asked = only or (WITH_GOALS if quick else ())
+    results = compare(Plan(size, rounds or length, seconds or length, starts, asked))
     paths = write(results, "partial" if only else "quick" if quick else "latest")
     click.echo(f"\n{ratio_table(results)}")
     for goal in goals(results):

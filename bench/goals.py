@@ -21,6 +21,8 @@ AGAINST_ORDINARY = {
     "get-stats-1000": 0.43,
 }
 """The same, in multiples of ordinary FastAPI's."""
+WITH_GOALS = (*AGAINST_FLOOR, "list-changes")
+"""The scenarios that have goals."""
 POSTGRES_READ, POSTGRES_WRITE = 1.15, 2.0
 """Most CPU of PostgreSQL per request, in multiples of the floor's."""
 POLL_AGAINST_GET_TASK = 1.2
