@@ -141,6 +141,10 @@ class Action:
     # Its scope must be granted in so many words: neither `*` nor a key without scopes has it.
     by_name: bool = False
     destructive: bool = False
+    # It removes what was answered before, so that nothing may be answered beside it.
+    forgets: bool = False
+    # It only reads, and leaves a trail of that, which must not be taken back.
+    watched: bool = False
     idempotent: bool = True
     allow: frozenset[CallerKind] = SERVICES
     raises: tuple[type[AppError], ...] = ()
@@ -220,6 +224,8 @@ def action(
     searches: Callable[[Any], bool] = _never,
     by_name: bool = False,
     destructive: bool = False,
+    forgets: bool = False,
+    watched: bool = False,
     idempotent: bool = True,
     allow: frozenset[CallerKind] = SERVICES,
     raises: tuple[type[AppError], ...] = (),
@@ -242,6 +248,8 @@ def action(
         searches=searches,
         by_name=by_name,
         destructive=destructive,
+        forgets=forgets,
+        watched=watched,
         idempotent=idempotent,
         allow=allow,
         raises=raises,

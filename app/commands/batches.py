@@ -16,7 +16,7 @@ from app.commands.payloads import (
     unknown_members,
 )
 from app.commands.together import Command
-from app.errors import AppError, CommandFailed, InvalidPayload
+from app.errors import AppError, CommandFailed, DryRunUnsupported, InvalidPayload
 
 MOST_COMMANDS = 100
 _ANY_ID = str(UUID(int=0))
@@ -55,18 +55,18 @@ def prepare(context: BatchContext, find: Find, batch: Batch) -> list[Command]:
     commands: list[Command] = []
     known: dict[str, int] = {}
     for index, given in enumerate(batch.commands):
-        named = None
         try:
             sent = _read(given)
-            named = sent.id
             action = _action(find, sent, known)
             action.authorize(context.caller)
             unknown = _unknown(given, sent, action)
             command = _command(index, sent, action, known, unknown if strict else ())
             if batch.mode == "atomic":
-                _require_atomic(command)
+                _require_atomic(command, is_alone=len(batch.commands) == 1)
+            if context.options.dry_run and action.watched:
+                raise DryRunUnsupported("Who reads this is noted, which cannot be taken back")
         except AppError as error:
-            raise CommandFailed(index, named, error) from None
+            raise CommandFailed(index, _id_of(given), error) from None
         known[sent.id] = index
         commands.append(command)
         ignored += [f"commands[{index}].{name}" for name in unknown]
@@ -79,6 +79,15 @@ def _read(given: object) -> BatchedCommand:
         return BatchedCommand.model_validate(given)
     except ValidationError as error:
         raise invalid_payload(error) from None
+
+
+def _id_of(given: object) -> str | None:
+    """The id that was sent, if it is one."""
+    named = given.get("id") if isinstance(given, dict) else None
+    try:
+        return BatchedCommand(id=named, action="any").id
+    except ValidationError:
+        return None
 
 
 def _action(find: Find, sent: BatchedCommand, known: Mapping[str, int]) -> Action:
@@ -125,8 +134,10 @@ def _command(
     return Command(index, sent.id, action, payload, references, valid, invalid)
 
 
-def _require_atomic(command: Command) -> None:
+def _require_atomic(command: Command, *, is_alone: bool) -> None:
     if command.invalid is not None:
         raise command.invalid
     if command.action.outside:
         raise invalid_field("action", "reaches outside, which cannot be taken back")
+    if command.action.forgets and not is_alone:
+        raise invalid_field("action", "forgets what was answered beside it: send it by itself")

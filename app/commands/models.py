@@ -26,8 +26,6 @@ IdempotencyKey = Annotated[
         examples=["1732190000000-k3j9x"],
     ),
 ]
-_MOST_OPTIONS = 10
-"""More than there are: each one that does not exist costs a sentence of the refusal."""
 ActionName = Annotated[str, StringConstraints(min_length=1), STORABLE]
 
 
@@ -37,7 +35,7 @@ class CommandRequest(BaseModel):
     action: ActionName
     user_id: UserId
     payload: dict[str, Any] = {}
-    options: Annotated[dict[str, Any], Field(max_length=_MOST_OPTIONS)] = {}
+    options: dict[str, Any] = {}
 
 
 def _in_order(names: Sequence[Extra]) -> tuple[Extra, ...]:

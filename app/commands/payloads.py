@@ -55,16 +55,19 @@ def invalid_field(name: str, message: str) -> InvalidPayload:
 
 def missing_field(name: str) -> InvalidPayload:
     """The refusal of a payload that lacks one."""
-    message = f"Missing required field: {name}"
+    message = f"{_MISSING}{name}"
     return InvalidPayload(message, [{"field": name, "message": message}])
+
+
+_MISSING, _NO_UUID = "Missing required field: ", "Invalid UUID format for "
 
 
 def _field_error(details: ErrorDetails) -> dict[str, str]:
     name = ".".join(map(str, details["loc"]))[:LONGEST_NAME]
     if details["type"] == "missing":
-        message = f"Missing required field: {name}"
+        message = f"{_MISSING}{name}"
     elif details["type"].startswith("uuid"):
-        message = f"Invalid UUID format for {name}"
+        message = f"{_NO_UUID}{name}"
     else:
         message = details["msg"]
     return {"field": name, "message": message}
@@ -72,7 +75,8 @@ def _field_error(details: ErrorDetails) -> dict[str, str]:
 
 def _sentence(error: dict[str, str]) -> str:
     name, message = error["field"], error["message"]
-    return message if name in message else f"{name}: {message}"
+    names_it = not name or message.startswith((_MISSING, _NO_UUID))
+    return message if names_it else f"{name}: {message}"
 
 
 def unknown_members(model: type[BaseModel], payload: dict[str, Any]) -> list[str]:

@@ -45,6 +45,10 @@ from app.state import Exchange
 __all__ = ["ACTION_HANDLERS", "router"]
 
 
+_MOST_OPTIONS = 10
+"""More than there are: each one that does not exist costs a sentence of the refusal."""
+
+
 class ExecuteRoute(Route):
     """Reads the envelope by itself, for its statuses differ; the signature feeds OpenAPI."""
 
@@ -138,6 +142,8 @@ def read_options(header: str | None, given: dict[str, Any]) -> CommandOptions:
     """The options, with the key of the header; InvalidPayload when it, or an option, is wrong."""
     if header is None and not given:
         return NO_OPTIONS
+    if len(given) > _MOST_OPTIONS:
+        raise invalid_field("options", f"must not be more than {_MOST_OPTIONS}")
     try:
         options = CommandOptions.model_validate(given)
         key = CommandOptions.model_validate({"idempotency_key": header}).idempotency_key

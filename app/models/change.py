@@ -37,6 +37,8 @@ def sequence_of(text: str, user_id: str) -> int:
         raise ValueError("was not issued by list-changes") from None
     if mark != _mark(user_id):
         raise ValueError("is another user's")
+    if text != cursor(user_id, sequence):  # the decoder passes over what is no Base64
+        raise ValueError("was not issued by list-changes")
     return int(sequence)
 
 

@@ -65,7 +65,8 @@ class NewKey(Grant):
     key_name: KeyName
     environment: KeyEnvironment
     enforce_ownership: Annotated[
-        bool, Field(description="Hide tasks of users other than the command's user_id.")
+        bool,
+        Field(strict=True, description="Hide tasks of users other than the command's user_id."),
     ] = False
     scopes: list[str] | None = None
     expires_at: Annotated[FutureInstant | None, Field(description="Absent: never.")] = None

@@ -54,15 +54,22 @@ RETURNING {_COLUMNS}
 """
 
 
+def _is_to_last(changes: KeyChanges) -> bool:
+    return "expires_at" in changes.model_fields_set and changes.expires_at is None
+
+
 async def change_key(
     db: Connection, key_id: UUID, changes: KeyChanges
 ) -> tuple[KeyDetails, KeyDetails]:
     """Overwrites what is set in `changes`, inside the caller's transaction; before and after.
 
-    NotFound when there is no such key; Conflict when it has ended for good.
+    NotFound when there is no such key; Conflict when it has ended for good, or was superseded and
+    is to work for ever.
     """
     await db.execute(LOCK_NAME, (await fetch_details(db, key_id)).key_name)
     before = await fetch_details(db, key_id)
+    if before.state == "superseded" and _is_to_last(changes):
+        raise Conflict("The key was rotated, so it must end: say when")
     row = await db.fetchrow(
         _CHANGE,
         key_id,

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from asyncpg import Record
 
-from app.errors import Full, NotFound
+from app.errors import Conflict, Full, NotFound
 from app.models.webhook import (
     MOST_ENDPOINTS,
     Endpoint,
@@ -125,25 +125,38 @@ async def delete_endpoint(db: Connection, endpoint_id: UUID) -> Endpoint:
     return _found(await db.fetchrow(_DELETE, endpoint_id))
 
 
-_ROTATE = """
-UPDATE webhook_endpoints SET previous_secret = secret, secret = $2, updated_at = now(),
-    previous_until = now() + interval '24 hours'
-WHERE id = $1
-RETURNING previous_until
+_MOST_SECRETS = 5
+"""That an endpoint had before; each makes every message longer by a signature."""
+
+_LIVE = "unnest(previous_secrets, previous_until) AS old (value, until) WHERE until > now()"
+
+_ROTATE = f"""
+UPDATE webhook_endpoints SET secret = $2, updated_at = now(),
+    previous_secrets = previous_secrets || secret,
+    previous_until = previous_until || now() + interval '24 hours'
+WHERE id = $1 AND (SELECT count(*) FROM {_LIVE}) < {_MOST_SECRETS}
+RETURNING now() + interval '24 hours'
 """
 
 
 async def rotate_secret(db: Connection, endpoint_id: UUID, secret: bytes) -> datetime:
-    """Signs with a new secret from now on, and until the returned instant with the old one too."""
+    """Signs with a new secret from now on, and until the returned instant with the old one too.
+
+    So does each that was replaced before, until its own instant; Conflict where those are too many.
+    NotFound when there is no such endpoint.
+    """
     until: datetime | None = await db.fetchval(_ROTATE, endpoint_id, secret)
     if until is None:
-        raise NotFound("Webhook not found")
+        await fetch_target(db, endpoint_id)
+        raise Conflict(f"{_MOST_SECRETS} secrets before this one still sign: wait until one ends")
     return until
 
 
-_FORGET_SECRETS = """
-UPDATE webhook_endpoints SET previous_secret = NULL, previous_until = NULL
-WHERE previous_until <= now()
+_FORGET_SECRETS = f"""
+UPDATE webhook_endpoints SET (previous_secrets, previous_until) = (
+    SELECT coalesce(array_agg(value), '{{}}'), coalesce(array_agg(until), '{{}}') FROM {_LIVE}
+)
+WHERE previous_until[1] <= now()
 """
 
 
@@ -160,14 +173,14 @@ class Target(NamedTuple):
     secrets: tuple[bytes, ...]
 
 
-TARGET = "id, url, secret, CASE WHEN previous_until > now() THEN previous_secret END AS previous"
+TARGET = f"""
+    id, url, secret, ARRAY(SELECT value FROM {_LIVE} ORDER BY until DESC) AS previous"""
 _TARGET = f"SELECT {TARGET} FROM webhook_endpoints WHERE id = $1"
 
 
 def target_of(row: Record) -> Target:
     """What the columns of TARGET say."""
-    secrets = (row["secret"], row["previous"])
-    return Target(row["id"], row["url"], tuple(secret for secret in secrets if secret is not None))
+    return Target(row["id"], row["url"], (row["secret"], *row["previous"]))
 
 
 async def fetch_target(db: Connection, endpoint_id: UUID) -> Target:

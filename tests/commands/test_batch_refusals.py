@@ -58,6 +58,7 @@ SHAPES: list[tuple[list[Any], int, str]] = [
     ([create(str(number)) for number in range(101)], 400, "commands"),
     ([create("a"), create("b"), create("a")], 400, at(2, "id: is that of commands[0] too")),
     ([create("a"), "b"], 400, "commands[1]: "),
+    ([{"id": 5, "action": "get-stats"}], 400, at(0, "id: Input should be a valid string")),
     ([create("a"), {"action": "get-stats"}], 400, at(1, "Missing required field: id")),
     ([create("")], 400, at(0, "id: ")),
     ([create("with space")], 400, at(0, "id: ")),
@@ -92,6 +93,23 @@ async def test_a_wrong_shape_is_refused_before_anything_is_performed(
     assert answer.status_code == status
     assert answer.json()["detail"].startswith(detail), answer.text
     assert [await count(db, name) for name in ("tasks", "replays")] == [0, 0]
+
+
+@pytest.mark.parametrize(
+    ("sent", "named"),
+    [
+        ({"id": "a", "action": "get-stats", "payload": None}, "a"),
+        ({"id": "a", "action": ""}, "a"),
+        ({"id": "with space", "action": "get-stats"}, None),
+        ({"action": "get-stats"}, None),
+        ("a", None),
+    ],
+)
+async def test_a_refusal_tells_the_id_where_that_is_one(
+    client: AsyncClient, sent: Any, named: str | None
+) -> None:
+    answer = await send_batch(client, sent)
+    assert (answer.status_code, answer.json()["index"], answer.json()["id"]) == (400, 0, named)
 
 
 async def test_an_unknown_mode_is_refused(client: AsyncClient, db: Connection) -> None:

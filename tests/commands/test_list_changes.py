@@ -143,6 +143,10 @@ async def test_a_page_of_long_tasks_is_short_and_the_rest_follows(execute: Execu
     [
         ("nonsense", "cursor: was not issued by list-changes"),
         ("ü", "cursor: was not issued by list-changes"),
+        *(
+            (f"{before}{cursor('user_123', 0)}{after}", "cursor: was not issued by list-changes")
+            for before, after in (("", "!!"), ("!", ""), ("", "\n"), ("", "="))
+        ),
         (cursor("somebody", 0), "cursor: is another user's"),
         (cursor("user_123", 2), "cursor: is from the future"),
         (cursor("user_123", 2**64 - 1), "cursor: is from the future"),

@@ -32,6 +32,7 @@ EXTRAS = ["tags", "updated_at", "version"]
         {"installation_id": "x" * 256},
         {"installation_id": 7},
         {"verbose": True},
+        {"options": 1, **{f"x{number}": 1 for number in range(10)}},
     ],
 )
 async def test_a_wrong_option_is_refused_and_nothing_written(

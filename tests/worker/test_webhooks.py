@@ -1,7 +1,11 @@
 """What endpoints are told, in which order and how often."""
 
+from base64 import b64encode
+
+import pytest
 from standardwebhooks import Webhook
 
+from app.errors import Conflict
 from app.models.task import TaskChanges, TaskFields
 from app.models.webhook import EndpointChanges
 from app.services import Connection, deletions, tasks, webhook_deliveries, webhook_replays, webhooks
@@ -74,7 +78,7 @@ async def test_both_secrets_sign_for_a_day(
     await webhooks.rotate_secret(db, endpoint.id, CIPHER.encrypt(new))
     await write_task(db)
     await rounds(worker)
-    await db.execute("UPDATE webhook_endpoints SET previous_until = now()")
+    await db.execute("UPDATE webhook_endpoints SET previous_until = ARRAY[now()]")
     await write_task(db)
     await rounds(worker)
     both, one = receiver.received
@@ -84,7 +88,24 @@ async def test_both_secrets_sign_for_a_day(
     assert len(one.headers["webhook-signature"].split(" ")) == 1
     worker._cared_at = -3600.0
     await rounds(worker, 1)
-    assert await db.fetchval("SELECT previous_secret FROM webhook_endpoints") is None
+    assert await db.fetchval("SELECT previous_secrets FROM webhook_endpoints") == []
+
+
+async def test_who_repeats_a_rotation_still_signs_with_what_the_receiver_knows(
+    db: Connection, worker: Webhooks, receiver: Receiver
+) -> None:
+    endpoint, known = await add_endpoint(db, receiver.url, TASKS)
+    for number in range(5):
+        new = f"whsec_{b64encode(b'secret-number-%d-of-some-length' % number).decode()}"
+        await webhooks.rotate_secret(db, endpoint.id, CIPHER.encrypt(new))
+    with pytest.raises(Conflict, match="5 secrets before this one still sign"):
+        await webhooks.rotate_secret(db, endpoint.id, CIPHER.encrypt(known))
+    await write_task(db)
+    await rounds(worker)
+    (told,) = receiver.received
+    assert Webhook(known).verify(told.body, told.headers)
+    assert Webhook(new).verify(told.body, told.headers)
+    assert len(told.headers["webhook-signature"].split(" ")) == 6
 
 
 async def test_a_replay_sends_the_same_again_and_what_was_not_told_while_disabled(

@@ -21,6 +21,7 @@ class ExportUser(BaseModel):
 @action(
     scope="users:export",
     by_name=True,
+    watched=True,
     transaction=True,
     allow=SERVICES | ADMINISTRATORS,
     examples=({},),
@@ -62,6 +63,7 @@ class PurgeUser(BaseModel):
     by_name=True,
     transaction=True,
     destructive=True,
+    forgets=True,
     allow=SERVICES | ADMINISTRATORS,
     examples=({},),
 )

@@ -97,7 +97,11 @@ async def delete_webhook(request: Request, webhook_id: UUID) -> None:
     logger.info("webhook_deleted", endpoint_id=str(webhook_id))
 
 
-@router.post("/{webhook_id}/rotate-secret", summary="Rotate a webhook's secret", responses=_ONE)
+@router.post(
+    "/{webhook_id}/rotate-secret",
+    summary="Rotate a webhook's secret",
+    responses=answers(404, 409, 422),
+)
 async def rotate_secret(request: Request, webhook_id: UUID) -> RotatedSecret:
     """Signs with a new secret, which is returned once, and for 24 hours with the old one too."""
     secret, encrypted = _secret(request)

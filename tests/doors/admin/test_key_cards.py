@@ -117,6 +117,17 @@ async def test_key_that_ended_for_good_is_409(client: AsyncClient, db: Connectio
         assert await status_with(client, minted["service_key"]) == 401
 
 
+async def test_a_rotated_key_may_end_later_but_must_end(client: AsyncClient) -> None:
+    minted = (await create(client, key_name="rotated")).json()
+    await rotate(client, "rotated")
+    refused = await change(client, minted["id"], expires_at=None)
+    assert (refused.status_code, refused.json()["code"]) == (409, "conflict")
+    assert "must end" in refused.json()["detail"]
+    assert (await card(client, minted["id"])).json()["expires_at"] is not None
+    later = await change(client, minted["id"], expires_at="2120-01-01T00:00:00Z")
+    assert (later.json()["state"], later.status_code) == ("superseded", 200)
+
+
 async def current(client: AsyncClient) -> dict[str, Any]:
     [info] = [one for one in await listed(client) if one["state"] == "active"]
     return shown((await card(client, info["id"])).json())

@@ -83,6 +83,8 @@ async def test_created_key_is_shown_once_and_works(client: AsyncClient, environm
         ({"expires_at": "tomorrow"}, "expires_at"),
         ({"expires_at": "2020-01-01T00:00:00Z"}, "expires_at"),
         ({"enforce_ownership": "perhaps"}, "enforce_ownership"),
+        ({"enforce_ownership": "true"}, "enforce_ownership"),
+        ({"enforce_ownership": 1}, "enforce_ownership"),
     ],
 )
 async def test_wrong_field_is_422_and_named(
