@@ -7,6 +7,12 @@ from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 from uuid import uuid4
 
+DECIDED = {400, 404, 409, 410, 422}  # by the action itself, for good
+
+
+class Refused(Exception):
+    """The service does not let this client in (401, 403), or cannot take what it sends (413)."""
+
 
 class SyncedTasks:
     def __init__(self, url: str, key: str, user_id: str) -> None:
@@ -20,13 +26,17 @@ class SyncedTasks:
         self.queue.append((action, payload, {"idempotency_key": uuid4().hex}))
 
     def sync(self) -> None:
-        """Sends what is queued, then learns what changed. OSError while offline: call it again."""
+        """Sends what is queued, then learns what changed. OSError while offline: call it again.
+
+        Refused when that would not help; the queue waits until it does.
+        """
         while self.queue:
-            self._send(*self.queue[0])  # a refusal is an answer too: the server has the last word
+            self._send(*self.queue[0])  # a "no" is an answer too: the server has the last word
             self.queue.pop(0)
         if self.cursor is None:  # in this order, so that nothing written meanwhile is missed
             cursor = self._send("list-changes")["data"]["cursor"]
-            listed = self._send("list-tasks")["data"]["tasks"]
+            options = {"include": ["tags", "updated_at", "version"]}  # as the feed shows them
+            listed = self._send("list-tasks", options=options)["data"]["tasks"]
             self.tasks, self.cursor = {task["id"]: task for task in listed}, cursor
         more = True
         while more:
@@ -49,6 +59,8 @@ class SyncedTasks:
             try:
                 return json.load(urlopen(Request(f"{self.url}/execute", body, headers), timeout=5))
             except HTTPError as error:
-                if error.code < 500 and "Retry-After" not in error.headers:
+                if error.code in DECIDED and "Retry-After" not in error.headers:
                     return json.load(error)
+                if error.code < 500 and "Retry-After" not in error.headers:
+                    raise Refused(error.code, error.read().decode()) from error
                 time.sleep(float(error.headers.get("Retry-After", 1)))

@@ -1,43 +1,88 @@
-"""Receives webhooks: verifies each, acts once on it, and fetches from the feed what is missing."""
+"""Receives webhooks. An event of a task is a bell: what is acted on, once each, is in the feed."""
 
 import json
 import os
 import sqlite3
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
+from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 from standardwebhooks import Webhook, WebhookVerificationError
 
 STATE = sqlite3.connect(os.environ.get("STATE", "webhooks.db"))
-STATE.execute("CREATE TABLE IF NOT EXISTS seen (id PRIMARY KEY)")
-STATE.execute("CREATE TABLE IF NOT EXISTS known (user_id PRIMARY KEY, sequence, cursor)")
+STATE.execute("CREATE TABLE IF NOT EXISTS done (id PRIMARY KEY)")
+STATE.execute("CREATE TABLE IF NOT EXISTS followed (user_id PRIMARY KEY, cursor)")
 
 
-def act(kind: str, data: Any) -> None:
-    print(kind, data.get("user_id"), data.get("sequence"), flush=True)  # your own work
+def act(kind: str, data: Any) -> None:  # your own work: of tasks, kinds that you skip come too
+    print(kind, data.get("user_id"), data.get("sequence"), flush=True)
 
 
-def missing(user_id: str, cursor: str) -> Any:
-    payload = {"cursor": cursor, "limit": 500}
-    command = {"action": "list-changes", "user_id": user_id, "payload": payload}
+def start(user_id: str, tasks: Any) -> None:  # your own work: the user has these tasks, no others
+    print("start", user_id, len(tasks), flush=True)
+
+
+def call(action: str, user_id: str, payload: Any = None, options: Any = None) -> Any:
+    command = {"action": action, "user_id": user_id, "payload": payload or {}}
+    body = json.dumps({**command, "options": options or {}}).encode()
     headers = {"X-Service-Key": os.environ["KEY"], "Content-Type": "application/json"}
-    request = Request(f"{os.environ['URL']}/execute", json.dumps(command).encode(), headers)
-    return json.load(urlopen(request, timeout=5))["data"]["changes"]
+    with urlopen(Request(f"{os.environ['URL']}/execute", body, headers), timeout=5) as answer:
+        return json.load(answer)["data"]
 
 
-def take(kind: str, data: Any) -> None:
-    if not kind.startswith("task."):
-        return act(kind, data)
-    row = STATE.execute("SELECT sequence, cursor FROM known WHERE user_id = ?", [data["user_id"]])
-    known, cursor = row.fetchone() or (data["sequence"] - 1, data["cursor"])
-    is_hole = data["sequence"] > known + 1
-    for change in missing(data["user_id"], cursor) if is_hole else [{"type": kind, **data}]:
-        if change["sequence"] > known:
-            act(change["type"], {"user_id": data["user_id"], **change})
-            known = change["sequence"]
-    new = [data["user_id"], known, data["cursor"] if known >= data["sequence"] else cursor]
-    STATE.execute("INSERT OR REPLACE INTO known VALUES (?, ?, ?)", new)
+def act_once(message: str, kind: str, data: Any) -> None:
+    if STATE.execute("INSERT OR IGNORE INTO done VALUES (?)", [message]).rowcount:
+        act(kind, data)
+
+
+def remember(user_id: str, cursor: str) -> None:
+    STATE.execute("INSERT OR REPLACE INTO followed VALUES (?, ?)", [user_id, cursor])
+
+
+def start_anew(user_id: str) -> None:
+    cursor = call("list-changes", user_id)["cursor"]  # before the tasks, so that none is missed
+    options = {"include": ["tags", "updated_at", "version"]}
+    tasks = call("list-tasks", user_id, options=options)["tasks"]
+    with STATE:
+        start(user_id, tasks)
+        remember(user_id, cursor)
+
+
+def follow(user_id: str, cursor: str) -> None:
+    has_more = True
+    while has_more:
+        page = call("list-changes", user_id, {"cursor": cursor, "limit": 500})
+        cursor, has_more = page["cursor"], page["has_more"]
+        with STATE:  # what is acted on is noted: both or neither
+            for change in page["changes"]:
+                told = {"user_id": user_id, **change}
+                act_once(f"{user_id} {change['sequence']}", change["type"], told)
+            remember(user_id, cursor)
+
+
+def catch_up(user_id: str, sequence: int, cursor: str) -> None:
+    row = STATE.execute("SELECT cursor FROM followed WHERE user_id = ?", [user_id]).fetchone()
+    if row is None:
+        start_anew(user_id)
+    change = [f"{user_id} {sequence}"]
+    for begin in [*(row or ()), cursor]:  # from its own cursor what is older than where we stood
+        if not STATE.execute("SELECT 1 FROM done WHERE id = ?", change).fetchone():
+            try:
+                follow(user_id, begin)
+            except HTTPError as error:
+                if error.code != 410:
+                    raise
+                start_anew(user_id)  # away for too long, or the user was purged
+
+
+def receive(message: str, kind: str, data: Any) -> None:
+    if kind.startswith("task."):
+        return catch_up(data["user_id"], data["sequence"], data["cursor"])
+    with STATE:
+        act_once(message, kind, data)
+    if kind == "user.purged":  # and may be back already
+        start_anew(data["user_id"])
     return None
 
 
@@ -46,12 +91,11 @@ class Receiver(BaseHTTPRequestHandler):
         body, status = self.rfile.read(int(self.headers["Content-Length"])), 204
         try:
             event = Webhook(os.environ["SECRET"]).verify(body, dict(self.headers))
-            with STATE:  # what is done is seen: both or neither
-                seen = "INSERT OR IGNORE INTO seen VALUES (?)"
-                if STATE.execute(seen, [self.headers["webhook-id"]]).rowcount:
-                    take(event["type"], event["data"])
+            receive(self.headers["webhook-id"], event["type"], event["data"])
         except WebhookVerificationError:
             status = 401
+        except OSError:  # the feed is out of reach: the event comes again
+            status = 503
         self.send_response(status)
         self.end_headers()
 
