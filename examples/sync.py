@@ -7,11 +7,11 @@ from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 from uuid import uuid4
 
-DECIDED = {400, 404, 409, 410, 422}  # by the action itself, for good
+DECIDED = {400, 404, 409, 410, 422}  # by the action itself; a 404 without a code: no such action
 
 
 class Refused(Exception):
-    """The service does not let this client in (401, 403), or cannot take what it sends (413)."""
+    """Not let in (401, 403), too large (413), or the wrong address: sending again does not help."""
 
 
 class SyncedTasks:
@@ -28,7 +28,7 @@ class SyncedTasks:
     def sync(self) -> None:
         """Sends what is queued, then learns what changed. OSError while offline: call it again.
 
-        Refused when that would not help; the queue waits until it does.
+        Refused when that does not help: mend the cause. What is queued stays queued.
         """
         while self.queue:
             self._send(*self.queue[0])  # a "no" is an answer too: the server has the last word
@@ -59,8 +59,10 @@ class SyncedTasks:
             try:
                 return json.load(urlopen(Request(f"{self.url}/execute", body, headers), timeout=5))
             except HTTPError as error:
-                if error.code in DECIDED and "Retry-After" not in error.headers:
-                    return json.load(error)
-                if error.code < 500 and "Retry-After" not in error.headers:
-                    raise Refused(error.code, error.read().decode()) from error
-                time.sleep(float(error.headers.get("Retry-After", 1)))
+                told = error.read()
+                if error.code >= 500 or "Retry-After" in error.headers:
+                    time.sleep(float(error.headers.get("Retry-After", 1)))
+                elif error.code not in DECIDED or (error.code == 404 and b'"code"' not in told):
+                    raise Refused(error.code, told.decode()) from error
+                else:
+                    return json.loads(told)
