@@ -1,4 +1,7 @@
-"""Receives webhooks. An event of a task is a bell: what is acted on, once each, is in the feed."""
+"""Receives webhooks. An event of a task is a bell: what is acted on, once each, is in the feed.
+
+SECRET is the webhook's, KEY a service key with `tasks:read`, URL the service's.
+"""
 
 import json
 import os
@@ -52,33 +55,38 @@ def start_anew(user_id: str) -> None:
 def follow(user_id: str, cursor: str) -> None:
     has_more = True
     while has_more:
-        page = call("list-changes", user_id, {"cursor": cursor, "limit": 500})
+        try:
+            page = call("list-changes", user_id, {"cursor": cursor, "limit": 500})
+        except HTTPError as error:
+            if error.code != 410:
+                raise
+            return start_anew(user_id)  # away for too long, or the user was purged
         cursor, has_more = page["cursor"], page["has_more"]
         with STATE:  # what is acted on is noted: both or neither
             for change in page["changes"]:
                 told = {"user_id": user_id, **change}
                 act_once(f"{user_id} {change['sequence']}", change["type"], told)
             remember(user_id, cursor)
+    return None
 
 
-def catch_up(user_id: str, sequence: int, cursor: str) -> None:
+def is_done(message: str) -> bool:
+    return bool(STATE.execute("SELECT 1 FROM done WHERE id = ?", [message]).fetchone())
+
+
+def catch_up(user_id: str, cursor: str, message: str) -> None:
     row = STATE.execute("SELECT cursor FROM followed WHERE user_id = ?", [user_id]).fetchone()
     if row is None:
         start_anew(user_id)
-    change = [f"{user_id} {sequence}"]
-    for begin in [*(row or ()), cursor]:  # from its own cursor what is older than where we stood
-        if not STATE.execute("SELECT 1 FROM done WHERE id = ?", change).fetchone():
-            try:
-                follow(user_id, begin)
-            except HTTPError as error:
-                if error.code != 410:
-                    raise
-                start_anew(user_id)  # away for too long, or the user was purged
+    elif not is_done(message):
+        follow(user_id, row[0])
+    if not is_done(message):  # it is from before where we stood or started
+        follow(user_id, cursor)
 
 
 def receive(message: str, kind: str, data: Any) -> None:
     if kind.startswith("task."):
-        return catch_up(data["user_id"], data["sequence"], data["cursor"])
+        return catch_up(data["user_id"], data["cursor"], f"{data['user_id']} {data['sequence']}")
     with STATE:
         act_once(message, kind, data)
     if kind == "user.purged":  # and may be back already
