@@ -1,6 +1,7 @@
 """What a payload may be, and the words for what is wrong with one."""
 
 from collections.abc import Sequence
+from itertools import islice
 from sys import float_info
 from typing import Any
 from urllib.parse import quote
@@ -80,11 +81,12 @@ def _sentence(error: dict[str, str]) -> str:
 
 
 def unknown_members(model: type[BaseModel], payload: dict[str, Any]) -> list[str]:
-    """The members that the model ignores, as they may be repeated to who sent them."""
+    """The members that the model ignores, the first of many, as they may be repeated to anybody."""
     known = model.__pydantic_fields__
     if payload.keys() <= known.keys() or model.model_config.get("extra") == "allow":
         return []
-    return [printable(name) for name in payload if name not in known]
+    ignored = (name for name in payload if name not in known)
+    return [printable(name) for name in islice(ignored, MOST_NAMED)]
 
 
 def printable(name: str) -> str:

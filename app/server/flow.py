@@ -91,6 +91,6 @@ class JoinedWrites:
         self._transport.close()
 
     def _flush(self) -> None:
-        if self._head:
+        if self._head and not self.is_closing():  # else the client is gone
             self._transport.write(self._head)
-            self._head = b""
+        self._head = b""

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from collections.abc import Iterable
 from os import urandom
 from typing import cast
@@ -15,11 +16,11 @@ from app.http.request_log import SAFETY
 from app.server.flow import BoundedFlow, JoinedWrites
 from app.state import Exchange
 
-MAX_HEAD_BYTES = 64 * 1024
-MAX_FIELDS = 256
-HEAD_SECONDS = 10.0
-_LINGER_SECONDS = 0.5
+MAX_HEAD_BYTES, MAX_FIELDS = 64 * 1024, 256
+HEAD_SECONDS, _LINGER_SECONDS = 10.0, 0.5
 _HEAD_END = b"\r\n\r\n"
+_BLANK_LINES = re.compile(rb"[\r\n]+")
+_PIECES_AT_ONCE = 500  # a millisecond's: there may be one each four bytes
 _ONCE = frozenset({b"host", b"content-length", b"transfer-encoding"})
 _TOO_MANY_FIELDS = f"The request's head has more than {MAX_FIELDS} fields"
 _CLOSE = (b"connection", b"close")
@@ -44,7 +45,7 @@ class BoundedProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Waits for the first request no longer than for any other."""
         self._refused = self._in_message = self._in_head = False
-        self._unparsed, self._body_left, self._kept_bytes = b"", 0, 0
+        self._unparsed, self._body_left, self._kept_bytes = bytearray(), 0, 0
         self._head_timer: asyncio.TimerHandle | None = None
         super().connection_made(transport)
         self.flow = BoundedFlow(transport)
@@ -54,7 +55,8 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The client is gone."""
-        self._unparsed = b""
+        self._refused = True
+        self._unparsed.clear()
         self._stop_head_timer()
         self._unset_keepalive_if_required()
         super().connection_lost(exc)
@@ -66,16 +68,25 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._refused:
             return
         self._unparsed += data
-        while self._unparsed and (self._in_message or self._has_turn()):
-            size = self._body_left or self._size_of_piece()
-            if not size:
-                break
-            piece, self._unparsed = self._unparsed[:size], self._unparsed[size:]
-            self._feed(piece)
+        goes_on = self._parse()
         if self._in_head:
             self._watch_head()
         if self._unparsed or self.flow.held:
-            self.flow.hold(bool(self._unparsed) and not self._in_message)
+            self.flow.hold(bool(self._unparsed) and (goes_on or not self._in_message))
+
+    def _parse(self) -> bool:
+        """Parses what has its turn; whether it goes on with that when others had theirs."""
+        for _ in range(_PIECES_AT_ONCE):
+            if not self._unparsed or not (self._in_message or self._has_turn()):
+                return False
+            size = self._body_left or self._size_of_piece()
+            if not size:
+                return False
+            piece = bytes(self._unparsed[:size])
+            del self._unparsed[:size]
+            self._feed(piece)
+        self.loop.call_soon(self.data_received, b"")
+        return True
 
     def on_response_complete(self) -> None:
         """The next request has its turn."""
@@ -113,8 +124,8 @@ class BoundedProtocol(HttpToolsProtocol):
         What may be the beginning of such an end waits.
         """
         waiting = self._unparsed
-        if waiting[0] in b"\r\n" and not self._in_message:
-            waiting = self._unparsed = waiting.lstrip(b"\r\n")
+        if not self._in_message and (blank := _BLANK_LINES.match(waiting)):
+            del waiting[: blank.end()]
         if size := waiting.find(_HEAD_END) + 1:
             return size + len(_HEAD_END) - 1
         return max(len(waiting.rstrip(b"\r\n")), len(waiting) - len(_HEAD_END) + 1)
@@ -143,11 +154,11 @@ class BoundedProtocol(HttpToolsProtocol):
         return self._in_message and not self._in_head
 
     def _refuse_invalid(self, reason: BaseException | None) -> None:
-        self.logger.warning("Invalid HTTP request received")
+        status, detail = 400, "Invalid HTTP request received"
+        self.logger.warning(detail)
         if isinstance(reason, HTTPException):
-            self._refuse(reason.status_code, reason.detail)
-        else:
-            self._refuse(400, "Invalid HTTP request received")
+            status, detail = reason.status_code, reason.detail
+        self._refuse(status, detail)
 
     def _watch_head(self) -> None:
         if len(self.headers) > MAX_FIELDS:
@@ -198,8 +209,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._in_head, self._kept_bytes = False, 0
         if b"content-length" in fields:
             self._body_left = int(fields[b"content-length"])
-        if self._head_timer is not None:
-            self._stop_head_timer()
+        self._stop_head_timer()
         if self.expect_100_continue and self.cycle is not None:
             # Answered before it is sent, the body may never come, and another request would.
             self.cycle.default_headers = [*self.server_state.default_headers, _CLOSE]
@@ -250,7 +260,8 @@ class BoundedProtocol(HttpToolsProtocol):
     def _refuse(self, status: int, detail: str) -> None:
         if self._refused:
             return
-        self._refused, self._unparsed = True, b""
+        self._refused = True
+        self._unparsed.clear()
         self._stop_head_timer()
         if self._is_unanswered():
             self._answer(status, detail)

@@ -13,7 +13,7 @@ from app.models.owner import is_bound
 from app.models.task import Task, TaskChanges, TaskFields
 from app.services import Connection
 from app.services.changes import begin_count, counted, locked, recorded
-from app.services.folding import FOLDS, Folds, folds, refolded
+from app.services.folding import FOLDS, Folds, folds, folds_of, refolded
 from app.services.overwritten import BEFORE, CHANGED, OLD, TRANSITION
 from app.services.owners import reach
 
@@ -82,18 +82,21 @@ async def insert_task(
     db: Connection, user_id: str, task: TaskFields, origin: Origin = PLATFORM
 ) -> Task:
     """Stores a new task with a time-ordered id."""
-    row = await db.fetchrow(INSERT, *_values(user_id, task, origin))
+    folded = Folds.of(task.title, task.description)
+    row = await db.fetchrow(INSERT, *_values(user_id, task, origin, folded))
     assert row is not None  # noqa: S101 - an insert without a condition returns its row
     return Task.model_construct(**row)
 
 
 async def insert_tasks(db: Connection, new: Sequence[tuple[str, TaskFields, Origin]]) -> list[Task]:
     """Stores new tasks of these users, in order and in one round trip, all or none."""
-    rows = await db.fetchmany(INSERT, [_values(*one) for one in new])
+    folded = await folds_of((task.title, task.description) for _, task, _ in new)
+    values = [_values(*one, own) for one, own in zip(new, folded, strict=True)]
+    rows = await db.fetchmany(INSERT, values)
     return [Task.model_construct(**row) for row in rows]
 
 
-def _values(user_id: str, task: TaskFields, origin: Origin) -> tuple[Any, ...]:
+def _values(user_id: str, task: TaskFields, origin: Origin, folded: Folds) -> tuple[Any, ...]:
     return (
         user_id,
         task.title,
@@ -102,7 +105,7 @@ def _values(user_id: str, task: TaskFields, origin: Origin) -> tuple[Any, ...]:
         task.priority,
         task.due_date,
         task.tags,
-        *Folds.of(task.title, task.description),
+        *folded,
         *origin,
     )
 

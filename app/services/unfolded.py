@@ -8,7 +8,7 @@ the folds, when earlier versions still write; later ones find next to nothing.
 from asyncpg import Record
 
 from app.services import Connection
-from app.services.folding import Folds, searched
+from app.services.folding import folds_of, searched
 
 _BLOCKS_AT_ONCE = 64
 _TASKS_AT_ONCE = 100
@@ -75,6 +75,7 @@ async def fold_some(db: Connection) -> int | None:
 
 
 async def _fold(db: Connection, rows: list[Record]) -> None:
-    folded = [(*row, *Folds.of(row["title"], row["description"])) for row in rows]
-    if folded:
-        await db.executemany(_FOLD, folded)
+    if rows:
+        folded = await folds_of((row["title"], row["description"]) for row in rows)
+        values = [(*row, *own) for row, own in zip(rows, folded, strict=True)]
+        await db.executemany(_FOLD, values)

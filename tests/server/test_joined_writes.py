@@ -6,12 +6,14 @@ import struct
 import sys
 from collections.abc import AsyncIterator
 from contextlib import closing
+from unittest.mock import create_autospec
 
 import pytest
 from fastapi import FastAPI
 from starlette.responses import StreamingResponse
 
 from app.config import Settings
+from app.server.flow import JoinedWrites
 from tests.support.wire import exchange, listening
 
 
@@ -78,6 +80,17 @@ async def test_an_answer_without_a_body_arrives_before_the_connection_ends(port:
         answers = await reader.read()
     assert answers.count(b"HTTP/1.1 200 OK\r\n") == 2
     writer.close()
+
+
+async def test_a_head_whose_client_is_gone_meanwhile_is_written_to_nobody() -> None:
+    """A closed transport of uvloop would raise, and the log had a traceback."""
+    transport = create_autospec(asyncio.Transport, instance=True)
+    transport.is_closing.return_value = False
+    joined = JoinedWrites(transport, asyncio.get_running_loop())
+    joined.write(b"HTTP/1.1 200 OK\r\n\r\n")
+    transport.is_closing.return_value = True
+    await asyncio.sleep(0)
+    transport.write.assert_not_called()
 
 
 async def test_pipelined_answers_keep_their_order(port: int) -> None:

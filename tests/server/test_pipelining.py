@@ -4,7 +4,7 @@ import asyncio
 import json
 import socket
 from collections.abc import AsyncIterator
-from time import monotonic
+from time import monotonic, thread_time
 
 import pytest
 from fastapi import FastAPI
@@ -65,6 +65,26 @@ async def test_what_a_piece_holds_changes_nothing(port: int, size: int) -> None:
     pieces = [requests[start : start + size] for start in range(0, len(requests), size)]
     answers = await exchange(port, *pieces)
     assert [each.status for each in answers] == [200, 200, 200, 200, 404, 200]
+
+
+async def test_a_body_full_of_ends_of_heads_lets_others_have_their_turn(port: int) -> None:
+    ends = b"\r\n\r\n" * 64 * 1024
+    post = b"POST /execute HTTP/1.1\r\nhost: test\r\ntransfer-encoding: chunked\r\n\r\n"
+    longest = 0.0
+
+    async def watch() -> None:
+        nonlocal longest
+        while True:
+            began = thread_time()
+            await asyncio.sleep(0)
+            longest = max(longest, thread_time() - began)
+
+    watching = asyncio.create_task(watch())
+    body = b"%x\r\n%b\r\n0\r\n\r\n" % (len(ends), ends)
+    answers = await exchange(port, post + body + LAST)
+    watching.cancel()
+    assert [each.status for each in answers] == [401, 200]
+    assert longest < 0.05
 
 
 REFUSED = {

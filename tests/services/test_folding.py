@@ -1,13 +1,20 @@
 """What folds, and what is ordered before what; both without any database."""
 # ruff: noqa: RUF001 - letters that look alike are what it is about
 
+import asyncio
 from unicodedata import normalize
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.services.folding import SEARCHED_CHARACTERS, Folds, dictionary_key, fold
+from app.services.folding import (
+    SEARCHED_CHARACTERS,
+    Folds,
+    dictionary_key,
+    fold,
+    folds_of,
+)
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
 
@@ -31,6 +38,33 @@ texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
 )
 def test_case_and_encoding_of_accents_do_not_matter(one: str, other: str) -> None:
     assert fold(one) == fold(other)
+
+
+@pytest.mark.parametrize("mark", ["\u0301", "\u0344", "\u0f73", "\u05b0"])
+def test_thirty_marks_on_a_letter_are_told_apart_and_no_more(mark: str) -> None:
+    few, many = (f"a{mark * number}b" for number in (30, 2000))
+    assert fold(f"a{mark * 29}b") != fold(few) == fold(many)
+    assert fold(f"{few}a") == fold(f"{many}a") != fold(many)
+
+
+def test_signs_that_are_no_marks_all_stay() -> None:
+    assert fold("\N{CAT FACE}" * 100 + "É") == "\N{CAT FACE}" * 100 + "é"
+
+
+async def test_others_have_their_turn_while_many_texts_are_folded() -> None:
+    turns = 0
+
+    async def count() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    counting = asyncio.create_task(count())
+    folded = await folds_of([("É", f"Ü{number}") for number in range(100)])
+    counting.cancel()
+    assert folded == [Folds.of("É", f"Ü{number}") for number in range(100)]
+    assert turns >= 9
 
 
 @pytest.mark.parametrize(("one", "other"), [("cafe", "café"), ("иск", "йск"), ("か", "が")])

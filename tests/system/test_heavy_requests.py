@@ -95,8 +95,8 @@ def filled(item: bytes) -> bytes:
     return several(item, (ROOM - 2) // (len(item) + 1))
 
 
-def members(number: int) -> bytes:
-    return b"{%b}" % b",".join(b'"%x":1' % n for n in range(number))
+def members(number: int, start: str = "") -> bytes:
+    return b"{%b}" % b",".join(b'"%b%x":1' % (start.encode(), n) for n in range(number))
 
 
 def text(part: bytes) -> bytes:
@@ -105,6 +105,9 @@ def text(part: bytes) -> bytes:
 
 LONE = rb'"\ud800"'
 """Half a character: what only the second, lenient parser reads."""
+
+MARKS = "\u0344" * 1333 + "\u0327" * 666
+"""Accents in the order in which to normalize them takes longest."""
 
 HEAVY = {
     **{f"a mebibyte of {item.decode()}": filled(item) for item in (b"[[]]", b"{}", b'""', b"1")},
@@ -118,6 +121,8 @@ HEAVY = {
     "as many halves of characters as may be": several(LONE, 11_990),
     "as many members as may be": members(11_990),
     "100,000 members": members(100_000),
+    "10,000 members beyond ASCII": members(10_000, "猫" * 26),
+    "marks on one letter": f'"a{MARKS}"'.encode(),
     "one member again and again": b"{" + filled(b'"":1')[1:-1] + b"}",
     "1,000 tags": several(b'"x"', 1000),
     "1,000 numbers": several(b"1", 1000),
@@ -158,6 +163,10 @@ PLACES: dict[str, tuple[str, Callable[[bytes], bytes]]] = {
         command("bare", '{"x":?},"options":{"idempotency_key":"k"}'),
     ),
     "a title": ("/execute", command("create-task", '{"title":?}')),
+    "a description": (
+        "/execute",
+        command("create-task", '{"title":"Feed cat","description":?}'),
+    ),
     "tags": ("/execute", command("create-task", '{"title":"Feed cat","tags":?}')),
     "an instant": ("/execute", command("create-task", '{"title":"Feed cat","due_date":?}')),
     "an id": ("/execute", command("get-task", '{"task_id":?}')),
