@@ -45,7 +45,8 @@ ACCOUNT_CACHE = Counter(
 )
 KEY_REQUESTS = Counter(
     "task_manager_key_requests",
-    "Requests of service keys answered; the key by its name for as many as METRICS_KEYS.",
+    "Requests of service keys answered, and commands of their batches; the key by its name for as "
+    "many as METRICS_KEYS.",
     ["key", "action", "outcome"],
 )
 KEY_HITS, KEY_MISSES = KEY_CACHE.labels("hit"), KEY_CACHE.labels("miss")
@@ -75,11 +76,11 @@ _named: set[str] = set()
 _OTHER_KEYS = "_other"
 
 
-def record_key(key: str, action: str, outcome: str, most_names: int) -> None:
-    """Counts one answer to a service key, by name as long as no more than so many have one."""
+def record_key(key: str, action: str, outcome: str, number: int, most_names: int) -> None:
+    """Counts answers to a service key, by name as long as no more than so many have one."""
     if key not in _named and len(_named) < most_names:
         _named.add(key)
-    KEY_REQUESTS.labels(key if key in _named else _OTHER_KEYS, action, outcome).inc()
+    KEY_REQUESTS.labels(key if key in _named else _OTHER_KEYS, action, outcome).inc(number)
 
 
 def exposition() -> bytes:

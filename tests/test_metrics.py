@@ -7,6 +7,8 @@ from app.commands.registry import ACTION_HANDLERS
 from tests.conftest import ADMIN_HEADERS, SERVICE_HEADERS, Execute
 from tests.doors.admin.test_keys import create
 from tests.support.application import talking_to
+from tests.support.batches import create as create_task
+from tests.support.batches import send_batch
 from tests.support.service import free_port, running
 
 
@@ -111,3 +113,16 @@ async def test_keys_have_a_label_of_their_own_where_asked_for_and_no_more_than_s
         assert bool(risen) == bool(settings)
     total = 'task_manager_key_requests_total{action="get-stats",key="%s",outcome="ok"}'
     assert risen == {total % "key-0-1": 1, total % "key-1-1": 1, total % "_other": 2}
+
+
+async def test_commands_of_a_batch_count_for_its_key(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(metrics, "_named", set())
+    async with talking_to(database_url, metrics_keys=1) as client:
+        minted = await create(client, key_name="offline")
+        key = {"X-Service-Key": minted.json()["service_key"]}
+        await send_batch(client, *(create_task(f"c{n}") for n in range(4)), headers=key)
+        counted = await read(client)
+    total = 'task_manager_key_requests_total{action="%s",key="offline",outcome="ok"}'
+    assert (counted[total % "batch"], counted[total % "create-task"]) == (1, 4)

@@ -1,6 +1,6 @@
 """One action, defined once: everything else about it is derived from here."""
 
-from collections.abc import Awaitable, Callable, Iterator, MutableMapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, MutableMapping, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, field
 from functools import cache, partial
@@ -73,6 +73,7 @@ class OutsideContext:
 
 
 Question = Callable[[Context], Awaitable[Any]]
+Answers = Mapping[tuple[str, int], int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,13 +82,15 @@ class BatchContext:
 
     `ask` asks a question on one connection, which may search. `alone` performs an action by itself
     and returns its answer, of so many bytes at most where it only reads. `told` is what a caller is
-    told of an error, `ignored` notes the names of members that nobody knows.
+    told of an error, `ignored` notes the names of members that nobody knows. `count` is given how
+    often each action was answered with each status.
     """
 
     ask: Callable[[Question, bool], Awaitable[Any]]
     alone: Callable[["Action", Any, CommandOptions, int], Awaitable[Stored]]
     told: Callable[[Exception], AppError]
     ignored: Callable[[list[str]], None]
+    count: Callable[[Answers], None]
     log: MutableMapping[str, Any]
     caller: Caller
     options: CommandOptions

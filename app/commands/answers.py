@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic_core import to_json
 
-from app.commands.action import Action, BatchContext, Context, Question
+from app.commands.action import Action, Answers, BatchContext, Context, Question
 from app.commands.models import CommandOptions, Json, Stored, envelope, serialize
 from app.errors import AnswerTooLarge, AppError, DryRunUnsupported, Fault, Revoked
 from app.services import replays
@@ -82,6 +82,7 @@ def on_one_connection(
     context: Context,
     told: Callable[[Exception], AppError] | None = None,
     ignored: Callable[[list[str]], None] = lambda _: None,
+    count: Callable[[Answers], None] = lambda _: None,
     log: MutableMapping[str, Any] | None = None,
 ) -> BatchContext:
     """What performs all commands of a batch on a connection that there is already."""
@@ -98,7 +99,9 @@ def on_one_connection(
             return await answer_whole(action, own, payload, room)
 
     log = {} if log is None else log
-    return BatchContext(ask, alone, told or _as_told, ignored, log, context.caller, context.options)
+    return BatchContext(
+        ask, alone, told or _as_told, ignored, count, log, context.caller, context.options
+    )
 
 
 def _as_told(error: Exception) -> AppError:

@@ -105,7 +105,8 @@ CREATED = {
 RESPONSES = documented(
     *(400, 401, 403, 404, 409, *BODY_ERRORS, 429),
     status_404="Unknown action, or the thing it names does not exist.",
-    status_429="More commands of this key than EXECUTE_RATE_LIMIT, where it is set.",
+    status_429="More commands of this key, each of a batch too, than its `rate_limit` allows, or "
+    "EXECUTE_RATE_LIMIT.",
     status_413="The body is larger than 1 MiB, or the answers of a batch are too long together.",
     status_409="The name is taken, there is no room for more, or the first command with this "
     "idempotency key still runs.",

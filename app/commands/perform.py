@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 from fastapi import HTTPException, Request
 
-from app.commands.action import Action, BatchContext, Context, OutsideContext
+from app.commands.action import Action, Answers, BatchContext, Context, OutsideContext
 from app.commands.answers import answer_once, answer_whole, on_one_connection
 from app.commands.models import NO_OPTIONS, CommandOptions, Stored, envelope, serialize
 from app.commands.payloads import invalid_field
@@ -17,9 +17,11 @@ from app.database.pool import as_refusal
 from app.database.rehearsal import rehearsed
 from app.database.requests import get_db
 from app.database.searches import Searches
+from app.database.usage import Usage
 from app.errors import MOST_NAMED, AppError, DryRunUnsupported, Fault, Forbidden, Refused
 from app.http.guard import require_unrevoked
 from app.logs import log_unexpected, note_cause
+from app.metrics import BATCHED
 from app.models.origin import Origin
 from app.services import Connection
 from app.state import Exchange, author_of
@@ -112,9 +114,9 @@ def _context(request: Request, db: Connection, owner: str, options: CommandOptio
 async def _run(exchange: Exchange, action: Action, context: Context, payload: object) -> Any:
     if action.composite:
         tell, ignored = partial(_told_inside, exchange), partial(note_ignored, exchange)
-        return await action.perform(
-            on_one_connection(context, tell, ignored, exchange.log), payload
-        )
+        count = partial(_count_batched, exchange)
+        batch = on_one_connection(context, tell, ignored, count, exchange.log)
+        return await action.perform(batch, payload)
     key = context.options.idempotency_key
     if key is None or not action.writes:
         return await action.run(context, payload)
@@ -140,8 +142,23 @@ def _batch_context(request: Request, owner: str, options: CommandOptions) -> Bat
 
         return await ask(exchange, action, payload, on, reader=owner)
 
-    tell, ignored = partial(told, exchange), partial(note_ignored, exchange)
-    return BatchContext(ask_together, alone, tell, ignored, exchange.log, exchange.caller, options)
+    return BatchContext(
+        ask_together,
+        alone,
+        partial(told, exchange),
+        partial(note_ignored, exchange),
+        partial(_count_batched, exchange),
+        exchange.log,
+        exchange.caller,
+        options,
+    )
+
+
+def _count_batched(exchange: Exchange, answers: Answers) -> None:
+    """Counts the answers to the commands of a batch; the batch itself counts as any request."""
+    for (action, status), number in answers.items():
+        BATCHED.labels(action, status).inc(number)
+        exchange.resources[Usage].note(exchange.caller, action, status, number)
 
 
 def told(exchange: Exchange, error: Exception) -> AppError:

@@ -37,7 +37,7 @@ from app.http.answers import Answer, ListResponse
 from app.http.body import MAX_BODY_BYTES, LimitedBody
 from app.http.examples import refuses
 from app.http.guard import Handle, Route, admit, require_unrevoked
-from app.http.rate_limits import count_command
+from app.http.rate_limits import count_batch, count_command
 from app.http.strict_json import parse_json, require_json
 from app.metrics import REPLAYS
 from app.state import Exchange
@@ -69,8 +69,8 @@ class ExecuteRoute(Route):
 
 async def _execute(request: Request) -> ASGIApp:
     exchange = Exchange.of(request.scope)
-    caller = await admit(request, service_key)
-    await count_command(request.scope, caller)
+    await admit(request, service_key)
+    await count_command(exchange)
     command = parse_command(
         exchange.header(b"content-type"), await LimitedBody(request.scope, request.receive).read()
     )
@@ -99,7 +99,8 @@ async def prepare(
 ) -> Prepared:
     """The command's action, payload and options, checked, and known to the log.
 
-    The caller may perform it. The idempotency key is given where it came outside the envelope.
+    The caller may perform it, and as many as a batch has: the request was counted as one command.
+    The idempotency key is given where it came outside the envelope.
     """
     exchange.log |= {"action": command.action[:100], "user_id": command.user_id}
     exchange.label = "unknown"
@@ -112,6 +113,8 @@ async def prepare(
         await require_unrevoked(exchange, exchange.caller, command.user_id)
     payload = action.validate(command.payload)
     _check_members(exchange, action, command.payload, options)
+    if action.composite:
+        await count_batch(exchange, len(payload.commands))
     return Prepared(action, payload, options)
 
 

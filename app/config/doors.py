@@ -54,7 +54,10 @@ class LimitSettings(BaseModel):
     ] = None
     execute_rate_limit: Annotated[
         Annotated[str, AfterValidator(_rate)] | None,
-        Field(description="Commands of one service key, as `600/minute`; default: no limit."),
+        Field(
+            description="Commands of one service key, each of a batch too, as `600/minute`; "
+            "default: no limit."
+        ),
     ] = None
 
 

@@ -34,14 +34,14 @@ class Usage:
         self._most_names = resources[Settings].metrics_keys
         self._turn = asyncio.Lock()
 
-    def note(self, caller: Caller, action: str, status: int) -> None:
-        """Counts one answer to a service key."""
+    def note(self, caller: Caller, action: str, status: int, number: int = 1) -> None:
+        """Counts an answer to a service key, or so many alike."""
         if caller.key_id is None or status < 100:  # nobody was answered
             return
         outcome = 0 if status < 400 else 1 if status < 500 else 2
-        self._counts[caller.key_id, int(time()) // _DAY, action][outcome] += 1
+        self._counts[caller.key_id, int(time()) // _DAY, action][outcome] += number
         if self._most_names:
-            record_key(caller.name, action, _OUTCOMES[outcome], self._most_names)
+            record_key(caller.name, action, _OUTCOMES[outcome], number, self._most_names)
 
     async def flush(self) -> None:
         """Writes what was counted, if anything was, in one statement."""

@@ -52,9 +52,9 @@ class RateLimiter(Limiter):
         if self._redis is not None:
             await self._redis.aclose()
 
-    async def hit(self, limit: Limit, subject: str) -> Standing | None:
-        """Counts one request, which a refused one is not; None while Redis is away."""
-        return await self._ask(partial(self._count, limit, subject))
+    async def hit(self, limit: Limit, subject: str, cost: int = 1) -> Standing | None:
+        """Counts so many, which refused ones are not; None while Redis is away."""
+        return await self._ask(partial(self._count, limit, subject, cost))
 
     async def look(self, limit: Limit, subject: str) -> Standing | None:
         """How the subject would stand with one more; None while Redis is away."""
@@ -73,9 +73,9 @@ class RateLimiter(Limiter):
             self._pause("timeout")
             return None
 
-    async def _count(self, limit: Limit, subject: str) -> Standing:
+    async def _count(self, limit: Limit, subject: str, cost: int) -> Standing:
         rate = _read(limit.rate)
-        allowed = await self._window.hit(rate, limit.name, subject)
+        allowed = await self._window.hit(rate, limit.name, subject, cost=cost)
         stats = await self._window.get_window_stats(rate, limit.name, subject)
         return _standing(rate, stats, allowed=allowed)
 

@@ -14,7 +14,6 @@ from starlette.types import Scope
 
 from app.config import Settings
 from app.errors import TooManyRequests
-from app.models.caller import Caller
 from app.state import Exchange
 
 _LONGEST_HOST = 255
@@ -83,8 +82,8 @@ class Limiter:
     has_counted = True
     """Whether it can know of anybody."""
 
-    async def hit(self, limit: Limit, subject: str) -> Standing | None:
-        """Counts one request; None where that cannot be done now."""
+    async def hit(self, limit: Limit, subject: str, cost: int = 1) -> Standing | None:
+        """Counts so many, all or none of them; None where that cannot be done now."""
         raise NotImplementedError
 
     async def look(self, limit: Limit, subject: str) -> Standing | None:
@@ -107,12 +106,12 @@ class LateLimiter(Limiter):
         """Whether it has been made."""
         return self._making is not None
 
-    async def hit(self, limit: Limit, subject: str) -> Standing | None:
-        """Counts one request; None where that cannot be done now."""
+    async def hit(self, limit: Limit, subject: str, cost: int = 1) -> Standing | None:
+        """Counts so many, all or none of them; None where that cannot be done now."""
         if self._making is None:
             # In a thread: to load them takes longer than a request may hold the loop.
             self._making = asyncio.create_task(asyncio.to_thread(self._make))
-        return await (await asyncio.shield(self._making)).hit(limit, subject)
+        return await (await asyncio.shield(self._making)).hit(limit, subject, cost)
 
     async def look(self, limit: Limit, subject: str) -> Standing | None:
         """How the subject would stand; None as long as this has counted nothing."""
@@ -126,23 +125,41 @@ class LateLimiter(Limiter):
             await (await self._making).close()
 
 
-async def count_command(scope: Scope, caller: Caller) -> None:
+async def count_command(exchange: Exchange) -> None:
     """Counts a command against the key's own limit, else EXECUTE_RATE_LIMIT, if there is one."""
-    rate = caller.rate_limit or Exchange.of(scope).resources[Settings].execute_rate_limit
-    if rate is not None:
-        await count(scope, Limit("commands", rate, standard_headers), caller.name)
+    if (limit := _commands_limit(exchange)) is not None:
+        await count(exchange, limit, exchange.caller.name)
 
 
-async def count(scope: Scope, limit: Limit, subject: str) -> None:
+async def count_batch(exchange: Exchange, commands: int) -> None:
+    """Counts the commands of a batch that was counted as one; if too many, none of the others."""
+    limit = _commands_limit(exchange)
+    if limit is None or commands == 1:
+        return
+    standing = await _hit(exchange, limit, exchange.caller.name, commands - 1)
+    if standing is not None and not standing.allowed:
+        # Before that, what becomes free is taken by this one, or by the next attempt.
+        raise TooManyRequests(standing.window)
+
+
+def _commands_limit(exchange: Exchange) -> Limit | None:
+    rate = exchange.caller.rate_limit or exchange.resources[Settings].execute_rate_limit
+    return None if rate is None else Limit("commands", rate, standard_headers)
+
+
+async def count(exchange: Exchange, limit: Limit, subject: str) -> None:
     """Counts the request for this subject; TooManyRequests where it is one too many.
 
     The answer, whatever it will be, says how the subject stands.
     """
-    exchange = Exchange.of(scope)
-    standing = await exchange.resources[Limiter].hit(limit, subject)
-    if standing is None:
-        return
-    for name, value in limit.headers(limit, standing).items():
-        exchange.headers[name.lower().encode()] = value.encode()
-    if not standing.allowed:
+    standing = await _hit(exchange, limit, subject)
+    if standing is not None and not standing.allowed:
         raise TooManyRequests(standing.seconds)
+
+
+async def _hit(exchange: Exchange, limit: Limit, subject: str, cost: int = 1) -> Standing | None:
+    standing = await exchange.resources[Limiter].hit(limit, subject, cost)
+    if standing is not None:
+        for name, value in limit.headers(limit, standing).items():
+            exchange.headers[name.lower().encode()] = value.encode()
+    return standing

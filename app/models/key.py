@@ -34,7 +34,10 @@ Note = Annotated[
 RateLimit = Annotated[
     str,
     StringConstraints(pattern=r"^[1-9][0-9]{0,6}/(second|minute|hour|day)$"),
-    Field(description="Commands, in place of EXECUTE_RATE_LIMIT.", examples=["600/minute"]),
+    Field(
+        description="Commands, each of a batch too, in place of EXECUTE_RATE_LIMIT.",
+        examples=["600/minute"],
+    ),
 ]
 UserIds = Annotated[
     list[UserId],
@@ -184,7 +187,8 @@ class KeyDetails(KeyInfo):
 class DailyUse(BaseModel):
     """How often a key was used for one thing on one day.
 
-    `action` is an action's name or, of what is none, the path.
+    `action` is an action's name or, of what is none, the path. Commands of a batch count each, and
+    the batch beside them.
     """
 
     day: Annotated[dt.date, Field(description="In UTC.")]

@@ -13,9 +13,10 @@ from httpx import AsyncClient, Response
 from app.database.usage import Usage
 from app.errors import Unavailable
 from app.services import Connection
-from tests.conftest import ADMIN_HEADERS, OPEN_DOORS, SERVICE_HEADERS
-from tests.doors.admin.test_keys import create
+from tests.conftest import ADMIN_HEADERS, MISSING_ID, OPEN_DOORS, SERVICE_HEADERS
+from tests.doors.admin.test_keys import create as create_key
 from tests.support.application import talking_to
+from tests.support.batches import command, create, send_batch
 from tests.support.databases import SharedConnection
 
 USED = "SELECT action, ok, refused, failed FROM key_usage ORDER BY action"
@@ -36,7 +37,7 @@ async def send(client: AsyncClient, action: str, key: str = "", **payload: Any) 
 async def test_answers_are_counted_by_action_and_outcome(
     client: AsyncClient, app: FastAPI, db: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    minted = (await create(client)).json()
+    minted = (await create_key(client)).json()
     key = {"X-Service-Key": minted["service_key"]}
     for payload in ({"title": "Feed cat"}, {"title": "Feed cat"}, {}):
         await send(client, "create-task", minted["service_key"], **payload)
@@ -73,6 +74,30 @@ async def test_a_request_without_a_valid_key_counts_nowhere(
     assert (await client.get("/health")).status_code == 200
     await app.state.resources[Usage].flush()
     assert await used(db) == {}
+
+
+async def test_commands_of_a_batch_count_beside_it_as_if_sent_alone(
+    client: AsyncClient, app: FastAPI, db: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    missing, stats = command("gone", "get-task", task_id=str(MISSING_ID)), command("s", "get-stats")
+    await send_batch(client, create("a"), create("b"), missing, mode="independent")
+    await send_batch(client, create("a"), create("c"))
+    await send_batch(client, create("d"), create("e"), dry_run=True)
+    await send_batch(client, create("f"), missing)  # nothing was done, and nothing is counted
+
+    async def fail(*_: object) -> None:
+        raise Unavailable
+
+    with monkeypatch.context() as broken:
+        broken.setattr("app.services.stats.count_tasks", fail)
+        await send_batch(client, stats, create("g"), mode="independent")
+    await app.state.resources[Usage].flush()
+    assert await used(db) == {
+        "batch": (4, 1, 0),
+        "create-task": (7, 0, 0),
+        "get-stats": (0, 0, 1),
+        "get-task": (0, 1, 0),
+    }
 
 
 async def test_nothing_is_written_when_nothing_happened(

@@ -67,6 +67,6 @@ async def test_a_worker_takes_hundreds_of_events_a_second(
         f"{cpu * 1000:.2f} ms of CPU an event; p99 to arrival {warm:.2f} s after the first second, "
         f"{arrivals.p99():.2f} s with it; to the note of the answer {noted:.2f} s"
     )
-    assert cpu < 0.004
+    assert cpu <= 0.002
     assert noted < 10
-    assert warm < 5
+    assert warm <= 2.5

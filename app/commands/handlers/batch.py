@@ -16,7 +16,7 @@ from app.commands.batches import Batch, Find, prepare
 from app.commands.models import Json, Stored
 from app.commands.together import Command, Outcomes, Together, room_left
 from app.errors import CommandFailed
-from app.metrics import BATCHED, REPLAYS
+from app.metrics import REPLAYS
 
 _EXAMPLE = {
     "commands": [
@@ -154,12 +154,8 @@ def _summary(
     counts = Counter(map(_fate, answers))
     context.log["batch"] = {"mode": mode, "commands": len(commands), **counts}
     REPLAYS.inc(counts["replayed"])
-    performed = Counter(
-        (command.action.name, answer.status)
-        for command, answer in zip(commands, answers, strict=True)
-    )
-    for labels, number in performed.items():
-        BATCHED.labels(*labels).inc(number)
+    pairs = zip(commands, answers, strict=True)
+    context.count(Counter((command.action.name, answer.status) for command, answer in pairs))
     opening = b'{"mode":"%b","applied":%d,"failed":%d,"replayed":%d,"results":[' % (
         mode.encode(),
         counts["applied"],

@@ -48,7 +48,7 @@ async def _count(request: Request) -> None:
     """Counts what anybody may ask, by the address that it comes from."""
     exchange = Exchange.of(request.scope)
     exchange.headers[b"cache-control"] = b"no-store"
-    await count(request.scope, _LIMITS[exchange.label], address(request.scope))
+    await count(exchange, _LIMITS[exchange.label], address(request.scope))
 
 
 router = APIRouter(

@@ -35,8 +35,8 @@ _WRITES = Limit("account-writes", "300/minute", standard_headers)
 
 async def _count(request: Request) -> None:
     if request.method != "GET":
-        caller = Exchange.of(request.scope).caller
-        await count(request.scope, _WRITES, caller.user_id)
+        exchange = Exchange.of(request.scope)
+        await count(exchange, _WRITES, exchange.caller.user_id)
 
 
 def account_router(tag: str) -> APIRouter:

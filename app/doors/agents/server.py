@@ -37,9 +37,9 @@ _INSTRUCTIONS = (
 async def _admit(context: _Context) -> tuple[Request, Caller]:
     """The request, which is counted, and whose it is."""
     request = _request(context)
-    caller = Exchange.of(request.scope).caller
-    await count_command(request.scope, caller)
-    return request, caller
+    exchange = Exchange.of(request.scope)
+    await count_command(exchange)
+    return request, exchange.caller
 
 
 def _request(context: _Context) -> Request:

@@ -47,8 +47,8 @@ _STANDING: dict[str, Any] = {
 
 
 async def _count(request: Request) -> None:
-    caller = Exchange.of(request.scope).caller
-    await count(request.scope, _READS if request.method == "GET" else _WRITES, caller.user_id)
+    exchange = Exchange.of(request.scope)
+    await count(exchange, _READS if request.method == "GET" else _WRITES, exchange.caller.user_id)
 
 
 def _named_user(

@@ -104,7 +104,8 @@ async def check_key(
 
     A key in the body is tested as it is: neither kept, nor does the one that is kept change.
     """
-    await count(request.scope, _TESTS, Exchange.of(request.scope).caller.user_id)
+    exchange = Exchange.of(request.scope)
+    await count(exchange, _TESTS, exchange.caller.user_id)
     payload = actions.TestUserSecret(provider=key.provider, value=key.api_key)
     verdict: Verdict = await perform(request, actions.test_user_secret, payload)
     return CheckedApiKey(

@@ -36,6 +36,7 @@ from tests.support.agents import (
     texts_of,
 )
 from tests.support.application import talking_to
+from tests.support.batches import create
 from tests.support.log_lines import lines_of
 
 
@@ -181,6 +182,19 @@ async def test_a_call_too_many_is_a_refusal_and_counts_with_commands(database_ur
         assert listing.status_code == 429
         assert int(listing.headers["retry-after"]) > 0
         assert listing.json()["error"]["data"]["code"] == "too_many_requests"
+
+
+async def test_a_batch_counts_as_its_commands(database_url: str) -> None:
+    async with talking_to(database_url, **OPEN_DOORS, execute_rate_limit="4/minute") as client:
+        passed, refused_batch = [
+            (await send(client, request("tools/call", name="batch", arguments=batch))).json()
+            for batch in ({"commands": [create(f"{name}{n}") for n in range(3)]} for name in "ab")
+        ]
+        assert passed["result"]["structuredContent"]["applied"] == 3
+        sentence = refused_batch["result"]["content"][0]["text"]
+        assert sentence == "Too many requests; try again in 60 s"
+        stats = await client.get("/stats?user_id=user_123", headers=SERVICE_HEADERS)
+        assert stats.json()["total_tasks"] == 3
 
 
 async def test_sixteen_calls_at_once_are_answered_each_by_its_own(database_url: str) -> None:
