@@ -127,8 +127,8 @@ def pooler(server_url: str) -> Iterator[Pooler]:
 
 @pytest.fixture(scope="module")
 def tracking_pooler(server_url: str) -> Iterator[Pooler]:
-    """One that does, which Debian's 1.18 cannot."""
-    if _version() < (1, 22):
+    """One that does, which Debian's 1.18 cannot; by night there has to be one."""
+    if _version() < (1, 22) and not os.environ.get("REQUIRE_TRACKING_POOLER"):
         pytest.skip("PGBOUNCER IS BEFORE 1.22: nothing shows that tracked statements work")
     with _started(server_url, 200) as pooler:
         yield pooler
