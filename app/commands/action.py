@@ -143,7 +143,8 @@ class Action:
     searches: Callable[[Any], bool] = _never
     # Its scope must be granted in so many words: neither `*` nor a key without scopes has it.
     by_name: bool = False
-    destructive: bool = False
+    # It writes, and neither overwrites nor removes anything.
+    additive: bool = False
     # It removes what was answered before, so that nothing may be answered beside it.
     forgets: bool = False
     # It only reads, and leaves a trail of that, which must not be taken back.
@@ -157,6 +158,11 @@ class Action:
     def title(self) -> str:
         """The name as a sentence."""
         return self.name.replace("-", " ").capitalize()
+
+    @property
+    def destructive(self) -> bool:
+        """Whether it may overwrite or remove something."""
+        return self.writes and not self.additive
 
     def example_requests(self) -> Iterator[dict[str, Any]]:
         """Complete envelopes that perform it."""
@@ -226,7 +232,7 @@ def action(
     replicable: bool = False,
     searches: Callable[[Any], bool] = _never,
     by_name: bool = False,
-    destructive: bool = False,
+    additive: bool = False,
     forgets: bool = False,
     watched: bool = False,
     idempotent: bool = True,
@@ -250,7 +256,7 @@ def action(
         replicable=replicable,
         searches=searches,
         by_name=by_name,
-        destructive=destructive,
+        additive=additive,
         forgets=forgets,
         watched=watched,
         idempotent=idempotent,

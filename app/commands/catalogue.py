@@ -26,13 +26,15 @@ class Annotations(BaseModel):
 
     title: str
     readOnlyHint: Annotated[bool, Field(description="Changes nothing.")]  # noqa: N815
-    destructiveHint: Annotated[bool, Field(description="Destroys something.")]  # noqa: N815
+    destructiveHint: Annotated[  # noqa: N815
+        bool, Field(description="Overwrites or removes something.")
+    ]
     idempotentHint: Annotated[  # noqa: N815
         bool, Field(description="A repetition has no further effect.")
     ]
     openWorldHint: Annotated[  # noqa: N815
         bool, Field(description="Reaches beyond this service.")
-    ] = False
+    ]
 
 
 class ActionError(BaseModel):
@@ -104,6 +106,7 @@ def _tool(action: Action) -> Tool:
             readOnlyHint=not action.writes,
             destructiveHint=action.destructive,
             idempotentHint=action.idempotent,
+            openWorldHint=action.outside,
         ),
         scope=action.scope or "",
         errors=[_error(error) for error in _errors(action)],

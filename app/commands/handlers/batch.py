@@ -70,7 +70,6 @@ def batch_of(find: Find) -> Action:
         writes=True,
         composite=True,
         searches=_searches,
-        destructive=True,
         examples=(
             Example("all or nothing", **_EXAMPLE),
             Example("each by itself", mode="independent", **_EXAMPLE),

@@ -30,6 +30,7 @@ class ScheduleCall(CallFields):
     scope="calls:write",
     writes=True,
     transaction=True,
+    additive=True,
     idempotent=False,
     allow=_ALLOW,
     raises=(NotFound,),

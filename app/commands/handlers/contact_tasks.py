@@ -37,6 +37,7 @@ class CreateContactTask(ContactTaskFields):
     scope="tasks:write",
     writes=True,
     transaction=True,
+    additive=True,
     idempotent=False,
     allow=_ALLOW,
     raises=(NotFound,),

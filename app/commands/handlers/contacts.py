@@ -24,6 +24,7 @@ class CreateContact(ContactFields):
 @action(
     scope="contacts:write",
     writes=True,
+    additive=True,
     idempotent=False,
     allow=_ALLOW,
     examples=(

@@ -117,7 +117,6 @@ class DeleteUserSecret(NamedSecret):
 @action(
     scope="secrets:write",
     writes=True,
-    destructive=True,
     allow=PEOPLE,
     raises=(NotFound,),
     examples=({},),

@@ -38,6 +38,7 @@ async def _create_tasks(works: Sequence[tuple[Context, CreateTask]]) -> list[Tas
     scope="tasks:write",
     writes=True,
     many=_create_tasks,
+    additive=True,
     idempotent=False,
     allow=PEOPLE | SERVICES,
     examples=(
@@ -94,6 +95,7 @@ class UpdateTask(TaskChanges, Patch):
 @action(
     scope="tasks:write",
     writes=True,
+    idempotent=False,  # completed again, it is completed later
     allow=PEOPLE | SERVICES,
     raises=(NotFound, VersionConflict),
     examples=(
@@ -173,7 +175,6 @@ class DeleteTask(BaseModel):
 @action(
     scope="tasks:write",
     writes=True,
-    destructive=True,
     allow=PEOPLE | SERVICES,
     raises=(NotFound,),
     examples=({"task_id": _EXAMPLE_ID},),
@@ -202,6 +203,7 @@ class RestoreTask(BaseModel):
 @action(
     scope="tasks:write",
     writes=True,
+    additive=True,
     allow=PEOPLE | SERVICES,
     raises=(NotFound,),
     examples=({"task_id": _EXAMPLE_ID},),

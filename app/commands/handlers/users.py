@@ -62,7 +62,6 @@ class PurgeUser(BaseModel):
     writes=True,
     by_name=True,
     transaction=True,
-    destructive=True,
     forgets=True,
     allow=SERVICES | ADMINISTRATORS,
     examples=({},),

@@ -73,9 +73,17 @@ async def test_update_task_says_in_words_that_it_wants_one_field(client: AsyncCl
     [
         ("create-task", False, False, False),
         ("list-tasks", True, False, True),
-        ("update-task", False, False, True),
+        ("update-task", False, True, False),
         ("delete-task", False, True, True),
+        ("restore-task", False, False, True),
+        ("undo", False, True, True),
         ("get-stats", True, False, True),
+        ("set-preferences", False, True, True),
+        ("create-category", False, False, True),
+        ("assign-category", False, False, True),
+        ("unassign-category", False, True, True),
+        ("set-call-status", False, True, True),
+        ("batch", False, True, True),
     ],
 )
 async def test_annotations_say_what_an_action_does(
