@@ -114,11 +114,12 @@ async def json_list(
     fetch: Callable[[Connection, Any], Awaitable[Part[Any]]],
     opening: bytes | None = None,
 ) -> Json[Any]:
-    """What is left of a page of a list that is the only member of an object."""
+    """What is left of a page of a list, followed by the `next_cursor` of the page after it."""
     found = await fetch(db, page)
     entries = to_json(found.entries)[1:-1]
     if found.rest is None:
-        return Json(entries, opening, b"]}")
+        next_cursor = to_json(found.last and found.last.cursor)
+        return Json(entries, opening, b'],"next_cursor":%b}' % next_cursor)
     return Json(entries, opening, rest=partial(json_list, page=found.rest, fetch=fetch))
 
 

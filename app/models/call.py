@@ -9,6 +9,7 @@ from pydantic import BaseModel, Field, StringConstraints
 from app.models.contact import Notes
 from app.models.instant import Instant
 from app.models.number import WHOLE
+from app.models.page import NextCursor
 from app.models.text import VISIBLE
 
 CallTitle = Annotated[str, StringConstraints(max_length=200), VISIBLE]
@@ -39,6 +40,7 @@ class Call(BaseModel):
 
 
 class CallList(BaseModel):
-    """Calls, newest first."""
+    """A page of calls, newest first."""
 
     calls: list[Call]
+    next_cursor: NextCursor

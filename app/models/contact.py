@@ -7,6 +7,7 @@ from uuid import UUID
 from pydantic import BaseModel, Field, StringConstraints
 
 from app.models.email import Email
+from app.models.page import NextCursor
 from app.models.text import STORABLE, VISIBLE
 
 Name = Annotated[str, StringConstraints(max_length=100), VISIBLE]
@@ -38,6 +39,7 @@ class Contact(BaseModel):
 
 
 class ContactList(BaseModel):
-    """Contacts, newest first."""
+    """A page of contacts, newest first."""
 
     contacts: list[Contact]
+    next_cursor: NextCursor

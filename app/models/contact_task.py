@@ -8,6 +8,7 @@ from uuid import UUID
 from pydantic import BaseModel, Field, StringConstraints
 
 from app.models.instant import Instant
+from app.models.page import NextCursor
 from app.models.task import Status
 from app.models.text import STORABLE, VISIBLE
 
@@ -54,6 +55,7 @@ class ContactTask(BaseModel):
 
 
 class ContactTaskList(BaseModel):
-    """Tasks, newest first."""
+    """A page of tasks, newest first."""
 
     tasks: list[ContactTask]
+    next_cursor: NextCursor

@@ -19,8 +19,8 @@ def newest_first(number: int) -> str:
 
 def bounds(page: Page, most: int) -> tuple[object, object, int]:
     """The three parameters of `newest_first`, for so many entries at most."""
-    after = page.after
-    return (after and after.created_at, after and after.id, min(page.limit, most))
+    start = page.start
+    return (start and start.created_at, start and start.id, min(page.limit, most))
 
 
 def cut(selection: str, columns: str, size: str, order: str) -> str:

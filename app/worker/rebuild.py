@@ -30,5 +30,6 @@ async def _request_all(sink: Mirror, database: Database, kind: str) -> None:
     page: Page | None = Page.model_construct(limit=ALL)
     while page is not None:
         async with database.connection() as db:
-            documents, page = await mirror.list_documents(db, kind, page)
-            await deliveries.repeat(db, sink.name, kind, [document.id for document in documents])
+            part = await mirror.list_documents(db, kind, page)
+            await deliveries.repeat(db, sink.name, kind, [entry.id for entry in part.entries])
+        page = part.rest

@@ -153,7 +153,9 @@ async def test_long_contacts_and_calls_come_in_parts_too(
         assert len({entry["id"] for entry in whole}) == len(whole) == count
         for limit in (100, 128, 500):
             page = (await execute(action, limit=limit)).json()["data"]
-            assert page == {member: whole[:limit]}
+            assert page[member] == whole[:limit]
             after = {"id": page[member][-1]["id"], "created_at": page[member][-1]["created_at"]}
-            following = (await execute(action, limit=500, after=after)).json()["data"]
-            assert following[member] == whole[limit:][:500]
+            for place in ({"after": after}, {"cursor": page["next_cursor"]}):
+                following = (await execute(action, limit=500, **place)).json()["data"]
+                assert following[member] == whole[limit:][:500]
+                assert (following["next_cursor"] is None) == (count - limit < 500)

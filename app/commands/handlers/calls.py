@@ -69,7 +69,7 @@ class ListCalls(Page):
     ),
 )
 async def list_calls(context: Context, payload: ListCalls) -> Json[CallList]:
-    """Returns one page of calls, newest first; a page that is not full is the last."""
+    """Returns one page of calls, newest first, and next_cursor for the one that follows."""
     owner = context.owner
     if owner is None:
         await revocations.require_unrevoked(context.db, payload.user_id)

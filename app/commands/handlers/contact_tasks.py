@@ -63,7 +63,7 @@ class ListContactTasks(Page):
 
 @action(scope="tasks:read", allow=_ALLOW)
 async def list_contact_tasks(context: Context, payload: ListContactTasks) -> Json[ContactTaskList]:
-    """Returns one page of tasks, newest first; a page that is not full is the last."""
+    """Returns one page of tasks, newest first, and next_cursor for the one that follows."""
     await revocations.require_unrevoked(context.db, payload.user_id)
 
     async def fetch(db: Connection, page: ListContactTasks) -> Part[ContactTask]:

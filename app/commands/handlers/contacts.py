@@ -55,7 +55,7 @@ class ListContacts(Page):
     examples=(Example("all, newest first"), Example("the newest 20", limit=20)),
 )
 async def list_contacts(context: Context, payload: ListContacts) -> Json[ContactList]:
-    """Returns one page of contacts, newest first; a page that is not full is the last."""
+    """Returns one page of contacts, newest first, and next_cursor for the one that follows."""
     owner = context.owner
 
     async def fetch(db: Connection, page: ListContacts) -> Part[Contact]:
