@@ -102,10 +102,9 @@ async def prepare(
     The caller may perform it, and as many as a batch has: the request was counted as one command.
     The idempotency key is given where it came outside the envelope.
     """
-    exchange.log |= {"action": command.action[:100], "user_id": command.user_id}
-    exchange.label = "unknown"
+    note_action(exchange, command.action)
+    exchange.log["user_id"] = command.user_id
     action = find_action(command.action)
-    exchange.label = action.name
     await authorize(exchange, action, command.user_id)
     options = read_options(idempotency_key, command.options)
     if options.installation_id is not None:
@@ -116,6 +115,12 @@ async def prepare(
     if action.composite:
         await count_batch(exchange, len(payload.commands))
     return Prepared(action, payload, options)
+
+
+def note_action(exchange: Exchange, name: str) -> None:
+    """Notes, for the log and the metrics, which action is asked for."""
+    exchange.log["action"] = name[:100]
+    exchange.label = name if name in ACTION_HANDLERS else "unknown"
 
 
 def _check_members(

@@ -284,7 +284,7 @@ DOORS = (
         credential="`X-Service-Key`, or the same as `Authorization: Bearer`",
         opened_by="`MCP_ENABLED`; in development unless it is false",
         is_open=lambda settings: settings.opens_agents,
-        shape=ErrorShape(shapes.message, 400),
+        shape=shapes.MESSAGE,
         cors=CrossOrigin.AGENTS,
     ),
 )

@@ -1,6 +1,6 @@
 """How the doors word their errors: a status, a sentence and a code become a body."""
 
-from app.http.answers import Mistakes, details
+from app.http.answers import ErrorShape, Mistakes, details
 
 
 def detail(_: int, sentence: str, code: str | None) -> dict[str, object]:
@@ -36,3 +36,6 @@ def message(status: int, sentence: str, code: str | None) -> dict[str, object]:
     told = {"status": status, **({"code": code} if code else {})}
     error = {"code": -32603 if status >= 500 else -32600, "message": sentence, "data": told}
     return {"jsonrpc": "2.0", "id": None, "error": error}
+
+
+MESSAGE = ErrorShape(message, 400)

@@ -1,5 +1,6 @@
 """Agents: the SDK's own client, and messages as anybody may send them."""
 
+import re
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from json import dumps
@@ -12,6 +13,9 @@ from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
 from mcp_types import CallToolResult, RequestParamsMeta, TextContent
 
+from app.commands.registry import ACTION_HANDLERS
+from app.models.key import NewKey
+from app.services import Connection, keys
 from tests.conftest import SERVICE_HEADERS
 
 MODERN, HANDSHAKE = "2026-07-28", "legacy"
@@ -40,6 +44,18 @@ async def agent(
     ):
         assert client.protocol_version == ("2025-11-25" if era == HANDSHAKE else MODERN)
         yield client
+
+
+async def agent_key(db: Connection, **limits: Any) -> dict[str, str]:
+    """Headers with a new key that has these limits."""
+    value = keys.generate("dev", None)
+    await keys.insert_key(db, NewKey(key_name="agent", environment="dev", **limits), value)
+    return {"Authorization": f"Bearer {value}"}
+
+
+def guided(text: str) -> list[str]:
+    """The actions that a text for models names, in its order."""
+    return [name for name in re.findall(r"`([a-z-]+)`", text) if name in ACTION_HANDLERS]
 
 
 def options(**given: Any) -> RequestParamsMeta:

@@ -8,13 +8,15 @@ from fastapi import Request
 from pydantic import ValidationError
 from pydantic_core import from_json, to_json
 
+from app.commands.action import Action
 from app.commands.models import CommandOptions, CommandRequest, Json, Stored, serialize
 from app.commands.payloads import invalid_payload
 from app.commands.perform import ask, perform_authorized
-from app.commands.registry import ACTION_HANDLERS
+from app.commands.registry import ACTION_HANDLERS, find_action
 from app.commands.router import Prepared, note_replay, prepare
-from app.doors.agents.results import MOST_BYTES, Result, size_of, success, too_large
+from app.doors.agents.results import MOST_BYTES, Result, size_of, success
 from app.doors.agents.users import own_user, take_user, user_argument
+from app.errors import AnswerTooLarge
 from app.state import Exchange
 
 _PAGE_SIZE = 20
@@ -34,11 +36,39 @@ async def call(
     while (fewer := _fewer(prepared, told)) is not None:
         shorter = prepared.payload.model_copy(update={"limit": fewer})
         prepared = prepared._replace(payload=shorter)
-        notes = [f"These are the first {fewer}: more would take over 64 kB. Go on after them."]
+        notes = [f"These are the first {fewer}: more would take over 64 kB. Go on with the cursor."]
         told = await _told(request, prepared, command.user_id)
-    if not told.whole:
-        raise too_large(performed=prepared.action.writes)
-    return success(told.text, told.meta, notes, performed=prepared.action.writes)
+    result = success(told.text, told.meta, notes) if told.whole else None
+    if result is None:
+        raise _too_large(prepared)
+    return result
+
+
+def _too_large(prepared: Prepared) -> AnswerTooLarge:
+    """The refusal of an answer that is no use to a language model, and what to do instead."""
+    if _has_written(prepared):
+        return AnswerTooLarge(
+            "It was performed, but its answer takes more than 64 kB; do not send it again, read "
+            "what is needed by itself"
+        )
+    less = "ask for less at once, or " if _can_be_less(prepared.action) else ""
+    return AnswerTooLarge(
+        f"The answer takes more than 64 kB; {less}send the command to POST /execute"
+    )
+
+
+def _has_written(prepared: Prepared) -> bool:
+    """Whether the command, which was performed, may have changed anything."""
+    action, payload, options = prepared
+    if options.dry_run:
+        return False
+    if action.composite:
+        return any(find_action(command["action"]).writes for command in payload.commands)
+    return action.writes
+
+
+def _can_be_less(action: Action) -> bool:
+    return action.composite or "limit" in action.payload.model_fields
 
 
 def _command(

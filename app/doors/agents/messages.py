@@ -4,7 +4,7 @@ The SDK checks, dispatches and serializes; between HTTP and its `serve_one` stan
 """
 
 from collections.abc import Mapping
-from json import dumps
+from json import dumps, loads
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -37,8 +37,9 @@ from app.auth.agent_keys import agent_key
 from app.config import Settings
 from app.doors.agents.incoming import Incoming
 from app.doors.agents.server import SERVER
+from app.doors.shapes import MESSAGE
 from app.errors import Forbidden
-from app.http.answers import Answer
+from app.http.answers import Answer, error_answer
 from app.http.body import LimitedBody
 from app.http.guard import Handle, Route, admit
 from app.http.strict_json import parse_json, require_json
@@ -108,7 +109,7 @@ async def _answer(request: Request, message: Mapping[str, Any]) -> Answer:
     try:
         sent = JSONRPCRequest.model_validate(message)
     except ValidationError:
-        return _rejection(None, INVALID_REQUEST, _NOT_ONE_MESSAGE)
+        return _rejection(_id_in(message), INVALID_REQUEST, _NOT_ONE_MESSAGE)
     if len(sent.method) > _LONGEST_METHOD:
         return _rejection(sent.id, INVALID_REQUEST, "There is no such method")
     connection = _connect(request, message)
@@ -122,7 +123,7 @@ async def _answer(request: Request, message: Mapping[str, Any]) -> Answer:
     except Exception as error:
         told = handler_exception_to_error_data(error)
         if told is None:
-            raise
+            return _addressed(error_answer(Exchange.of(request.scope), error, MESSAGE), sent.id)
         modern = not _begins_with_handshake(connection.protocol_version)
         return _rejection(sent.id, told.code, told.message, told.data, modern=modern)
     return Answer(b'{"jsonrpc":"2.0","id":%b,"result":%b}' % (_id(sent.id), to_json(result)))
@@ -155,6 +156,18 @@ def _rejection(
     error = {"code": code, "message": sentence} | ({} if data is None else {"data": data})
     body = {"jsonrpc": "2.0", "id": message_id, "error": error}
     return Answer(dumps(body).encode(), ERROR_CODE_HTTP_STATUS.get(code, 200) if modern else 200)
+
+
+def _id_in(message: Mapping[str, Any]) -> int | str | None:
+    """The id of what is no request, if it has one."""
+    given = message["id"]
+    return given if isinstance(given, str) or type(given) is int else None
+
+
+def _addressed(answer: Answer, message_id: int | str) -> Answer:
+    """The same error, of this message."""
+    body = loads(answer.body) | {"id": message_id}
+    return Answer(dumps(body).encode(), answer.status, *answer.headers)
 
 
 def _id(message_id: int | str) -> bytes:

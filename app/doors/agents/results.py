@@ -5,7 +5,7 @@ from typing import Any
 
 from pydantic_core import from_json, to_json
 
-from app.errors import AnswerTooLarge, AppError
+from app.errors import AppError
 from app.state import Exchange
 
 Result = dict[str, Any]
@@ -28,10 +28,10 @@ def size_of(text: bytes) -> int:
     return len(text) + len(to_json(text.decode()))
 
 
-def success(text: bytes, meta: Result, notes: Sequence[str] = (), *, performed: bool) -> Result:
+def success(text: bytes, meta: Result, notes: Sequence[str] = ()) -> Result | None:
     """The result of a call that was performed, and whose data is this JSON.
 
-    AnswerTooLarge where not even with its long texts cut it is short enough.
+    None where not even with its long texts cut it is short enough.
     """
     if size_of(text) <= MOST_BYTES:
         return _result(from_json(text), [text.decode(), *notes], meta)
@@ -39,7 +39,7 @@ def success(text: bytes, meta: Result, notes: Sequence[str] = (), *, performed: 
         data = from_json(text)
         if len(to_json(_cut(data, _SHORTEST))) <= MOST_BYTES:
             return _shortened(data, meta, notes)
-    raise too_large(performed=performed)
+    return None
 
 
 def _shortened(data: Any, meta: Result, notes: Sequence[str]) -> Result:
@@ -53,12 +53,6 @@ def _shortened(data: Any, meta: Result, notes: Sequence[str]) -> Result:
         cut = f"Texts of more than {longest} characters are cut: never write them back."
         notes = (*notes, cut)
     return _result(shorter, [text.decode() if twice else _ELSEWHERE, *notes], meta)
-
-
-def too_large(*, performed: bool) -> AnswerTooLarge:
-    """The refusal of an answer that is no use to a language model."""
-    whose = "It was performed, but its" if performed else "The"
-    return AnswerTooLarge(f"{whose} answer takes more than 64 kB; ask for less at once")
 
 
 def _cut(value: Any, longest: int) -> Any:

@@ -4,7 +4,9 @@ from typing import Any
 
 from fastapi import Request
 from mcp.server import CacheHint, Server, ServerRequestContext
+from mcp.shared.exceptions import MCPError
 from mcp_types import (
+    INVALID_PARAMS,
     CallToolRequestParams,
     GetPromptRequestParams,
     ListPromptsResult,
@@ -17,6 +19,7 @@ from mcp_types import (
 from app import __version__
 from app.commands.catalogue import permitted
 from app.commands.perform import told
+from app.commands.router import note_action
 from app.doors.agents import guide
 from app.doors.agents.calls import call
 from app.doors.agents.results import refusal
@@ -47,40 +50,50 @@ def _request(context: _Context) -> Request:
     return context.request
 
 
-async def _list_tools(context: _Context, _: PaginatedRequestParams | None) -> ListToolsResult:
+def _require_first_page(params: PaginatedRequestParams | None) -> None:
+    """A list has one page, so that nobody was told a cursor."""
+    if params is not None and params.cursor is not None:
+        raise MCPError(INVALID_PARAMS, "There is no such cursor")
+
+
+async def _list_tools(context: _Context, params: PaginatedRequestParams | None) -> ListToolsResult:
     request, caller = await _admit(context)
+    _require_first_page(params)
     return tools_of(permitted(caller), names_user=own_user(request, caller) is None)
 
 
 async def _call_tool(context: _Context, params: CallToolRequestParams) -> Any:
     """The result of the call; a refusal, and a fault, is one too."""
+    exchange = Exchange.of(_request(context).scope)
+    note_action(exchange, params.name)
     try:
         request, _ = await _admit(context)
         meta = (context.params or {}).get("_meta") or {}
         return await call(request, params.name, params.arguments or {}, meta)
     except Exception as error:
-        exchange = Exchange.of(_request(context).scope)
         return refusal(exchange, told(exchange, error))
 
 
-async def _list_resources(context: _Context, _: PaginatedRequestParams | None) -> Any:
+async def _list_resources(context: _Context, params: PaginatedRequestParams | None) -> Any:
     await _admit(context)
+    _require_first_page(params)
     return ListResourcesResult(resources=[guide.RESOURCE])
 
 
 async def _read_resource(context: _Context, params: ReadResourceRequestParams) -> Any:
-    await _admit(context)
-    return guide.read(str(params.uri))
+    _, caller = await _admit(context)
+    return guide.read(str(params.uri), permitted(caller))
 
 
-async def _list_prompts(context: _Context, _: PaginatedRequestParams | None) -> Any:
+async def _list_prompts(context: _Context, params: PaginatedRequestParams | None) -> Any:
     await _admit(context)
+    _require_first_page(params)
     return ListPromptsResult(prompts=[guide.PROMPT])
 
 
 async def _get_prompt(context: _Context, params: GetPromptRequestParams) -> Any:
-    await _admit(context)
-    return guide.prompt(params.name, (params.arguments or {}).get("day"))
+    _, caller = await _admit(context)
+    return guide.prompt(params.name, (params.arguments or {}).get("day"), permitted(caller))
 
 
 SERVER = Server(

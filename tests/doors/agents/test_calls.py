@@ -145,15 +145,45 @@ async def test_an_option_that_is_wrong_is_named_and_nothing_is_done(
         assert data_of(await client.call_tool("list-tasks", {}))["count"] == 0
 
 
-async def test_the_line_says_which_door_action_and_user_and_a_refusal_counts_as_one(
-    client: AsyncClient, monkeypatch: pytest.MonkeyPatch, app: FastAPI, db: Connection
-) -> None:
-    lines = []
+@pytest.fixture
+def lines(app: FastAPI, monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+    """The lines about requests, as they are logged."""
+    logged: list[dict[str, Any]] = []
     stack = app.middleware_stack
     assert isinstance(stack, request_log.RequestLog)
     monkeypatch.setattr(
-        stack, "_logger", type("Log", (), {"info": lambda _, __, **line: lines.append(line)})()
+        stack, "_logger", type("Log", (), {"info": lambda _, __, **line: logged.append(line)})()
     )
+    return logged
+
+
+@pytest.mark.parametrize(
+    ("name", "headers", "action"),
+    [
+        ("create-task", SERVICE_HEADERS, "create-task"),
+        ("create-task", {**SERVICE_HEADERS, "X-User-ID": ""}, "create-task"),
+        ("fly" * 100, SERVICE_HEADERS, "unknown"),
+    ],
+)
+async def test_a_call_that_names_no_user_is_logged_and_counted_by_its_action(
+    client: AsyncClient,
+    app: FastAPI,
+    lines: list[dict[str, Any]],
+    name: str,
+    headers: dict[str, str],
+    action: str,
+) -> None:
+    await send(client, request("tools/call", name=name), headers)
+    (line,) = lines
+    assert (line["action"], line["outcome"]) == (name[:100], 400)
+    assert "user_id" not in line
+    ((_, _, counted),) = app.state.resources[Usage]._counts
+    assert counted == action
+
+
+async def test_the_line_says_which_door_action_and_user_and_a_refusal_counts_as_one(
+    client: AsyncClient, app: FastAPI, lines: list[dict[str, Any]]
+) -> None:
     await send(client, request("tools/call", name="get-task", arguments={"task_id": "7"}))
     await send(client, request("tools/call", name="get-stats"))
     (refused_call, call) = lines
@@ -178,7 +208,8 @@ async def test_a_call_too_many_is_a_refusal_and_counts_with_commands(database_ur
             assert answer.json()["result"]["isError"] is expected
         sentence = answer.json()["result"]["content"][0]["text"]
         assert sentence.startswith("Too many requests; try again in ")
-        listing = await send(client, request("tools/list"))
+        listing = await send(client, request("tools/list", "seven"))
+        assert listing.json()["id"] == "seven"
         assert listing.status_code == 429
         assert int(listing.headers["retry-after"]) > 0
         assert listing.json()["error"]["data"]["code"] == "too_many_requests"

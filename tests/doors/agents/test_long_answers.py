@@ -6,8 +6,18 @@ import pytest
 from fastapi import FastAPI
 from httpx import AsyncClient
 
-from tests.conftest import TaskFactory
-from tests.support.agents import agent, data_of, refused, request, send, texts_of
+from app.services import Connection
+from tests.conftest import CallFactory, ContactFactory, TaskFactory
+from tests.support.agents import (
+    agent,
+    agent_key,
+    data_of,
+    options,
+    refused,
+    request,
+    send,
+    texts_of,
+)
 
 MOST = 64 * 1024
 
@@ -71,6 +81,30 @@ async def test_changes_come_in_pages_too(client: AsyncClient) -> None:
     assert seen == 20
 
 
+@pytest.mark.parametrize(("member", "size"), [("contacts", 100), ("calls", 100), ("calls", 7)])
+async def test_contacts_and_calls_come_in_pages_too(
+    client: AsyncClient,
+    make_contact: ContactFactory,
+    make_call: CallFactory,
+    member: str,
+    size: int,
+) -> None:
+    for number in range(42):
+        contact = await make_contact(name=str(number), notes="é" * 500)
+        await make_call(contact, notes="é" * 500)
+    found: list[str] = []
+    cursor: dict[str, str] = {}
+    pages = 0
+    while cursor or not pages:
+        result = await told(client, f"list-{member}", limit=size, **cursor)
+        data, pages = result["structuredContent"], pages + 1
+        found += [entry["id"] for entry in data[member]]
+        cursor = {"cursor": data["next_cursor"]} if data["next_cursor"] else {}
+        assert (len(result["content"]) == 2) == (0 < len(data[member]) < size and bool(cursor))
+    assert pages > 1
+    assert len(set(found)) == len(found) == 42
+
+
 async def test_a_text_that_is_too_long_is_cut_and_that_is_said(
     app: FastAPI, make_task: TaskFactory
 ) -> None:
@@ -102,13 +136,44 @@ async def test_many_commands_at_once_are_answered_once(client: AsyncClient) -> N
     assert "structuredContent" in result["content"][0]["text"]
 
 
+@pytest.mark.parametrize(
+    ("first", "dry_run", "beginning", "end"),
+    [
+        ("get-stats", False, "The answer takes", "ask for less at once, or send"),
+        ("set-preferences", False, "It was performed, but", "do not send it again, read what"),
+        ("set-preferences", True, "The answer takes", "ask for less at once, or send"),
+    ],
+)
 async def test_what_cannot_be_shortened_says_whether_it_was_performed(
-    app: FastAPI, make_task: TaskFactory
+    app: FastAPI, make_task: TaskFactory, first: str, dry_run: bool, beginning: str, end: str
 ) -> None:
     for number in range(100):
         await make_task(title="é" * 400 + str(number))
+    payload = {"day_start": "04:00"} if first == "set-preferences" else {}
     listing = {"action": "list-tasks", "payload": {"limit": 100}}
     commands = [{"id": str(number), **listing} for number in range(10)]
+    commands.append({"id": "first", "action": first, "payload": payload})
     async with agent(app) as client:
-        sentence = refused(await client.call_tool("batch", {"commands": commands}))
-    assert sentence.endswith("answer takes more than 64 kB; ask for less at once")
+        called = await client.call_tool(
+            "batch", {"commands": commands}, meta=options(dry_run=dry_run)
+        )
+        preferences = data_of(await client.call_tool("get-preferences", {}))
+    sentence = refused(called)
+    assert sentence.startswith(beginning)
+    assert f" more than 64 kB; {end}" in sentence
+    assert (preferences["day_start"] == "04:00") == ("performed" in sentence)
+
+
+async def test_an_export_that_is_too_long_is_told_where_else_it_is(
+    app: FastAPI, client: AsyncClient, db: Connection, make_task: TaskFactory
+) -> None:
+    for number in range(200):
+        await make_task(title=f"{number}")
+    headers = {**await agent_key(db, scopes=["users:export"]), "X-User-ID": "user_123"}
+    async with agent(app, headers=headers) as tool_user:
+        sentence = refused(await tool_user.call_tool("export-user", {}))
+    assert sentence == "The answer takes more than 64 kB; send the command to POST /execute"
+    key = {"X-Service-Key": headers["Authorization"].removeprefix("Bearer ")}
+    command = {"action": "export-user", "user_id": "user_123"}
+    answer = await client.post("/execute", json=command, headers=key)
+    assert len(answer.json()["data"]["tasks"]) == 200

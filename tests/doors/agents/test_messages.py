@@ -80,6 +80,26 @@ async def test_what_is_no_message_is_told_so(
 async def test_an_id_comes_back_as_it_was_sent(client: AsyncClient, message_id: Any) -> None:
     answer = await send(client, request("ping", message_id))
     assert answer.json() == {"jsonrpc": "2.0", "id": message_id, "result": {}}
+    nobody = {**FOR_USER, "X-User-ID": ""}
+    refused = await send(client, request("tools/list", message_id), nobody)
+    assert (refused.status_code, refused.json()["id"]) == (400, message_id)
+    assert refused.json()["error"]["message"].startswith("X-User-ID: ")
+
+
+@pytest.mark.parametrize(
+    ("message", "message_id"),
+    [
+        ({**PING, "method": 7}, 1),
+        ({**PING, "jsonrpc": "1.0", "id": "a"}, "a"),
+        ({**PING, "id": True}, None),
+        ({**PING, "id": {}}, None),
+    ],
+)
+async def test_what_is_no_request_is_told_under_its_id_if_it_has_one(
+    client: AsyncClient, message: Any, message_id: Any
+) -> None:
+    answer = await send(client, message)
+    assert (answer.status_code, answer.json()["id"]) == (400, message_id)
 
 
 @pytest.mark.parametrize(

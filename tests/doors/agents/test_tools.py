@@ -6,13 +6,23 @@ from typing import Any
 import pytest
 from fastapi import FastAPI
 from httpx import AsyncClient
-from mcp_types import Tool
+from mcp.shared.exceptions import MCPError
+from mcp_types import INVALID_PARAMS, Tool
 
 from app.commands.registry import ACTION_HANDLERS, actions, commands
-from app.models.key import NewKey
-from app.services import Connection, keys
+from app.services import Connection
 from tests.conftest import SERVICE_HEADERS
-from tests.support.agents import ERAS, FOR_USER, HANDSHAKE, agent, data_of, options, refused
+from tests.support.agents import (
+    ERAS,
+    FOR_USER,
+    HANDSHAKE,
+    agent,
+    agent_key,
+    data_of,
+    guided,
+    options,
+    refused,
+)
 
 COMBINATORS = {"anyOf", "oneOf", "allOf", "not", "$ref", "$defs"}
 
@@ -20,13 +30,6 @@ COMBINATORS = {"anyOf", "oneOf", "allOf", "not", "$ref", "$defs"}
 async def tools_of(app: FastAPI, headers: dict[str, str], era: str = ERAS[0]) -> list[Tool]:
     async with agent(app, era, headers) as client:
         return (await client.list_tools()).tools
-
-
-async def minted(db: Connection, **limits: Any) -> dict[str, str]:
-    """Headers of a key with these limits."""
-    value = keys.generate("dev", None)
-    await keys.insert_key(db, NewKey(key_name="agent", environment="dev", **limits), value)
-    return {"Authorization": f"Bearer {value}"}
 
 
 @pytest.mark.parametrize("era", ERAS)
@@ -69,7 +72,7 @@ async def test_their_schemas_are_objects_that_stand_for_themselves(
 async def test_a_restricted_key_is_shown_what_it_may_call_and_called_by_any_other_name_refused(
     app: FastAPI, db: Connection
 ) -> None:
-    headers = await minted(db, scopes=["tasks:read"])
+    headers = await agent_key(db, scopes=["tasks:read"])
     readable = [action.name for action in commands() if action.scope == "tasks:read"]
     everybodys = [action.name for action in commands() if action.scope is None]
     assert {tool.name for tool in await tools_of(app, headers)} == {*readable, *everybodys}
@@ -91,7 +94,7 @@ async def test_without_a_user_every_tool_wants_one(app: FastAPI) -> None:
 
 @pytest.mark.usefixtures("client")
 async def test_a_key_of_one_user_needs_to_name_nobody(app: FastAPI, db: Connection) -> None:
-    headers = await minted(db, user_ids=["user_7"])
+    headers = await agent_key(db, user_ids=["user_7"])
     async with agent(app, headers=headers) as client:
         tools = {tool.name: tool.input_schema for tool in (await client.list_tools()).tools}
         assert "user_id" not in tools["create-task"]["properties"]
@@ -103,7 +106,7 @@ async def test_a_key_of_one_user_needs_to_name_nobody(app: FastAPI, db: Connecti
 
 @pytest.mark.usefixtures("client")
 async def test_a_key_of_two_users_has_to_name_one_of_them(app: FastAPI, db: Connection) -> None:
-    async with agent(app, headers=await minted(db, user_ids=["user_7", "user_8"])) as client:
+    async with agent(app, headers=await agent_key(db, user_ids=["user_7", "user_8"])) as client:
         named = {"title": "x", "user_id": "user_8"}
         assert data_of(await client.call_tool("create-task", named))["user_id"] == "user_8"
         missing = refused(await client.call_tool("create-task", {"title": "x"}))
@@ -149,10 +152,15 @@ async def test_a_user_of_the_header_is_nobodys_argument(app: FastAPI) -> None:
 async def test_what_destroys_is_annotated_and_can_be_tried(
     app: FastAPI, client: AsyncClient
 ) -> None:
-    destructive = {action.name for action in actions() if action.destructive}
+    additive = {
+        *("create-task", "create-category", "create-contact"),
+        *("restore-task", "assign-category", "schedule-call"),
+    }
+    destructive = {action.name for action in actions() if action.writes} - additive
     tools = {tool.name: tool.annotations for tool in await tools_of(app, FOR_USER)}
     marked = {name for name, hints in tools.items() if hints and hints.destructive_hint}
-    assert marked == destructive & set(tools) != set()
+    assert marked == destructive & set(tools)
+    assert marked >= {"delete-task", "undo", "batch", "update-task", "unassign-category"}
     assert not any(action.outside for action in commands() if action.destructive)
     async with agent(app) as tool_user:
         task = data_of(await tool_user.call_tool("create-task", {"title": "Feed cat"}))
@@ -175,12 +183,43 @@ async def test_the_guide_and_the_prompt_name_tools_that_there_are(app: FastAPI, 
         "How to plan a day with this service",
         "Plan my day",
     )
-    guide = content.text  # type: ignore[union-attr]
-    named = set(re.findall(r"`([a-z]+-[a-z]+)`", guide))
-    assert named >= {"list-tasks", "get-mood"}
-    assert named <= {action.name for action in commands()}
+    assert set(guided(content.text)) >= {"list-tasks", "get-mood", "undo"}  # type: ignore[union-attr]
     assert "2026-12-14" in str(said.messages[0].content)
     assert resource.uri in str(said.messages[0].content)
+
+
+@pytest.mark.parametrize(
+    ("scopes", "named"),
+    [
+        (["tasks:read"], {"list-tasks"}),
+        (["stats:read"], {"get-mood"}),
+        (["list-tasks", "update-task"], {"list-tasks", "update-task"}),
+        (["categories:read"], set()),
+    ],
+)
+@pytest.mark.usefixtures("client")
+async def test_the_guide_and_the_prompt_name_only_what_the_key_may_call(
+    app: FastAPI, db: Connection, scopes: list[str], named: set[str]
+) -> None:
+    async with agent(app, headers=await agent_key(db, scopes=scopes)) as client:
+        (content,) = (await client.read_resource("guide://planning")).contents
+        said = await client.get_prompt("plan-my-day", {})
+    text = content.text  # type: ignore[union-attr]
+    assert set(guided(text)) == named
+    assert set(guided(said.messages[0].content.text)) <= named  # type: ignore[union-attr]
+    assert re.findall(r"^([0-9]+)\.", text, re.MULTILINE)[0] == "1"
+
+
+@pytest.mark.parametrize("listing", ["list_tools", "list_resources", "list_prompts"])
+@pytest.mark.parametrize("cursor", ["", "eyJwYWdlIjoyfQ=="])
+@pytest.mark.usefixtures("client")
+async def test_a_cursor_that_nobody_was_told_is_refused(
+    app: FastAPI, listing: str, cursor: str
+) -> None:
+    async with agent(app) as client:
+        with pytest.raises(MCPError, match="There is no such cursor") as refusal:
+            await getattr(client, listing)(cursor=cursor)
+    assert refusal.value.code == INVALID_PARAMS
 
 
 @pytest.mark.usefixtures("client")
