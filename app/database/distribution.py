@@ -2,6 +2,7 @@
 
 from asyncpg import Record
 
+from app.database.marking import mark
 from app.database.schema import find_fault
 from app.errors import Conflict
 from app.services import Connection
@@ -107,6 +108,7 @@ async def distribute(db: Connection) -> list[str]:
         raise Conflict("; ".join(obstacles))
     undivided = await find_undivided(db)
     await _set(db)
+    await mark(db)
     # Tables that refer to one another cannot be divided one by one.
     links = await db.fetch(_LINKS, OWNED) if undivided else []
     for link in links:

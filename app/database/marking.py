@@ -1,0 +1,50 @@
+"""Marks of each change who has yet to take it over, where no position says so.
+
+Where the log is divided among machines, each gives out numbers of its own, and a transaction
+commits on one before it does on another. There a position is the instant of the change with a few
+bits of that number, so that whatever goes through the log goes in the order of time.
+"""
+
+from collections.abc import Sequence
+
+from app.services import Connection, mirror, webhook_deliveries
+from app.services.log import MARKED
+
+CONSUMERS = (mirror.NAME, webhook_deliveries.CONSUMER)
+
+# 51 bits of microseconds since 2020, which are enough until 2091; 6 of the number, and 6 of its
+# range, which is the node's.
+_FUNCTION = """
+CREATE OR REPLACE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    NEW.position := ((extract(epoch FROM NEW.changed_at - '2020-01-01Z'::timestamptz) * 1000000)
+        ::bigint << 12) | ((NEW.position & 63) << 6) | ((NEW.position >> 48) & 63);
+    NEW.untaken := '{{{consumers}}}';
+    RETURN NEW;
+END
+$$
+"""
+_TRIGGER = """
+CREATE TRIGGER {name} BEFORE INSERT ON changes FOR EACH ROW EXECUTE FUNCTION {name}()
+"""
+_INDEX = """
+CREATE INDEX IF NOT EXISTS changes_untaken_by_{consumer} ON changes (changed_at, position)
+WHERE '{consumer}' = ANY (untaken)
+"""
+_MARK = """
+UPDATE changes SET untaken = array_append(untaken, $1::text)
+WHERE position > coalesce((SELECT position FROM consumers WHERE name = $1::text), 0)
+"""
+_IS_MARKED = "SELECT EXISTS (SELECT 1 FROM pg_trigger WHERE tgname = $1)"
+
+
+async def mark(db: Connection, consumers: Sequence[str] = CONSUMERS) -> None:
+    """Has changes marked from now on, and marks those that a consumer has not taken over yet."""
+    if await db.fetchval(_IS_MARKED, MARKED):
+        return
+    await db.execute("LOCK TABLE consumers, changes IN SHARE ROW EXCLUSIVE MODE")
+    for consumer in consumers:
+        await db.execute(_MARK, consumer)
+        await db.execute(_INDEX.format(consumer=consumer))
+    await db.execute(_FUNCTION.format(name=MARKED, consumers=",".join(consumers)))
+    await db.execute(_TRIGGER.format(name=MARKED))
