@@ -39,7 +39,10 @@ _IS_MARKED = "SELECT EXISTS (SELECT 1 FROM pg_trigger WHERE tgname = $1)"
 
 
 async def mark(db: Connection, consumers: Sequence[str] = CONSUMERS) -> None:
-    """Has changes marked from now on, and marks those that a consumer has not taken over yet."""
+    """Has changes marked from now on, and marks those that a consumer has not taken over yet.
+
+    In a transaction.
+    """
     if await db.fetchval(_IS_MARKED, MARKED):
         return
     await db.execute("LOCK TABLE consumers, changes IN SHARE ROW EXCLUSIVE MODE")

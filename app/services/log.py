@@ -154,8 +154,8 @@ _NEXT = """
 SELECT {taken}, {interest} AS is_wanted FROM changes WHERE '{consumer}' = ANY (untaken)
 ORDER BY changed_at, position LIMIT {size}
 """
-# Whose worker was cut off may be taken yet, where its nodes have still to hear of the commit. This
-# waits for them, and takes the rest.
+# Another worker may have taken some since they were read, and where it was cut off, nodes may have
+# still to hear of its commit. This waits for them, and takes the rest.
 _UNMARK = """
 UPDATE changes SET untaken = nullif(array_remove(untaken, '{consumer}'), '{{}}')
 WHERE user_id = ANY ($1) AND position = ANY ($2) AND '{consumer}' = ANY (untaken)
@@ -191,9 +191,8 @@ class MarkedLog:
 
     async def take(self, db: Connection) -> int:
         """Takes over what can be seen."""
-        if not await db.fetchval(_HOLD, self._consumer):
-            return 0
-        if not (rows := await db.fetch(self.next)):
+        rows = await db.fetch(self.next)
+        if not rows or not await db.fetchval(_HOLD, self._consumer):
             return 0
         users = list({row["user_id"] for row in rows})
         positions = [row["position"] for row in rows]

@@ -62,6 +62,7 @@ async def test_log_goes_from_its_beginning_only(db: Connection) -> None:
     assert await kept(db) == [2, 3]
 
 
+@pytest.mark.usefixtures("each_log")
 async def test_what_a_consumer_has_not_read_stays_until_it_has(crowd: list[Connection]) -> None:
     db = crowd[0]
     await write(db, 3, days_ago=40)
@@ -77,6 +78,7 @@ async def test_what_a_consumer_has_not_read_stays_until_it_has(crowd: list[Conne
     assert await kept(db) == []
 
 
+@pytest.mark.usefixtures("each_log")
 async def test_a_consumer_goes_on_where_the_log_was_pruned_behind_it(
     crowd: list[Connection],
 ) -> None:

@@ -22,6 +22,8 @@ from tests.support.receiver import (
     told_by_two_workers,
 )
 
+pytestmark = pytest.mark.usefixtures("each_log")
+
 
 async def test_a_deleted_task_is_null_and_a_long_one_is_left_out(
     db: Connection, worker: Webhooks, receiver: Receiver
@@ -152,11 +154,11 @@ async def test_what_is_older_than_thirty_days_goes(
     for _ in range(2):
         await write_task(db)
     await rounds(worker)
-    await db.execute(
-        "UPDATE webhook_deliveries SET occurred_at = now() - interval '31 days' WHERE position = 1"
-    )
+    old, young = await deliveries(db)
+    month_ago = "UPDATE webhook_deliveries SET occurred_at = now() - interval '31 days'"
+    await db.execute(f"{month_ago} WHERE position = $1", old["position"])
     assert await webhook_deliveries.purge_old(db) == 1
-    assert [row["position"] for row in await deliveries(db)] == [2]
+    assert [row["position"] for row in await deliveries(db)] == [young["position"]]
 
 
 async def test_two_workers_tell_every_event_once(
