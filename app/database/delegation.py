@@ -67,12 +67,7 @@ _DISTRIBUTE = """
 SELECT create_distributed_function($1::text::regprocedure, $2,
     colocate_with => 'tasks', force_delegation => true)
 """
-# What numbers the log has to be told to each of its parts.
 _SETTINGS = {"citus.enable_manual_changes_to_shards": "on"}
-_NUMBER = """
-SELECT run_command_on_shards('changes',
-    'ALTER TABLE %s ALTER COLUMN position SET DEFAULT nextval(''changes_position_seq'')')
-"""
 
 
 async def delegate(db: Connection) -> list[str]:
@@ -83,7 +78,6 @@ async def delegate(db: Connection) -> list[str]:
     database = await db.fetchval("SELECT quote_ident(current_database())")
     for name, value in _SETTINGS.items():
         await db.execute(f"ALTER DATABASE {database} SET {name} = {value}")
-    await db.execute(_NUMBER)
     await _keep_triggers_on_parts(db)
     present = await find_delegated(db)
     missing = [one for one in DELEGATED if one.text not in present]

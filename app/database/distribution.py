@@ -108,7 +108,6 @@ async def distribute(db: Connection) -> list[str]:
         raise Conflict("; ".join(obstacles))
     undivided = await find_undivided(db)
     await _set(db)
-    await mark(db)
     # Tables that refer to one another cannot be divided one by one.
     links = await db.fetch(_LINKS, OWNED) if undivided else []
     for link in links:
@@ -117,6 +116,7 @@ async def distribute(db: Connection) -> list[str]:
         await db.execute(_DIVIDE, table, "none" if table == OWNED[0] else OWNED[0])
     for link in links:
         await _link(db, link)
+    await mark(db)  # afterwards, or what is copied would pass for new
     return undivided
 
 

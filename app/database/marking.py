@@ -12,13 +12,16 @@ from app.services.log import MARKED
 
 CONSUMERS = (mirror.NAME, webhook_deliveries.CONSUMER)
 
-# 51 bits of microseconds since 2020, which are enough until 2091; 6 of the number, and 6 of its
-# range, which is the node's.
+# 51 bits of microseconds since 2020, which are enough until 2091; 6 of a number, and 6 of its range,
+# which is the node's. Who writes to a part of the log by itself brings no number.
 _FUNCTION = """
 CREATE OR REPLACE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    number bigint := coalesce(NEW.position, nextval('changes_position_seq'));
+    instant numeric := extract(epoch FROM NEW.changed_at - '2020-01-01Z'::timestamptz);
 BEGIN
-    NEW.position := ((extract(epoch FROM NEW.changed_at - '2020-01-01Z'::timestamptz) * 1000000)
-        ::bigint << 12) | ((NEW.position & 63) << 6) | ((NEW.position >> 48) & 63);
+    NEW.position := ((instant * 1000000)::bigint << 12) | ((number & 63) << 6)
+        | ((number >> 48) & 63);
     NEW.untaken := '{{{consumers}}}';
     RETURN NEW;
 END
@@ -31,10 +34,8 @@ _INDEX = """
 CREATE INDEX IF NOT EXISTS changes_untaken_by_{consumer} ON changes (changed_at, position)
 WHERE '{consumer}' = ANY (untaken)
 """
-_MARK = """
-UPDATE changes SET untaken = array_append(untaken, $1::text)
-WHERE position > coalesce((SELECT position FROM consumers WHERE name = $1::text), 0)
-"""
+_REACHED = "SELECT position FROM consumers WHERE name = $1"
+_MARK = "UPDATE changes SET untaken = array_append(untaken, $1::text) WHERE position > $2"
 _IS_MARKED = "SELECT EXISTS (SELECT 1 FROM pg_trigger WHERE tgname = $1)"
 
 
@@ -47,7 +48,7 @@ async def mark(db: Connection, consumers: Sequence[str] = CONSUMERS) -> None:
         return
     await db.execute("LOCK TABLE consumers, changes IN SHARE ROW EXCLUSIVE MODE")
     for consumer in consumers:
-        await db.execute(_MARK, consumer)
+        await db.execute(_MARK, consumer, await db.fetchval(_REACHED, consumer) or 0)
         await db.execute(_INDEX.format(consumer=consumer))
     await db.execute(_FUNCTION.format(name=MARKED, consumers=",".join(consumers)))
     await db.execute(_TRIGGER.format(name=MARKED))

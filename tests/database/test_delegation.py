@@ -24,8 +24,6 @@ CREATE FUNCTION create_distributed_function(
 ) RETURNS void LANGUAGE sql BEGIN ATOMIC
     INSERT INTO delegated (name, by) VALUES (name, by);
 END;
-CREATE FUNCTION run_command_on_shards(name regclass, command text)
-RETURNS void LANGUAGE sql RETURN NULL;
 CREATE FUNCTION get_shard_id_for_distribution_column(name regclass, user_id text)
 RETURNS text LANGUAGE sql BEGIN ATOMIC
     SELECT 'p' || number FROM generate_series(0, {NUMBER - 1}) AS number
