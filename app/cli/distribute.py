@@ -16,8 +16,7 @@ def database_group() -> None:
 def distribute_tables(check: bool) -> None:
     """Divide what belongs to users among the nodes of a Citus coordinator, by user.
 
-    What is divided already stays. Run it after each `migrate`; it connects as that does. The worker
-    does not follow a log that is divided yet.
+    What is divided already stays. Run it after each `migrate`; it connects as that does.
     """
     if check:
         _check()

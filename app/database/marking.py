@@ -12,8 +12,8 @@ from app.services.log import MARKED
 
 CONSUMERS = (mirror.NAME, webhook_deliveries.CONSUMER)
 
-# 51 bits of microseconds since 2020, which are enough until 2091; 6 of a number, and 6 of its range,
-# which is the node's. Who writes to a part of the log by itself brings no number.
+# 51 bits of microseconds since 2020, which are enough until 2091, then 6 of a number and 6 of its
+# range, which is the node's. Whoever writes to a part of the log by itself brings no number.
 _FUNCTION = """
 CREATE OR REPLACE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE

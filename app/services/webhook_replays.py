@@ -86,7 +86,8 @@ async def _count(db: Connection, noted: Record) -> int:
         end = min(first + span, last)
         seen, wanted = await db.fetchrow(COUNT, endpoint_id, first, end, since) or (0, 0)
         if end == last or seen >= _ENOUGH:
-            return round(wanted * max(1, (last - first) / span))
+            told: int = round(wanted * max(1, (last - first) / span))
+            return told
         span *= 8
 
 
