@@ -17,7 +17,7 @@ CONSUMERS = (mirror.NAME, webhook_deliveries.CONSUMER)
 _FUNCTION = """
 CREATE OR REPLACE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
-    number bigint := coalesce(NEW.position, nextval('changes_position_seq'));
+    number bigint := coalesce(NEW.position, nextval('{sequence}'));
     instant numeric := extract(epoch FROM NEW.changed_at - '2020-01-01Z'::timestamptz);
 BEGIN
     NEW.position := ((instant * 1000000)::bigint << 12) | ((number & 63) << 6)
@@ -27,6 +27,7 @@ BEGIN
 END
 $$
 """
+_SEQUENCE = "SELECT pg_get_serial_sequence('changes', 'position')"
 _TRIGGER = """
 CREATE TRIGGER {name} BEFORE INSERT ON changes FOR EACH ROW EXECUTE FUNCTION {name}()
 """
@@ -50,5 +51,7 @@ async def mark(db: Connection, consumers: Sequence[str] = CONSUMERS) -> None:
     for consumer in consumers:
         await db.execute(_MARK, consumer, await db.fetchval(_REACHED, consumer) or 0)
         await db.execute(_INDEX.format(consumer=consumer))
-    await db.execute(_FUNCTION.format(name=MARKED, consumers=",".join(consumers)))
+    sequence = await db.fetchval(_SEQUENCE)
+    names = ",".join(consumers)
+    await db.execute(_FUNCTION.format(name=MARKED, sequence=sequence, consumers=names))
     await db.execute(_TRIGGER.format(name=MARKED))
