@@ -11,7 +11,17 @@ from hashlib import sha256
 from typing import NamedTuple
 
 from app.database.distribution import OWNED
-from app.services import Connection, deletions, replays, tasks
+from app.services import (
+    Connection,
+    calls,
+    categories,
+    contacts,
+    deletions,
+    preferences,
+    replays,
+    tasks,
+    undo_writes,
+)
 
 
 class Delegated(NamedTuple):
@@ -39,6 +49,20 @@ DELEGATED = (
     Delegated("claim_all", replays.CLAIM_ALL, user=1),
     Delegated("store", replays.STORE, user=1),
     Delegated("store_all", replays.STORE_ALL, user=1),
+    Delegated("undo_update", undo_writes.REVERT),
+    Delegated("undo_categories", undo_writes.RECATEGORIZE),
+    Delegated("undo_withdrawal", undo_writes.RESTORE),
+    Delegated("undo_deletion", undo_writes.INSERT),
+    Delegated("undo_restoration", undo_writes.WITHDRAW),
+    Delegated("undo_creation", undo_writes.DELETE),
+    Delegated("create_category", categories.INSERT, user=1),
+    Delegated("delete_category", categories.DELETE),
+    Delegated("assign_category", categories.ASSIGN),
+    Delegated("unassign_category", categories.UNASSIGN),
+    Delegated("create_contact", contacts.INSERT),
+    Delegated("schedule_call", calls.INSERT),
+    Delegated("set_call_status", calls.SET_STATUS),
+    Delegated("set_preferences", preferences.INSERT, user=1),
 )
 
 _FIND = """
