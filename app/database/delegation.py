@@ -78,6 +78,12 @@ async def find_delegated(db: Connection) -> Mapping[str, str]:
     return {names[name]: f"SELECT * FROM {name}({_numbered(count)})" for name, count in rows}
 
 
+async def find_undelegated(db: Connection) -> list[Delegated]:
+    """The statements that this version sends and nobody has made functions of yet."""
+    present = await find_delegated(db)
+    return [one for one in DELEGATED if one.text not in present]
+
+
 def _numbered(count: int) -> str:
     return ", ".join(f"${number}" for number in range(1, count + 1))
 
@@ -103,8 +109,7 @@ async def delegate(db: Connection) -> list[str]:
     for name, value in _SETTINGS.items():
         await db.execute(f"ALTER DATABASE {database} SET {name} = {value}")
     await _keep_triggers_on_parts(db)
-    present = await find_delegated(db)
-    missing = [one for one in DELEGATED if one.text not in present]
+    missing = await find_undelegated(db)
     for one in missing:
         signature = await create_function(db, one)
         await db.execute(_DISTRIBUTE, signature, f"${one.user}")

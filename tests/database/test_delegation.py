@@ -9,7 +9,7 @@ from asyncpg.connection import LoggedQuery
 
 from app.commands.registry import find_action
 from app.database.connector import Connector
-from app.database.delegation import DELEGATED, delegate, find_delegated
+from app.database.delegation import DELEGATED, delegate, find_delegated, find_undelegated
 from app.models.caller import Caller
 from app.models.origin import PLATFORM
 from app.models.task import TaskFields
@@ -113,6 +113,7 @@ async def test_what_is_not_delegated_is_done_by_the_text_as_it_is(divided_url: s
 
 async def test_functions_are_made_once(divided_url: str) -> None:
     db: Connection = await asyncpg.connect(divided_url)
+    assert await find_undelegated(db) == []
     assert await delegate(db) == []
     made = await db.fetch(
         "SELECT split_part(name::text, '(', 1), by FROM delegated ORDER BY number"
@@ -123,3 +124,4 @@ async def test_functions_are_made_once(divided_url: str) -> None:
 
 async def test_elsewhere_nothing_is_sent_in_place_of_a_statement(db: Connection) -> None:
     assert await find_delegated(db) == {}
+    assert await find_undelegated(db) == list(DELEGATED)
