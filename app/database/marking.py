@@ -8,7 +8,7 @@ bits of that number, so that whatever goes through the log goes in the order of 
 from collections.abc import Sequence
 
 from app.services import Connection, mirror, webhook_deliveries
-from app.services.log import MARKED
+from app.services.log import MARKED, is_marked
 
 CONSUMERS = (mirror.NAME, webhook_deliveries.CONSUMER)
 
@@ -37,7 +37,6 @@ WHERE '{consumer}' = ANY (untaken)
 """
 _REACHED = "SELECT position FROM consumers WHERE name = $1"
 _MARK = "UPDATE changes SET untaken = array_append(untaken, $1::text) WHERE position > $2"
-_IS_MARKED = "SELECT EXISTS (SELECT 1 FROM pg_trigger WHERE tgname = $1)"
 
 
 async def mark(db: Connection, consumers: Sequence[str] = CONSUMERS) -> None:
@@ -45,7 +44,7 @@ async def mark(db: Connection, consumers: Sequence[str] = CONSUMERS) -> None:
 
     In a transaction.
     """
-    if await db.fetchval(_IS_MARKED, MARKED):
+    if await is_marked(db):
         return
     await db.execute("LOCK TABLE consumers, changes IN SHARE ROW EXCLUSIVE MODE")
     for consumer in consumers:

@@ -56,10 +56,15 @@ SELECT EXISTS (
 """
 
 
+async def is_marked(db: Connection) -> bool:
+    """Whether the log is divided, and says of each change who lacks it."""
+    return bool(await db.fetchval(_IS_MARKED))
+
+
 async def follow(db: Connection, taking: Taking) -> Log:
     """The log for a consumer, which begins with the oldest change there is when it is new."""
     await db.execute(_REGISTER, taking.consumer)
-    return MarkedLog(taking) if await db.fetchval(_IS_MARKED) else NumberedLog(taking)
+    return MarkedLog(taking) if await is_marked(db) else NumberedLog(taking)
 
 
 class Gap(NamedTuple):

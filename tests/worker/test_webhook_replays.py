@@ -9,9 +9,10 @@ from typing import Any
 import asyncpg
 import pytest
 
+from app.database.marking import mark
 from app.models.webhook import EndpointChanges, message_id
 from app.services import Connection, log_pruning, webhook_deliveries, webhook_replays, webhooks
-from app.services.log import NumberedLog, follow
+from app.services.log import Log, MarkedLog, NumberedLog, follow
 from app.services.webhook_replays import PORTION
 from app.worker.webhooks import Webhooks
 from tests.support.killed_worker import start_worker
@@ -19,6 +20,7 @@ from tests.support.listener import write_task
 from tests.support.receiver import TASKS, Receiver, add_endpoint, rounds
 
 _LONG = 20_000
+NUMBERED = NumberedLog(webhook_deliveries.TAKING)
 _URL = "http://127.0.0.1:9/hook"
 _WRITE = """
 INSERT INTO changes (kind, operation, user_id, entity_id, sequence, fields, changed_at)
@@ -56,13 +58,13 @@ async def go_on(db: Connection) -> None:
         await webhook_replays.go_on(db, await follow(db, webhook_deliveries.TAKING))
 
 
-async def replayed(db: Connection) -> list[int]:
+async def replayed(db: Connection, log: Log = NUMBERED) -> list[int]:
     """The positions of what is told, in order; every second portion is lost with its worker."""
     told: list[int] = []
     for turn in range(10 * _LONG // PORTION):
         portion = db.transaction()
         await portion.start()
-        await webhook_replays.go_on(db, NumberedLog(webhook_deliveries.TAKING))
+        await webhook_replays.go_on(db, log)
         await (portion.rollback() if turn % 2 else portion.commit())
         told += sorted(row["position"] for row in await db.fetch(_TELL_ALL))
         if not await db.fetchval(_LEFT):
@@ -76,6 +78,19 @@ async def test_a_long_history_is_told_in_order_and_once_whatever_ends_a_worker(
     endpoint, began = await history(db, _LONG)
     assert await webhook_replays.ask(db, endpoint.id, began) == _LONG
     assert await replayed(db) == list(range(1, _LONG + 1))
+
+
+async def test_of_a_divided_log_all_since_an_instant_is_told_in_order_and_once(
+    db: Connection,
+) -> None:
+    async with db.transaction():
+        await mark(db)
+    endpoint, began = await history(db, 3 * PORTION)
+    since = began + timedelta(seconds=PORTION // 2 + 1)
+    told = await db.fetch("SELECT position FROM changes WHERE changed_at >= $1 ORDER BY 1", since)
+    assert await webhook_replays.ask(db, endpoint.id, since) == len(told) == 5 * PORTION // 2
+    log = MarkedLog(webhook_deliveries.TAKING)
+    assert await replayed(db, log) == [row["position"] for row in told]
 
 
 async def test_workers_that_go_on_with_one_replay_tell_nothing_twice(
