@@ -34,10 +34,11 @@ WANTED = f"""
 """The SQL condition that an endpoint asks for a change."""
 
 # An endpoint is told of what happens after it was made. What the clock of another has ahead of us
-# is due now.
+# is due now, which is after what others took over since this transaction began.
 _TOLD = f"""
 INSERT INTO webhook_deliveries (endpoint_id, position, user_id, type, occurred_at, due_at)
-SELECT id, position, changes.user_id, {TYPE}, changed_at, least(changed_at, now())
+SELECT id, position, changes.user_id, {TYPE}, changed_at,
+    least(changed_at, (SELECT clock_timestamp()))
 FROM taken AS changes JOIN webhook_endpoints ON disabled_at IS NULL AND {WANTED}
 ON CONFLICT DO NOTHING
 """

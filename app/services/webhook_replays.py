@@ -108,14 +108,14 @@ FOR UPDATE OF replays, consumers SKIP LOCKED
 # Attempts are counted on, so that the outcome of one under way is not taken for that of the next.
 TELL = f"""
 INSERT INTO webhook_deliveries AS old (endpoint_id, position, user_id, type, occurred_at, due_at)
-SELECT id, position, changes.user_id, {TYPE}, changed_at, now()
+SELECT id, position, changes.user_id, {TYPE}, changed_at, (SELECT clock_timestamp())
 FROM changes CROSS JOIN (
     SELECT id, events, user_ids, created_at FROM webhook_endpoints WHERE id = $1
 ) AS endpoint
 WHERE position > $2 AND position <= $3 AND changed_at >= $4 AND {WANTED}
 ORDER BY position
 ON CONFLICT (endpoint_id, position, user_id) DO UPDATE SET
-    due_at = now(), claimed_until = NULL, outcome = NULL, failures = 0
+    due_at = excluded.due_at, claimed_until = NULL, outcome = NULL, failures = 0
 """
 _END_REPLAY = "DELETE FROM webhook_replays WHERE endpoint_id = $1"
 _MOVE = "UPDATE webhook_replays SET position = $2 WHERE endpoint_id = $1"

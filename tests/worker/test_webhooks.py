@@ -5,10 +5,12 @@ from base64 import b64encode
 import pytest
 from standardwebhooks import Webhook
 
+from app.database import Database
 from app.errors import Conflict
 from app.models.task import TaskChanges, TaskFields
 from app.models.webhook import EndpointChanges
 from app.services import Connection, deletions, tasks, webhook_deliveries, webhook_replays, webhooks
+from app.services.log import follow
 from app.worker.moods import Moods
 from app.worker.webhooks import Webhooks
 from tests.support.listener import write_task
@@ -170,6 +172,22 @@ async def test_two_workers_tell_every_event_once(
         data = one.event["data"]
         sequences.setdefault(data["user_id"], []).append(data["sequence"])
     assert all(told == sorted(told) for told in sequences.values())
+
+
+async def test_what_is_taken_over_later_is_due_later_whichever_transaction_began_first(
+    db: Connection, database: Database
+) -> None:
+    await add_endpoint(db, "https://example.com/hook", TASKS)
+    log = await follow(db, webhook_deliveries.TAKING)
+    async with database.transaction() as other:
+        await other.execute("SELECT 1")
+        await write_task(db)
+        async with db.transaction():
+            assert await log.take(db) == 1
+        await write_task(db)
+        assert await log.take(other) == 1
+    first, second = await deliveries(db)
+    assert first["due_at"] < second["due_at"]
 
 
 async def test_an_idle_round_writes_nothing(db: Connection, worker: Webhooks) -> None:
