@@ -37,6 +37,7 @@ from app.services import (
     webhook_deliveries,
     webhooks,
 )
+from app.services.log import follow
 from app.services.replays import Answered
 from app.services.retention import PORTION, Slice
 from app.services.webhook_deliveries import Outcome
@@ -103,8 +104,8 @@ class _Store:
     async def open(self) -> None:
         self._connections = [await asyncpg.connect(self._url) for _ in range(_AT_ONCE)]
         db = self._connections[0]
-        await deliveries.register(db, mirror.NAME)
-        await deliveries.register(db, webhook_deliveries.CONSUMER)
+        await follow(db, _MIRROR)
+        await follow(db, webhook_deliveries.TAKING)
         told = [user.user_id for user in self._users[1::_TOLD]]
         endpoint = NewEndpoint(url="https://example.com/hook", events=["*"], user_ids=told)
         await webhooks.insert_endpoint(db, endpoint, b"secret")
@@ -177,11 +178,12 @@ async def _create(db: Connection, user_id: str) -> list[UUID]:
     return [task.id for task in made]
 
 
-_INTEREST = deliveries.feed_statement(mirror.INTEREST)
+_MIRROR = deliveries.taking(mirror.NAME, mirror.INTEREST)
 
 
 async def _tell_mirror(db: Connection, other: Connection) -> None:
-    while (await deliveries.feed(db, mirror.NAME, _INTEREST)).taken:
+    log = await follow(db, _MIRROR)
+    while await log.take(db):
         pass
     entity_ids = [UUID(int=0)]
     while entity_ids:
@@ -192,8 +194,8 @@ async def _tell_mirror(db: Connection, other: Connection) -> None:
 
 
 async def _tell_webhooks(db: Connection) -> None:
-    feed = webhook_deliveries.FEED
-    while (await deliveries.feed(db, webhook_deliveries.CONSUMER, feed)).taken:
+    log = await follow(db, webhook_deliveries.TAKING)
+    while await log.take(db):
         pass
     claimed = True
     while claimed:

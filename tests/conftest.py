@@ -27,6 +27,7 @@ from httpx import ASGITransport, AsyncClient, Response
 from app.config import DEVELOPMENT_ADMIN_KEY, Settings
 from app.config.database_url import normalize_database_url
 from app.database import embedded, migrations
+from app.database.marking import CONSUMERS, mark
 from app.doors import development_values
 from app.main import create_app
 from app.models.call import Call, CallFields
@@ -37,6 +38,7 @@ from app.services.keys import DEVELOPMENT_KEY
 from tests.support import redis_server as redis
 from tests.support.application import furnished, released, talking_to
 from tests.support.databases import create_clone, named, run_statements, run_with
+from tests.support.listener import LISTENERS
 from tests.support.partitions import Watched, divide
 from tests.support.redis_server import RedisServer
 
@@ -125,6 +127,16 @@ async def database_url(server_url: str, template: str) -> AsyncIterator[str]:
     yield named(server_url, name)
     await admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
     await admin.close()
+
+
+@pytest.fixture(params=["numbered", "marked"])
+async def each_log(request: pytest.FixtureRequest, database_url: str) -> None:
+    """The log of one machine, and then the one that is divided among several."""
+    if request.param == "marked":
+        db = await asyncpg.connect(database_url)
+        async with db.transaction():
+            await mark(db, (*CONSUMERS, *LISTENERS))
+        await db.close()
 
 
 @pytest.fixture

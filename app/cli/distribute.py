@@ -16,8 +16,7 @@ def database_group() -> None:
 def distribute_tables(check: bool) -> None:
     """Divide what belongs to users among the nodes of a Citus coordinator, by user.
 
-    What is divided already stays. Run it after each `migrate`; it connects as that does. The worker
-    does not follow a log that is divided yet.
+    What is divided already stays. Run it after each `migrate`; it connects as that does.
     """
     if check:
         _check()
@@ -33,13 +32,17 @@ def distribute_tables(check: bool) -> None:
 
 
 def _check() -> None:
+    from app.database.delegation import find_undelegated  # noqa: PLC0415
     from app.database.distribution import find_obstacles, find_undivided  # noqa: PLC0415
 
-    async def ask(db: Connection) -> tuple[list[str], list[str]]:
-        obstacles = await find_obstacles(db)
-        return obstacles, [] if obstacles else await find_undivided(db)
+    async def ask(db: Connection) -> tuple[list[str], list[str], list[str]]:
+        if obstacles := await find_obstacles(db):
+            return obstacles, [], []
+        return [], await find_undivided(db), [one.name for one in await find_undelegated(db)]
 
-    obstacles, undivided = on_database(ask, migrating=True)
+    obstacles, undivided, undelegated = on_database(ask, migrating=True)
     if obstacles:
         raise click.ClickException("\n".join(obstacles))
     click.echo(f"to be divided: {', '.join(undivided)}" if undivided else "all is divided")
+    if undelegated:
+        click.echo(f"to be delegated: {', '.join(undelegated)}")

@@ -11,7 +11,17 @@ from hashlib import sha256
 from typing import NamedTuple
 
 from app.database.distribution import OWNED
-from app.services import Connection, deletions, replays, tasks
+from app.services import (
+    Connection,
+    calls,
+    categories,
+    contacts,
+    deletions,
+    preferences,
+    replays,
+    tasks,
+    undo_writes,
+)
 
 
 class Delegated(NamedTuple):
@@ -39,6 +49,20 @@ DELEGATED = (
     Delegated("claim_all", replays.CLAIM_ALL, user=1),
     Delegated("store", replays.STORE, user=1),
     Delegated("store_all", replays.STORE_ALL, user=1),
+    Delegated("undo_update", undo_writes.REVERT),
+    Delegated("undo_categories", undo_writes.RECATEGORIZE),
+    Delegated("undo_withdrawal", undo_writes.RESTORE),
+    Delegated("undo_deletion", undo_writes.INSERT),
+    Delegated("undo_restoration", undo_writes.WITHDRAW),
+    Delegated("undo_creation", undo_writes.DELETE),
+    Delegated("create_category", categories.INSERT, user=1),
+    Delegated("delete_category", categories.DELETE),
+    Delegated("assign_category", categories.ASSIGN),
+    Delegated("unassign_category", categories.UNASSIGN),
+    Delegated("create_contact", contacts.INSERT),
+    Delegated("schedule_call", calls.INSERT),
+    Delegated("set_call_status", calls.SET_STATUS),
+    Delegated("set_preferences", preferences.INSERT, user=1),
 )
 
 _FIND = """
@@ -54,6 +78,12 @@ async def find_delegated(db: Connection) -> Mapping[str, str]:
     return {names[name]: f"SELECT * FROM {name}({_numbered(count)})" for name, count in rows}
 
 
+async def find_undelegated(db: Connection) -> list[Delegated]:
+    """The statements that this version sends and nobody has made functions of yet."""
+    present = await find_delegated(db)
+    return [one for one in DELEGATED if one.text not in present]
+
+
 def _numbered(count: int) -> str:
     return ", ".join(f"${number}" for number in range(1, count + 1))
 
@@ -67,12 +97,7 @@ _DISTRIBUTE = """
 SELECT create_distributed_function($1::text::regprocedure, $2,
     colocate_with => 'tasks', force_delegation => true)
 """
-# What numbers the log has to be told to each of its parts.
 _SETTINGS = {"citus.enable_manual_changes_to_shards": "on"}
-_NUMBER = """
-SELECT run_command_on_shards('changes',
-    'ALTER TABLE %s ALTER COLUMN position SET DEFAULT nextval(''changes_position_seq'')')
-"""
 
 
 async def delegate(db: Connection) -> list[str]:
@@ -83,10 +108,8 @@ async def delegate(db: Connection) -> list[str]:
     database = await db.fetchval("SELECT quote_ident(current_database())")
     for name, value in _SETTINGS.items():
         await db.execute(f"ALTER DATABASE {database} SET {name} = {value}")
-    await db.execute(_NUMBER)
     await _keep_triggers_on_parts(db)
-    present = await find_delegated(db)
-    missing = [one for one in DELEGATED if one.text not in present]
+    missing = await find_undelegated(db)
     for one in missing:
         signature = await create_function(db, one)
         await db.execute(_DISTRIBUTE, signature, f"${one.user}")

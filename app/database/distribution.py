@@ -2,6 +2,7 @@
 
 from asyncpg import Record
 
+from app.database.marking import mark
 from app.database.schema import find_fault
 from app.errors import Conflict
 from app.services import Connection
@@ -115,6 +116,7 @@ async def distribute(db: Connection) -> list[str]:
         await db.execute(_DIVIDE, table, "none" if table == OWNED[0] else OWNED[0])
     for link in links:
         await _link(db, link)
+    await mark(db)  # afterwards, or what is copied would pass for new
     return undivided
 
 

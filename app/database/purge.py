@@ -54,7 +54,7 @@ async def _all(database: Database, remove: Callable[[Connection, Any], Awaitable
 async def _forget(database: Database, kept: timedelta) -> None:
     forgotten = PORTION
     while forgotten == PORTION:
-        async with database.connection() as db:
+        async with database.transaction() as db:
             forgotten = await log_pruning.forget_content(db, kept)
 
 

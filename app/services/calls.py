@@ -19,7 +19,7 @@ _COLUMNS = """id, user_id, title, scheduled_for, duration_minutes, notes, status
     updated_at"""
 _OWNED = "id = $1 AND user_id = $2"
 
-_INSERT = f"""
+INSERT = f"""
 WITH written AS (
     INSERT INTO calls (user_id, title, scheduled_for, duration_minutes, notes)
     SELECT user_id, $3, $4, $5, $6 FROM contacts WHERE {_OWNED} FOR KEY SHARE
@@ -41,7 +41,7 @@ async def insert_call(
     if owner not in (None, user_id):
         raise NotFound(f"User {contact_id} not found")
     row = await db.fetchrow(
-        _INSERT,
+        INSERT,
         contact_id,
         user_id,
         call.title,
@@ -103,7 +103,7 @@ async def find_calls(db: Connection, call_ids: Sequence[UUID]) -> list[Call]:
     return [Call.model_construct(**row) for row in await db.fetch(_FIND, call_ids)]
 
 
-_SET_STATUS = f"""
+SET_STATUS = f"""
 WITH written AS (
     UPDATE calls SET status = $3, updated_at = now() WHERE {_OWNED} RETURNING {_COLUMNS}
 ), {recorded_aside("call", "updated", 4, "ARRAY['status']")}
@@ -121,7 +121,7 @@ async def set_status(
     """Overwrites the status of a call and returns the whole call."""
 
     async def write(user_id: str) -> Record | None:
-        return await db.fetchrow(_SET_STATUS, call_id, user_id, status, *origin[:5])
+        return await db.fetchrow(SET_STATUS, call_id, user_id, status, *origin[:5])
 
     row = await reach(db, "calls", call_id, owner, write)
     if row is None:

@@ -28,7 +28,7 @@ from app.services.violations import violating
 
 _COLUMNS = "id, name, color, created_at"
 
-_INSERT = f"""
+INSERT = f"""
 INSERT INTO categories (user_id, name, color)
 SELECT $1::text, $2, $3
 WHERE (SELECT count(*) FROM categories WHERE user_id = $1::text) < {MOST_CATEGORIES}
@@ -44,7 +44,7 @@ async def insert_category(db: Connection, user_id: str, category: CategoryFields
     color = category.color or DEFAULT_COLOR
     await db.execute(TAKE_TURN, user_id)
     with violating("categories_name", Taken("Category name already exists")):
-        row = await db.fetchrow(_INSERT, user_id, category.name, color)
+        row = await db.fetchrow(INSERT, user_id, category.name, color)
     if row is None:
         raise Full(f"A user may have at most {MOST_CATEGORIES} categories")
     return Category.model_construct(**row)
@@ -77,7 +77,7 @@ written AS (
 """
 
 
-_DELETE = f"""
+DELETE = f"""
 WITH deleted AS (
     DELETE FROM categories WHERE id = $1 AND user_id = $2 RETURNING id
 ), counts AS MATERIALIZED (
@@ -110,7 +110,7 @@ async def delete_category(
     In a transaction. Each task that was in it is changed thereby.
     """
     user_id = await lock_count(db, "categories", category_id, owner)
-    if user_id is None or not await db.fetchval(_DELETE, category_id, user_id, *origin):
+    if user_id is None or not await db.fetchval(DELETE, category_id, user_id, *origin):
         foreign = is_bound(owner) and await db.fetchval(_IS_FOREIGN, category_id, owner)
         raise (Foreign if foreign else NotFound)(f"Category not found: {category_id}")
 
@@ -119,7 +119,7 @@ async def delete_category(
 # What is linked is locked first, as by whoever deletes it: a link to what is just being deleted
 # would fail.
 _TASK = "tasks.id = $1 AND user_id = $2 AND deleted_at IS NULL"
-_ASSIGN = f"""
+ASSIGN = f"""
 WITH {
     locked(
         "tasks.id, user_id, categories.id AS category_id",
@@ -153,7 +153,7 @@ async def assign_category(
     if user_id is None:
         raise await _explain(db, task_id, category_id, owner)
     with violating("task_categories_pkey", AlreadyAssigned()):
-        written = await db.fetchval(_ASSIGN, task_id, user_id, category_id, *origin)
+        written = await db.fetchval(ASSIGN, task_id, user_id, category_id, *origin)
     if written is None:
         raise await _explain(db, task_id, category_id, owner)
     # Counted once the task is locked, so that of two at once the second counts the first.
@@ -166,7 +166,7 @@ _LINKED = """EXISTS (
     SELECT 1 FROM task_categories AS links
     WHERE task_id = tasks.id AND category_id = $3 AND links.user_id = $2
 )"""
-_UNASSIGN = f"""
+UNASSIGN = f"""
 WITH {locked("id, user_id", f"{_TASK} AND {_LINKED}")}, linked AS (
     DELETE FROM task_categories AS links USING old
     WHERE task_id = old.id AND category_id = $3 AND links.user_id = $2
@@ -187,7 +187,7 @@ async def unassign_category(
     In a transaction.
     """
     user_id = await lock_count(db, "tasks", task_id, owner)
-    if user_id is None or not await db.fetchval(_UNASSIGN, task_id, user_id, category_id, *origin):
+    if user_id is None or not await db.fetchval(UNASSIGN, task_id, user_id, category_id, *origin):
         raise await _explain(db, task_id, category_id, owner)
     return await fetch_categorized(db, task_id, user_id)
 

@@ -15,7 +15,7 @@ from app.services.pages import bounds, newest_first
 
 _COLUMNS = "id, name, email, company, user_type, notes, created_at, updated_at"
 
-_INSERT = f"""
+INSERT = f"""
 WITH written AS (
     INSERT INTO contacts (id, user_id, name, email, company, user_type, notes)
     VALUES ($1, $2, $3, $4, $5, $6, $7)
@@ -31,7 +31,7 @@ async def insert_contact(
     """Stores a new contact with a time-ordered id."""
     contact_id = _new_id()
     row = await db.fetchrow(
-        _INSERT,
+        INSERT,
         contact_id,
         str(contact_id),
         contact.name,

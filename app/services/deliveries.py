@@ -12,8 +12,7 @@ from uuid import UUID
 
 from app.models.status import ConsumerLag
 from app.services import Connection
-
-FEED_SIZE = 1000
+from app.services.log import Taking, untaken_age
 
 
 class Delivery(NamedTuple):
@@ -27,108 +26,24 @@ class Delivery(NamedTuple):
     changed_at: datetime | None
 
 
-class Gap(NamedTuple):
-    """A position that was seen beyond missing ones, and a transaction that began after them all.
-
-    What is missing was rolled back once every transaction older than that one has ended.
-    """
-
-    position: int = 0
-    transaction_id: str = "0"
-
-
-NO_GAP = Gap()
-
-
-class Fed(NamedTuple):
-    """How many changes were taken over, and the gap that held up the rest."""
-
-    taken: int
-    gap: Gap = NO_GAP
-
-
-_REGISTER = "INSERT INTO consumers (name) VALUES ($1) ON CONFLICT DO NOTHING"
-
-
-async def register(db: Connection, consumer: str) -> None:
-    """Makes the consumer known; it begins with the oldest change there is."""
-    await db.execute(_REGISTER, consumer)
-
-
-# Positions are given out before their transactions commit, so a later one may be seen first. The
-# run of positions without a gap is complete; up to a gap's position all is, once the gap is
-# settled. Nothing is locked and no transaction id is taken where there is nothing to take over.
-_FEED = """
-WITH consumer AS MATERIALIZED (
-    SELECT position, greatest(position, CASE
-        WHEN pg_snapshot_xmin(pg_current_snapshot()) >= $3::text::xid8 THEN $2::bigint
-    END) AS settled
-    FROM consumers
-    WHERE name = $1 AND EXISTS (SELECT 1 FROM changes WHERE changes.position > consumers.position)
-    FOR UPDATE SKIP LOCKED
-), ahead AS MATERIALIZED (
-    SELECT changes.*, settled
-    FROM consumer CROSS JOIN LATERAL (
-        SELECT position, kind, operation, transition, entity_id, user_id, changed_at FROM changes
-        WHERE changes.position > consumer.position
-        ORDER BY changes.position
-        LIMIT {limit}
-    ) AS changes
-), numbered AS (
-    SELECT *, count(*) FILTER (WHERE position > settled) OVER (ORDER BY position) AS number
-    FROM ahead
-), taken AS MATERIALIZED (
-    SELECT * FROM numbered WHERE position <= settled OR position = settled + number
-), {taking_over}, moved AS (
-    UPDATE consumers SET position = (SELECT max(position) FROM taken)
-    WHERE name = $1 AND EXISTS (SELECT 1 FROM taken)
-)
-SELECT (SELECT count(*) FROM taken) AS taken,
-    coalesce((SELECT max(position) FROM taken), position) AS reached,
-    coalesce((SELECT max(position) FROM ahead), position) AS seen,
-    pg_current_xact_id()::text AS transaction_id
-FROM consumer
+_WAITING = """
+INSERT INTO deliveries AS old
+    (consumer, entity_id, kind, first_position, last_position, changed_at)
+SELECT '{consumer}', entity_id, min(kind), min(position), max(position), min(changed_at)
+FROM taken
+GROUP BY entity_id
+ON CONFLICT (consumer, entity_id) DO UPDATE SET
+    first_position = CASE WHEN old.changed_at IS NULL
+        THEN excluded.first_position ELSE old.first_position END,
+    last_position = excluded.last_position,
+    changed_at = coalesce(old.changed_at, excluded.changed_at),
+    due_at = CASE WHEN old.changed_at IS NULL THEN now() ELSE old.due_at END
 """
 
-_WAITING = """
-waiting AS (
-    INSERT INTO deliveries AS old
-        (consumer, entity_id, kind, first_position, last_position, changed_at)
-    SELECT $1, entity_id, min(kind), min(position), max(position), min(changed_at)
-    FROM taken AS changes
-    WHERE {interest}
-    GROUP BY entity_id
-    ON CONFLICT (consumer, entity_id) DO UPDATE SET
-        first_position = CASE WHEN old.changed_at IS NULL
-            THEN excluded.first_position ELSE old.first_position END,
-        last_position = excluded.last_position,
-        changed_at = coalesce(old.changed_at, excluded.changed_at),
-        due_at = CASE WHEN old.changed_at IS NULL THEN now() ELSE old.due_at END
-)"""
 
-
-def feed_statement(interest: str) -> str:
-    """The statement of `feed` for a consumer of those `changes` that fulfil the SQL condition."""
-    return reading(_WAITING.format(interest=interest))
-
-
-def reading(taking_over: str) -> str:
-    """The statement of `feed` with common table expressions that use the rows of `taken`."""
-    return _FEED.format(limit=FEED_SIZE, taking_over=taking_over)
-
-
-async def feed(db: Connection, consumer: str, statement: str, gap: Gap = NO_GAP) -> Fed:
-    """Takes over the next changes from the log, unless another worker is just doing so.
-
-    Where the log has a gap, the rest waits for the call that is given that gap back and finds it
-    settled.
-    """
-    row = await db.fetchrow(statement, consumer, *gap)
-    if row is None or row["reached"] == row["seen"]:
-        return Fed(row["taken"] if row else 0)
-    if row["reached"] < gap.position:
-        return Fed(row["taken"], gap)
-    return Fed(row["taken"], Gap(row["seen"], row["transaction_id"]))
+def taking(consumer: str, interest: str) -> Taking:
+    """How a consumer takes over those `changes` that fulfil the SQL condition, as deliveries."""
+    return Taking(consumer, interest, (_WAITING.format(consumer=consumer),))
 
 
 # The oldest changes first, what is told again without a change last. The lock is tried on no more
@@ -211,24 +126,27 @@ async def postpone(db: Connection, consumer: str, seconds: Mapping[UUID, float])
     await db.execute(_POSTPONE, consumer, list(seconds), list(seconds.values()))
 
 
-_LAG = """coalesce(extract(epoch FROM clock_timestamp() - least(
-    (SELECT min(changed_at) FROM deliveries WHERE consumer = consumers.name),
-    (SELECT changed_at FROM changes WHERE position > consumers.position ORDER BY position LIMIT 1)
-))::float8, 0)"""
-_AGE = f"SELECT {_LAG} FROM consumers WHERE name = $1"
+_WAITING_AGE = """
+SELECT extract(epoch FROM clock_timestamp() - min(changed_at))::float8 FROM deliveries
+WHERE consumer = $1
+"""
 
 
 async def oldest_age(db: Connection, consumer: str) -> float:
     """For how many seconds the oldest change has been waiting; 0 when none is."""
-    return await db.fetchval(_AGE, consumer) or 0.0
+    waiting = await db.fetchval(_WAITING_AGE, consumer) or 0.0
+    return max(waiting, await untaken_age(db, consumer))
 
 
-_AGES = f"SELECT name, {_LAG} AS lag_seconds FROM consumers ORDER BY name"
+_NAMES = "SELECT name FROM consumers ORDER BY name"
 
 
 async def list_lags(db: Connection) -> list[ConsumerLag]:
     """How far each consumer is behind."""
-    return [ConsumerLag.model_construct(**row) for row in await db.fetch(_AGES)]
+    return [
+        ConsumerLag.model_construct(name=name, lag_seconds=await oldest_age(db, name))
+        for (name,) in await db.fetch(_NAMES)
+    ]
 
 
 _REPEAT = """

@@ -14,49 +14,52 @@ _FORGETTER = "undo"
 """Reads the log as a consumer does, and forgets what was overwritten."""
 
 _REGISTER = "INSERT INTO consumers (name) VALUES ($1) ON CONFLICT DO NOTHING"
+_HOLD = "SELECT position FROM consumers WHERE name = $1 FOR UPDATE SKIP LOCKED"
 _FIRST_YOUNG = """
     SELECT min(position) FROM next WHERE changed_at >= now() - {kept}::interval
 """
 # Of what was deleted for good it stays known that it was.
 _FORGET = f"""
-WITH consumer AS MATERIALIZED (
-    SELECT position FROM consumers WHERE name = $1 FOR UPDATE SKIP LOCKED
-), next AS MATERIALIZED (
-    SELECT changes.position, changed_at FROM consumer CROSS JOIN LATERAL (
-        SELECT position, changed_at FROM changes
-        WHERE changes.position > consumer.position ORDER BY position LIMIT {PORTION}
-    ) AS changes
+WITH next AS MATERIALIZED (
+    SELECT position, user_id, changed_at FROM changes WHERE position > $1
+    ORDER BY position LIMIT {PORTION}
 ), due AS MATERIALIZED (
-    SELECT position FROM next
+    SELECT position, user_id FROM next
     WHERE position < coalesce(({_FIRST_YOUNG.format(kept="$2")}), position + 1)
 ), forgotten AS (
     UPDATE changes SET before = CASE WHEN operation = 'deleted' THEN 'null'::jsonb END FROM due
-    WHERE changes.position = due.position AND before IS NOT NULL
+    WHERE changes.position = due.position AND changes.user_id = due.user_id AND before IS NOT NULL
 )
-UPDATE consumers SET position = (SELECT max(position) FROM due)
-WHERE name = $1 AND EXISTS (SELECT 1 FROM due)
-RETURNING (SELECT count(*) FROM due)
+SELECT count(*), max(position) FROM due
 """
+_MOVE = "UPDATE consumers SET position = $2 WHERE name = $1"
 
 
 async def forget_content(db: Connection, kept: timedelta) -> int:
     """Forgets what the next 1,000 changes overwrote longer ago than that.
 
-    How many changes it has looked at.
+    How many changes it has looked at. In a transaction.
     """
     await db.execute(_REGISTER, _FORGETTER)
-    return await db.fetchval(_FORGET, _FORGETTER, kept) or 0
+    if (position := await db.fetchval(_HOLD, _FORGETTER)) is None:
+        return 0
+    forgotten = slice_of(await db.fetchrow(_FORGET, position, kept))
+    if forgotten.removed:
+        await db.execute(_MOVE, _FORGETTER, forgotten.end)
+    return forgotten.removed
 
 
 # What a consumer has not read yet stays, or it would wait for good for what it cannot find; and so
 # does what an endpoint has yet to be told, for the first time or again.
 _PRUNE = f"""
 WITH next AS MATERIALIZED (
-    SELECT position, user_id, changed_at FROM changes WHERE position > coalesce($2::bigint, 0)
+    SELECT position, user_id, changed_at, untaken FROM changes
+    WHERE position > coalesce($2::bigint, 0)
     ORDER BY position LIMIT {PORTION}
 ), due AS MATERIALIZED (
     SELECT position, user_id FROM next
     WHERE position <= (SELECT min(position) FROM consumers)
+        AND (untaken IS NULL OR NOT untaken && ARRAY (SELECT name::text FROM consumers))
         AND position < coalesce(least(
             ({_FIRST_YOUNG.format(kept="$1")}),
             (SELECT min(position) FROM webhook_deliveries WHERE due_at IS NOT NULL),

@@ -41,7 +41,7 @@ async def fetch_preferences(db: Connection, user_id: str) -> UserPreferences:
 
 
 # No earlier than the one before, by whatever clock; what is said twice is not written twice.
-_INSERT = f"""
+INSERT = f"""
 INSERT INTO user_preferences (user_id, since, time_zone, day_start)
 SELECT $1::text, greatest(clock_timestamp(), max(since) + interval '1 microsecond'), $2, $3
 FROM user_preferences WHERE user_id = $1
@@ -63,6 +63,6 @@ async def set_preferences(
     wanted = changes.applied(present)
     if row is None or wanted != present:
         day_start = time.fromisoformat(wanted.day_start)
-        if not await db.fetchval(_INSERT, user_id, wanted.time_zone, day_start):
+        if not await db.fetchval(INSERT, user_id, wanted.time_zone, day_start):
             raise Full(f"The preferences were changed {MOST_KEPT:,} times; there is no room")
     return wanted

@@ -75,7 +75,7 @@ _COMPLETES = f"old.status <> 'completed' AND {_STATUS} = 'completed'"
 _WITHDRAWN_COMPLETION = """coalesce(
     (SELECT jsonb_build_object('completion', to_jsonb(withdrawn)) FROM withdrawn), '{}')"""
 # A completion that is taken back never was; one whose end is taken back goes on as it was.
-_REVERT = f"""
+REVERT = f"""
 WITH {locked(OLD, _OWNED)}, withdrawn AS (
     DELETE FROM completions USING old
     WHERE completions.user_id = $2 AND task_id = $1 AND reopened_at IS NULL
@@ -117,7 +117,7 @@ async def _revert(db: Connection, step: Step, origin: Origin) -> None:
     context = (step.chain, step.reopens, step.first_changed_at)
     arguments = (step.before, *context, *_folds_of(step.before))
     written = await db.fetchval(
-        _REVERT, step.task_id, step.user_id, step.fields, *arguments, *origin
+        REVERT, step.task_id, step.user_id, step.fields, *arguments, *origin
     )
     _require(written, step)
 
@@ -129,7 +129,7 @@ def _folds_of(before: str) -> Folds:
 
 
 _COUNT_CATEGORIES = "SELECT count(*) FROM categories WHERE user_id = $1 AND id = ANY ($2)"
-_RECATEGORIZE = f"""
+RECATEGORIZE = f"""
 WITH {locked("id, user_id", _OWNED)}, removed AS (
     DELETE FROM task_categories AS links USING old
     WHERE task_id = old.id AND links.user_id = $2 AND category_id <> ALL ($3)
@@ -162,12 +162,12 @@ async def _recategorize(db: Connection, step: Step, origin: Origin) -> None:
     if await db.fetchval(_COUNT_CATEGORIES, step.user_id, wanted) < len(wanted):
         raise Gone("A category that the task was in is deleted")
     arguments = (wanted, step.chain)
-    written = await db.fetchval(_RECATEGORIZE, step.task_id, step.user_id, *arguments, *origin)
+    written = await db.fetchval(RECATEGORIZE, step.task_id, step.user_id, *arguments, *origin)
     _require(written, step)
 
 
 _WITHDRAWN = "id = $1 AND user_id = $2 AND deleted_at IS NOT NULL"
-_RESTORE = f"""
+RESTORE = f"""
 WITH {locked("id, user_id", _WITHDRAWN)}, written AS (
     UPDATE tasks SET deleted_at = NULL, updated_at = instant, version = tasks.version + 1
     FROM old WHERE tasks.id = old.id AND tasks.user_id = $2
@@ -176,7 +176,7 @@ WITH {locked("id, user_id", _WITHDRAWN)}, written AS (
 SELECT id FROM written
 """
 _RESTORED = ", ".join((*_VALUES, "created_at"))
-_INSERT = f"""
+INSERT = f"""
 WITH {counted("$2")}, written AS (
     INSERT INTO tasks (id, user_id, updated_at, version, {_RESTORED}, {FOLDS})
     SELECT $1, $2, instant, kept.version + 1, {_RESTORED},
@@ -186,7 +186,7 @@ WITH {counted("$2")}, written AS (
     RETURNING id, user_id
 ), linked AS (
     INSERT INTO task_categories (user_id, task_id, category_id)
-    SELECT $2, written.id, categories.id FROM written, categories
+    SELECT $2, written.id, categories.id FROM written CROSS JOIN categories
     WHERE categories.user_id = $2
         AND categories.id::text IN (SELECT jsonb_array_elements_text($4::jsonb->'categories'))
 ), {recorded("'restored'", "written AS old, counted", 8, undo_of="$3::bigint")}
@@ -197,16 +197,16 @@ SELECT id FROM written
 async def _bring_back(db: Connection, step: Step, origin: Origin) -> None:
     """From where withdrawn tasks are, or from what was kept."""
     arguments = (step.task_id, step.user_id, step.chain)
-    if await db.fetchval(_RESTORE, *arguments, *origin) is not None:
+    if await db.fetchval(RESTORE, *arguments, *origin) is not None:
         return
     if step.before is None:
         raise Gone("The task's content is not kept any more")
-    written = await db.fetchval(_INSERT, *arguments, step.before, *_folds_of(step.before), *origin)
+    written = await db.fetchval(INSERT, *arguments, step.before, *_folds_of(step.before), *origin)
     if written is None:
         raise ChangedSince("The task is there again", step.fields)
 
 
-_WITHDRAW = f"""
+WITHDRAW = f"""
 WITH {locked("id, user_id", _OWNED)}, written AS (
     UPDATE tasks SET deleted_at = instant, updated_at = instant, version = tasks.version + 1
     FROM old WHERE tasks.id = old.id AND tasks.user_id = $2
@@ -215,7 +215,7 @@ WITH {locked("id, user_id", _OWNED)}, written AS (
 SELECT id FROM written
 """
 # What was completed when it was created is taken back with it.
-_DELETE = f"""
+DELETE = f"""
 WITH {deleting(_OWNED, CONTENT_WRITTEN)}, withdrawn AS (
     DELETE FROM completions USING written
     WHERE completions.user_id = $2 AND task_id = $1 AND reopened_at IS NULL
@@ -235,7 +235,7 @@ async def _take_away(db: Connection, step: Step, origin: Origin) -> None:
     if step.first_operation is None or step.first_content == "null":
         raise Gone(f"What change {step.chain} was is not kept any more")
     if created or step.first_content == "object":
-        written = await db.fetchval(_DELETE, *arguments, created, *origin)
+        written = await db.fetchval(DELETE, *arguments, created, *origin)
     else:
-        written = await db.fetchval(_WITHDRAW, *arguments, *origin)
+        written = await db.fetchval(WITHDRAW, *arguments, *origin)
     _require(written, step)

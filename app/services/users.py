@@ -102,6 +102,7 @@ KEPT = (
         "position",
         "position, sequence, kind, operation, entity_id, fields, before, changed_at, transition, "
         "by_kind, by_name, installation_id, command_id, batch_id, undo_of, data",
+        hidden="untaken",
         # The one that tells of the purge.
         spared="sequence IS NOT DISTINCT FROM "
         "(SELECT last_sequence FROM change_counts WHERE user_id = $1::text)",

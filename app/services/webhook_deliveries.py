@@ -13,7 +13,7 @@ from asyncpg import Record
 
 from app.models.webhook import KEPT_DAYS, Delivery, DeliveryList, message_id
 from app.services import Connection
-from app.services.deliveries import reading
+from app.services.log import Taking, untaken_age
 from app.services.webhooks import MOOD_IS_ASKED_FOR, TARGET, Target, target_of
 
 CONSUMER = "webhooks"
@@ -24,8 +24,9 @@ _KEPT = timedelta(days=KEPT_DAYS)
 
 TYPE = "changes.kind || '.' || coalesce(changes.transition, changes.operation)"
 """The SQL of an event's type."""
+_INTEREST = "changes.kind IN ('task', 'mood', 'key', 'user')"
 WANTED = f"""
-    changes.kind IN ('task', 'mood', 'key', 'user')
+    {_INTEREST}
     AND events && ARRAY['*', {TYPE}]
     AND (user_ids IS NULL OR changes.kind = 'key' OR changes.user_id = ANY (user_ids))
     AND changes.changed_at >= created_at
@@ -33,20 +34,22 @@ WANTED = f"""
 """The SQL condition that an endpoint asks for a change."""
 
 # An endpoint is told of what happens after it was made. What the clock of another has ahead of us
-# is due now.
-FEED = reading(f"""
-told AS (
-    INSERT INTO webhook_deliveries (endpoint_id, position, user_id, type, occurred_at, due_at)
-    SELECT id, position, changes.user_id, {TYPE}, changed_at, least(changed_at, now())
-    FROM taken AS changes JOIN webhook_endpoints ON disabled_at IS NULL AND {WANTED}
-    ON CONFLICT DO NOTHING
-), writers AS (
-    INSERT INTO user_moods (user_id, due_at)
-    SELECT DISTINCT user_id, now() FROM taken
-    WHERE kind = 'task' AND {MOOD_IS_ASKED_FOR.format(user_id="taken.user_id")}
-    ORDER BY user_id
-    ON CONFLICT (user_id) DO UPDATE SET due_at = excluded.due_at
-)""")
+# is due now, which is after what others took over since this transaction began.
+_TOLD = f"""
+INSERT INTO webhook_deliveries (endpoint_id, position, user_id, type, occurred_at, due_at)
+SELECT id, position, changes.user_id, {TYPE}, changed_at,
+    least(changed_at, (SELECT clock_timestamp()))
+FROM taken AS changes JOIN webhook_endpoints ON disabled_at IS NULL AND {WANTED}
+ON CONFLICT DO NOTHING
+"""
+_WRITERS = f"""
+INSERT INTO user_moods (user_id, due_at)
+SELECT DISTINCT user_id, now() FROM taken
+WHERE kind = 'task' AND {MOOD_IS_ASKED_FOR.format(user_id="taken.user_id")}
+ORDER BY user_id
+ON CONFLICT (user_id) DO UPDATE SET due_at = excluded.due_at
+"""
+TAKING = Taking(CONSUMER, _INTEREST, (_TOLD, _WRITERS))
 
 
 class Claimed(NamedTuple):
@@ -266,17 +269,15 @@ async def purge_old(db: Connection, kept: timedelta = _KEPT) -> int:
 
 
 _OLDEST = """
-SELECT coalesce(extract(epoch FROM clock_timestamp() - least(
-    (SELECT min(due.due_at) FROM webhook_endpoints CROSS JOIN LATERAL (
-        SELECT due_at FROM webhook_deliveries
-        WHERE endpoint_id = id AND due_at IS NOT NULL ORDER BY due_at LIMIT 1
-    ) AS due WHERE disabled_at IS NULL),
-    (SELECT changed_at FROM changes WHERE position > consumers.position ORDER BY position LIMIT 1)
-)), 0)::float8
-FROM consumers WHERE name = $1
+SELECT extract(epoch FROM clock_timestamp() - min(due.due_at))::float8
+FROM webhook_endpoints CROSS JOIN LATERAL (
+    SELECT due_at FROM webhook_deliveries
+    WHERE endpoint_id = id AND due_at IS NOT NULL ORDER BY due_at LIMIT 1
+) AS due WHERE disabled_at IS NULL
 """
 
 
 async def overdue(db: Connection) -> float:
     """For how many seconds the longest waiting attempt has been due; 0 when none is."""
-    return max(0.0, await db.fetchval(_OLDEST, CONSUMER) or 0.0)
+    due = await db.fetchval(_OLDEST) or 0.0
+    return max(0.0, due, await untaken_age(db, CONSUMER))

@@ -16,7 +16,8 @@ from app.database import Database
 from app.errors import Unavailable
 from app.logs import logger
 from app.services import Connection, deliveries
-from app.services.deliveries import FEED_SIZE, NO_GAP, Delivery
+from app.services.deliveries import Delivery
+from app.services.log import FEED_SIZE, Log, follow
 from app.worker.figures import DELIVERIES, LAG, OLDEST
 
 CONNECTIONS = 2
@@ -66,9 +67,8 @@ class Consumer:
     def __init__(self, sink: Sink, database: Database) -> None:
         self._sink = sink
         self._database = database
-        self._statement = deliveries.feed_statement(sink.interest)
-        self._registered = False
-        self._gap = NO_GAP
+        self._taking = deliveries.taking(sink.name, sink.interest)
+        self._log: Log | None = None
         self._failures = 0
         self._idle_rounds = 0
         self._observed_at = 0.0
@@ -80,10 +80,11 @@ class Consumer:
     async def work(self) -> float:
         """Does one round and returns for how many seconds the next is not worth while."""
         try:
-            fed = await self._feed()
+            fed, has_gap = await self._feed()
             claimed, failed = await self._deliver()
             await self._observe()
         except Exception as error:
+            self._log = None  # it may be another by now
             if not isinstance(error, Unavailable):
                 logger.exception("unexpected_error", sink=self._sink.name)
             return self._fail(error)
@@ -93,18 +94,14 @@ class Consumer:
             self._recover()
         if fed == FEED_SIZE or claimed == BATCH_SIZE:
             return 0.0
-        busy = fed or claimed or self._gap != NO_GAP
+        busy = fed or claimed or has_gap
         self._idle_rounds = 0 if busy else self._idle_rounds + 1
         return min(_LONGEST_PAUSE, _SHORTEST_PAUSE * 2.0 ** min(self._idle_rounds, 10))
 
-    async def _feed(self) -> int:
-        async with self._database.connection() as db:
-            if not self._registered:
-                await deliveries.register(db, self._sink.name)
-                self._registered = True
-            fed = await deliveries.feed(db, self._sink.name, self._statement, self._gap)
-        self._gap = fed.gap
-        return fed.taken
+    async def _feed(self) -> tuple[int, bool]:
+        async with self._database.transaction() as db:
+            self._log = self._log or await follow(db, self._taking)
+            return await self._log.take(db), self._log.has_gap
 
     async def _deliver(self) -> tuple[int, Mapping[UUID, BaseException]]:
         name, limit = self._sink.name, _PROBE_SIZE if self._failures else BATCH_SIZE

@@ -14,13 +14,12 @@ from app.logs import logger
 from app.models.webhook import message_id
 from app.services import (
     Connection,
-    deliveries,
     webhook_deliveries,
     webhook_events,
     webhook_replays,
     webhooks,
 )
-from app.services.deliveries import FEED_SIZE, NO_GAP
+from app.services.log import FEED_SIZE, Log, follow
 from app.services.webhook_deliveries import CONSUMER, LEASE_SECONDS, Claimed, Outcome
 from app.services.webhooks import Target
 from app.worker.consumer import backoff
@@ -53,8 +52,7 @@ class Webhooks:
     def __init__(self, database: Database, sender: Sender) -> None:
         self._database = database
         self._sender = sender
-        self._registered = False
-        self._gap = NO_GAP
+        self._log: Log | None = None
         self._claimed: Counter[UUID] = Counter()
         self._enabled: Collection[UUID] = ()
         self._turns: dict[UUID, asyncio.Semaphore] = defaultdict(_turns)
@@ -85,7 +83,7 @@ class Webhooks:
         """Does one round and returns for how many seconds the next is not worth while."""
         try:
             await self._note()
-            fed, has_more = await self._feed()
+            fed, has_gap, has_more = await self._feed()
             claimed = await self._send_due()
             await self._care()
         except Exception as error:
@@ -95,7 +93,7 @@ class Webhooks:
             self._failures = 0
         if fed == FEED_SIZE or has_more:
             return 0.0
-        busy = fed or claimed or self._runs or self._gap != NO_GAP
+        busy = fed or claimed or self._runs or has_gap
         self._idle_rounds = 0 if busy else self._idle_rounds + 1
         return _PAUSES[min(self._idle_rounds, len(_PAUSES) - 1)]
 
@@ -108,15 +106,12 @@ class Webhooks:
         except Exception as error:  # they are sent again, under the same ids
             self._fail(error)
 
-    async def _feed(self) -> tuple[int, bool]:
-        async with self._database.connection() as db:
-            if not self._registered:
-                await deliveries.register(db, CONSUMER)
-                self._registered = True
-            fed = await deliveries.feed(db, CONSUMER, webhook_deliveries.FEED, self._gap)
-            self._gap = fed.gap
-            has_more = await webhook_replays.go_on(db)
-        return fed.taken, has_more
+    async def _feed(self) -> tuple[int, bool, bool]:
+        async with self._database.transaction() as db:
+            log = self._log = self._log or await follow(db, webhook_deliveries.TAKING)
+            fed = await log.take(db)
+        async with self._database.transaction() as db:
+            return fed, log.has_gap, await webhook_replays.go_on(db, log)
 
     async def _send_due(self) -> int:
         async with self._database.transaction() as db:
@@ -233,6 +228,7 @@ class Webhooks:
     def _fail(self, error: Exception) -> float:
         if not isinstance(error, Unavailable):
             logger.exception("unexpected_error", sink=CONSUMER)
+        self._log = None  # it may be another by now
         self._failures += 1
         if self._failures == 1:
             logger.warning("webhooks_are_failing", reason=f"{type(error).__name__}: {error}"[:200])

@@ -9,13 +9,16 @@ from asyncpg.connection import LoggedQuery
 
 from app.commands.registry import find_action
 from app.database.connector import Connector
-from app.database.delegation import DELEGATED, delegate, find_delegated
+from app.database.delegation import DELEGATED, delegate, find_delegated, find_undelegated
 from app.models.caller import Caller
-from app.services import Connection, feed
-from tests.support.one_user import BY_ID, OF_THE_USER, make_world, perform
+from app.models.origin import PLATFORM
+from app.models.task import TaskFields
+from app.services import Connection, deletions, feed, tasks, undo
+from tests.support.one_user import BY_ID, BY_ID_OF_CONTACT, OF_THE_USER, make_world, perform
 from tests.support.partitions import NUMBER, divide
 
-USER = "user_123"
+USER, OTHER = "user_123", "another"
+WRITES = ("create-task", "batch", "undo", "create-category", "create-contact", "set-preferences")
 TRUSTED = Caller("service", "trusted")
 _NAMES = f"""
 CREATE TABLE delegated (name regprocedure, by text, number serial);
@@ -24,8 +27,6 @@ CREATE FUNCTION create_distributed_function(
 ) RETURNS void LANGUAGE sql BEGIN ATOMIC
     INSERT INTO delegated (name, by) VALUES (name, by);
 END;
-CREATE FUNCTION run_command_on_shards(name regclass, command text)
-RETURNS void LANGUAGE sql RETURN NULL;
 CREATE FUNCTION get_shard_id_for_distribution_column(name regclass, user_id text)
 RETURNS text LANGUAGE sql BEGIN ATOMIC
     SELECT 'p' || number FROM generate_series(0, {NUMBER - 1}) AS number
@@ -57,6 +58,21 @@ async def divided_url(database_url: str) -> AsyncIterator[str]:
     await db.close()
 
 
+async def undo_what_is_there_no_more(db: Connection) -> None:
+    """A deletion for good, a restoration, and at last the creation."""
+    task = await tasks.insert_task(db, OTHER, TaskFields(title="Feed bird"))
+    await deletions.delete_task(db, task.id, OTHER)
+    await undo.undo_sequence(db, OTHER, 2, PLATFORM)
+    await deletions.withdraw_task(db, task.id, OTHER)
+    await deletions.restore_task(db, task.id, OTHER)
+    await undo.undo_sequence(db, OTHER, 5, PLATFORM)
+    await undo.undo_sequence(db, OTHER, 4, PLATFORM)
+    await tasks.insert_task(db, OTHER, TaskFields(title="Feed fish"))
+    await undo.undo_sequence(db, OTHER, 8, PLATFORM)
+    kept = await db.fetch("SELECT id FROM tasks WHERE user_id = $1 AND deleted_at IS NULL", OTHER)
+    assert [row["id"] for row in kept] == [task.id]
+
+
 async def sent_by_all_writes(db: Connection) -> list[str]:
     """The statements of a world and of all that changes a task of it."""
     sent: list[str] = []
@@ -66,10 +82,11 @@ async def sent_by_all_writes(db: Connection) -> list[str]:
 
     with db.query_logger(note):
         world = await make_world(db, USER)
-        more = {name: OF_THE_USER[name] for name in ("create-task", "batch")}
-        for name, ask in {**BY_ID, **more}.items():
+        more = {name: OF_THE_USER[name] for name in WRITES}
+        for name, ask in {**BY_ID, **BY_ID_OF_CONTACT, **more}.items():
             for payload in ask(world):
                 await perform(db, find_action(name), USER, TRUSTED, payload)
+        await undo_what_is_there_no_more(db)
         await asyncio.sleep(0)  # the loggers are called soon
     return sent
 
@@ -96,6 +113,7 @@ async def test_what_is_not_delegated_is_done_by_the_text_as_it_is(divided_url: s
 
 async def test_functions_are_made_once(divided_url: str) -> None:
     db: Connection = await asyncpg.connect(divided_url)
+    assert await find_undelegated(db) == []
     assert await delegate(db) == []
     made = await db.fetch(
         "SELECT split_part(name::text, '(', 1), by FROM delegated ORDER BY number"
@@ -106,3 +124,4 @@ async def test_functions_are_made_once(divided_url: str) -> None:
 
 async def test_elsewhere_nothing_is_sent_in_place_of_a_statement(db: Connection) -> None:
     assert await find_delegated(db) == {}
+    assert await find_undelegated(db) == list(DELEGATED)

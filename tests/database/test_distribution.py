@@ -8,6 +8,8 @@ import pytest
 from app.database.distribution import OWNED, distribute, find_obstacles, find_undivided
 from app.errors import Conflict
 from app.services import Connection
+from app.services.log import MarkedLog, follow
+from app.services.webhook_deliveries import TAKING
 from tests.support.one_user import make_world
 
 _NAMES = """
@@ -22,6 +24,8 @@ BEGIN
     ASSERT NOT EXISTS (
         SELECT 1 FROM pg_constraint WHERE contype = 'f' AND name IN (conrelid, confrelid)
     ), 'a table that refers to another cannot be divided';
+    ASSERT NOT EXISTS (SELECT 1 FROM pg_trigger WHERE tgname = 'mark_change'),
+        'what is copied would pass for new';
     INSERT INTO pg_dist_partition (logicalrelid, colocated) VALUES (name, colocate_with);
 END
 $$;
@@ -64,6 +68,7 @@ async def test_owned_tables_are_divided_together_and_their_links_stay(
     assert await coordinator.fetch(_LINKS) == links
     async with coordinator.transaction():
         assert await distribute(coordinator) == []
+    assert isinstance(await follow(coordinator, TAKING), MarkedLog)
     await make_world(coordinator, "user_123")
 
 

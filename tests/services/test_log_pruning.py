@@ -10,10 +10,11 @@ from app.database.purge import purge
 from app.models.origin import PLATFORM
 from app.models.task import TaskChanges, TaskFields
 from app.services import Connection, deletions, deliveries, log_pruning, tasks
+from app.services.log import follow
 from tests.conftest import TaskFactory
 
 _KEPT = "SELECT sequence FROM changes ORDER BY sequence"
-_EVERYTHING = deliveries.feed_statement("true")
+_EVERYTHING = deliveries.taking("mirror", "true")
 
 
 async def kept(db: Connection) -> list[int]:
@@ -61,31 +62,33 @@ async def test_log_goes_from_its_beginning_only(db: Connection) -> None:
     assert await kept(db) == [2, 3]
 
 
+@pytest.mark.usefixtures("each_log")
 async def test_what_a_consumer_has_not_read_stays_until_it_has(crowd: list[Connection]) -> None:
     db = crowd[0]
     await write(db, 3, days_ago=40)
-    await deliveries.register(db, "mirror")
+    log = await follow(db, _EVERYTHING)
     await run_out(db)
     assert await kept(db) == [1, 2, 3]
-    await deliveries.feed(db, "mirror", _EVERYTHING)
+    await log.take(db)
     await write(db, 2, days_ago=35)
     await run_out(db)
     assert await kept(db) == [4, 5]
-    await deliveries.feed(db, "mirror", _EVERYTHING)
+    await log.take(db)
     await run_out(db)
     assert await kept(db) == []
 
 
+@pytest.mark.usefixtures("each_log")
 async def test_a_consumer_goes_on_where_the_log_was_pruned_behind_it(
     crowd: list[Connection],
 ) -> None:
     db = crowd[0]
-    await deliveries.register(db, "mirror")
+    log = await follow(db, _EVERYTHING)
     await write(db, 3, days_ago=40)
-    assert (await deliveries.feed(db, "mirror", _EVERYTHING)).taken == 3
+    assert await log.take(db) == 3
     await run_out(db)
     await write(db, 2, days_ago=0)
-    assert (await deliveries.feed(db, "mirror", _EVERYTHING)).taken == 2
+    assert await log.take(db) == 2
 
 
 async def test_content_goes_before_the_change_does(db: Connection) -> None:

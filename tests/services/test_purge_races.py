@@ -18,14 +18,14 @@ from app.services import (
     calls,
     categories,
     contacts,
-    deliveries,
     preferences,
     secrets,
     tasks,
 )
 from app.services.locks import lock_named
+from app.services.log import follow
 from app.services.users import KEPT, purge_user
-from app.services.webhook_deliveries import CONSUMER, FEED
+from app.services.webhook_deliveries import TAKING
 from tests.services.test_category_races import waiting
 from tests.support.receiver import add_endpoint
 
@@ -79,11 +79,11 @@ async def test_what_was_under_way_is_removed_too(crowd: list[Connection], write:
 
 async def test_what_webhooks_were_taking_over_is_removed_too(crowd: list[Connection]) -> None:
     feeding, purger, observer, *_ = crowd
-    await deliveries.register(observer, CONSUMER)
+    log = await follow(observer, TAKING)
     await add_endpoint(observer, "https://example.com/hook", ["*"])
     await tasks.insert_task(observer, "user_123", TaskFields(title="Feed cat"))
     async with feeding.transaction():
-        assert (await deliveries.feed(feeding, CONSUMER, FEED)).taken == 1
+        assert await log.take(feeding) == 1
         purging = asyncio.create_task(purge(purger, "user_123"))
         await waiting(observer, 1)
     await purging

@@ -11,6 +11,7 @@ from app.services import (
     deliveries,
     locks,
     log_pruning,
+    mirror,
     retention,
     tasks,
     told_moods,
@@ -19,7 +20,7 @@ from app.services import (
     webhook_events,
     webhook_replays,
 )
-from app.services.mirror import INTEREST
+from app.services.log import ADVANCE, FIRST_AGE, MarkedLog, NumberedLog
 from app.services.owners import OWNER_OF
 
 _BY_ID_ALONE = (
@@ -30,9 +31,18 @@ _BY_ID_ALONE = (
 )
 _WHY_NOT_FOUND = (tasks._IS_FOREIGN, categories._IS_FOREIGN, categories._OWNERS)
 _LISTS = (contacts._LIST, calls._LIST, contact_tasks._LIST, contact_tasks._COUNTED_LIST)
+_TAKINGS = (deliveries.taking(mirror.NAME, mirror.INTEREST), webhook_deliveries.TAKING)
+
+
+def _steps(log: MarkedLog) -> tuple[str, str]:
+    return log.next, log.unmark
+
+
 _LOG = (
-    *(deliveries.feed_statement(INTEREST), webhook_deliveries.FEED),
-    *(webhook_replays._NOTE, webhook_replays._COUNT, webhook_replays._GO_ON),
+    *(NumberedLog(taking).statement for taking in _TAKINGS),
+    *(statement for taking in _TAKINGS for statement in _steps(MarkedLog(taking))),
+    *(webhook_replays.BOUNDS, webhook_replays.MIDDLE, webhook_replays.COUNT),
+    *(ADVANCE, webhook_replays.TELL),
 )
 _TOLD = (
     *(contacts._FIND, calls._FIND, contact_tasks._FIND),
@@ -44,7 +54,7 @@ _PURGES = (
     log_pruning._FORGET,
     log_pruning._PRUNE,
 )
-_FIGURES = (deliveries._AGE, deliveries._AGES, webhook_deliveries._OLDEST)
+_FIGURES = (FIRST_AGE,)
 
 ACROSS: dict[str, str] = {
     **dict.fromkeys(

@@ -12,11 +12,13 @@ from app.services import Connection, tasks
 from app.services.deliveries import Delivery
 from app.worker.consumer import Consumer
 
+LISTENERS = ("listener", "one", "other")
+
 
 class Listener:
     """A sink that remembers what it was told; it reads the version of tasks as they are."""
 
-    def __init__(self, name: str = "listener", interest: str = "true") -> None:
+    def __init__(self, name: str = LISTENERS[0], interest: str = "true") -> None:
         self.name = name
         self.interest = interest
         self.told: list[Delivery] = []

@@ -16,6 +16,8 @@ from app.worker.webhooks import Webhooks
 from tests.support.listener import write_task
 from tests.support.receiver import Receiver, add_endpoint, rounds
 
+pytestmark = pytest.mark.usefixtures("each_log")
+
 
 def moods(receiver: Receiver) -> list[tuple[str, str | None, str]]:
     told = [one.event["data"] for one in receiver.received if one.type == "mood.changed"]

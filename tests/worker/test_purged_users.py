@@ -13,6 +13,8 @@ from tests.support.bucket import Bucket
 from tests.support.contacts import CALL, USER
 from tests.worker.test_mirror import Mirrored, door, execute, mirrored, post
 
+pytestmark = pytest.mark.usefixtures("each_log")
+
 __all__ = ["door", "mirrored"]
 
 

@@ -9,8 +9,10 @@ from typing import Any
 import asyncpg
 import pytest
 
+from app.database.marking import mark
 from app.models.webhook import EndpointChanges, message_id
 from app.services import Connection, log_pruning, webhook_deliveries, webhook_replays, webhooks
+from app.services.log import Log, MarkedLog, NumberedLog, follow
 from app.services.webhook_replays import PORTION
 from app.worker.webhooks import Webhooks
 from tests.support.killed_worker import start_worker
@@ -18,6 +20,7 @@ from tests.support.listener import write_task
 from tests.support.receiver import TASKS, Receiver, add_endpoint, rounds
 
 _LONG = 20_000
+NUMBERED = NumberedLog(webhook_deliveries.TAKING)
 _URL = "http://127.0.0.1:9/hook"
 _WRITE = """
 INSERT INTO changes (kind, operation, user_id, entity_id, sequence, fields, changed_at)
@@ -50,13 +53,18 @@ async def history(db: Connection, count: int, url: str = _URL, days: int = 1) ->
     return endpoint, began
 
 
-async def replayed(db: Connection) -> list[int]:
+async def go_on(db: Connection) -> None:
+    async with db.transaction():
+        await webhook_replays.go_on(db, await follow(db, webhook_deliveries.TAKING))
+
+
+async def replayed(db: Connection, log: Log = NUMBERED) -> list[int]:
     """The positions of what is told, in order; every second portion is lost with its worker."""
     told: list[int] = []
     for turn in range(10 * _LONG // PORTION):
         portion = db.transaction()
         await portion.start()
-        await webhook_replays.go_on(db)
+        await webhook_replays.go_on(db, log)
         await (portion.rollback() if turn % 2 else portion.commit())
         told += sorted(row["position"] for row in await db.fetch(_TELL_ALL))
         if not await db.fetchval(_LEFT):
@@ -72,6 +80,19 @@ async def test_a_long_history_is_told_in_order_and_once_whatever_ends_a_worker(
     assert await replayed(db) == list(range(1, _LONG + 1))
 
 
+async def test_of_a_divided_log_all_since_an_instant_is_told_in_order_and_once(
+    db: Connection,
+) -> None:
+    async with db.transaction():
+        await mark(db)
+    endpoint, began = await history(db, 3 * PORTION)
+    since = began + timedelta(seconds=PORTION // 2 + 1)
+    told = await db.fetch("SELECT position FROM changes WHERE changed_at >= $1 ORDER BY 1", since)
+    assert await webhook_replays.ask(db, endpoint.id, since) == len(told) == 5 * PORTION // 2
+    log = MarkedLog(webhook_deliveries.TAKING)
+    assert await replayed(db, log) == [row["position"] for row in told]
+
+
 async def test_workers_that_go_on_with_one_replay_tell_nothing_twice(
     db: Connection, crowd: list[Connection]
 ) -> None:
@@ -81,7 +102,7 @@ async def test_workers_that_go_on_with_one_replay_tell_nothing_twice(
     async def work(own: Connection) -> list[int]:
         told = []
         while await own.fetchval(_LEFT):
-            await webhook_replays.go_on(own)
+            await go_on(own)
             told += [row["position"] for row in await own.fetch(_TELL_ALL)]
         return told
 
@@ -104,12 +125,12 @@ async def test_no_statement_looks_at_more_the_longer_the_history_is(
 ) -> None:
     endpoint, began = await history(db, _LONG)
     await db.execute(before)
-    counting = webhook_replays._COUNT.replace(f"{webhook_replays._COUNTED}", "500")
-    monkeypatch.setattr(webhook_replays, "_COUNT", counting)
-    assert await looked_at(db, webhook_replays._NOTE, endpoint.id, began) < 50
-    assert await looked_at(db, counting, endpoint.id) <= 500
-    assert await looked_at(db, webhook_replays._GO_ON) <= PORTION
+    monkeypatch.setattr(webhook_replays, "_COUNTED", 500)
     assert await webhook_replays.ask(db, endpoint.id, began) == _LONG
+    assert await looked_at(db, webhook_replays.MIDDLE, _LONG // 2, began) <= 1
+    assert await looked_at(db, webhook_replays.COUNT, endpoint.id, 0, 500, began) <= 500
+    told = endpoint.id, _LONG // 2, _LONG // 2 + PORTION, began
+    assert await looked_at(db, webhook_replays.TELL, *told) <= PORTION
 
 
 async def test_a_replay_begins_at_its_instant(db: Connection) -> None:
@@ -127,7 +148,7 @@ async def test_one_asked_for_while_another_is_under_way_leaves_nothing_out(
     endpoint, began = await history(db, 2000)
     later = await db.fetchval("SELECT changed_at FROM changes WHERE position = 1501")
     await webhook_replays.ask(db, endpoint.id, began)
-    await webhook_replays.go_on(db)
+    await go_on(db)
     await db.execute(_TELL_ALL)
     await webhook_replays.ask(db, endpoint.id, later)
     assert await replayed(db) == list(range(PORTION + 1, 2001))
@@ -169,7 +190,7 @@ async def test_what_is_to_be_sent_again_stays_until_it_is(db: Connection) -> Non
     for number in (1, 2):
         pruned = await log_pruning.prune_changes(db, None, timedelta(days=30))
         assert pruned.removed == (PORTION if number == 2 else 0)
-        await webhook_replays.go_on(db)
+        await go_on(db)
         assert await webhook_deliveries.purge_old(db) == 0
         await db.execute(_TELL_ALL)
         assert await webhook_deliveries.purge_old(db) == PORTION

@@ -5,10 +5,12 @@ from base64 import b64encode
 import pytest
 from standardwebhooks import Webhook
 
+from app.database import Database
 from app.errors import Conflict
 from app.models.task import TaskChanges, TaskFields
 from app.models.webhook import EndpointChanges
 from app.services import Connection, deletions, tasks, webhook_deliveries, webhook_replays, webhooks
+from app.services.log import follow
 from app.worker.moods import Moods
 from app.worker.webhooks import Webhooks
 from tests.support.listener import write_task
@@ -21,6 +23,8 @@ from tests.support.receiver import (
     rounds,
     told_by_two_workers,
 )
+
+pytestmark = pytest.mark.usefixtures("each_log")
 
 
 async def test_a_deleted_task_is_null_and_a_long_one_is_left_out(
@@ -152,11 +156,11 @@ async def test_what_is_older_than_thirty_days_goes(
     for _ in range(2):
         await write_task(db)
     await rounds(worker)
-    await db.execute(
-        "UPDATE webhook_deliveries SET occurred_at = now() - interval '31 days' WHERE position = 1"
-    )
+    old, young = await deliveries(db)
+    month_ago = "UPDATE webhook_deliveries SET occurred_at = now() - interval '31 days'"
+    await db.execute(f"{month_ago} WHERE position = $1", old["position"])
     assert await webhook_deliveries.purge_old(db) == 1
-    assert [row["position"] for row in await deliveries(db)] == [2]
+    assert [row["position"] for row in await deliveries(db)] == [young["position"]]
 
 
 async def test_two_workers_tell_every_event_once(
@@ -168,6 +172,22 @@ async def test_two_workers_tell_every_event_once(
         data = one.event["data"]
         sequences.setdefault(data["user_id"], []).append(data["sequence"])
     assert all(told == sorted(told) for told in sequences.values())
+
+
+async def test_what_is_taken_over_later_is_due_later_whichever_transaction_began_first(
+    db: Connection, database: Database
+) -> None:
+    await add_endpoint(db, "https://example.com/hook", TASKS)
+    log = await follow(db, webhook_deliveries.TAKING)
+    async with database.transaction() as other:
+        await other.execute("SELECT 1")
+        await write_task(db)
+        async with db.transaction():
+            assert await log.take(db) == 1
+        await write_task(db)
+        assert await log.take(other) == 1
+    first, second = await deliveries(db)
+    assert first["due_at"] < second["due_at"]
 
 
 async def test_an_idle_round_writes_nothing(db: Connection, worker: Webhooks) -> None:

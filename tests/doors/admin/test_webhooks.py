@@ -7,7 +7,8 @@ from httpx import AsyncClient
 from standardwebhooks import Webhook
 
 from app.config import Settings
-from app.services import Connection, webhook_replays
+from app.services import Connection, webhook_deliveries, webhook_replays
+from app.services.log import follow
 from tests.conftest import ADMIN_HEADERS, MISSING_ID
 from tests.support.application import talking_to
 from tests.support.listener import write_task
@@ -149,7 +150,7 @@ async def test_deliveries_are_shown_and_replayed(client: AsyncClient, db: Connec
         INSERT INTO consumers (name, position) SELECT 'webhooks', max(position) FROM changes
     """)
     replayed = await call(client, "POST", f"{made['id']}/replay", {"since": made["created_at"]})
-    await webhook_replays.go_on(db)
+    await webhook_replays.go_on(db, await follow(db, webhook_deliveries.TAKING))
     [shown] = (await call(client, "GET", f"{made['id']}/deliveries"))["deliveries"]
     assert replayed == {"deliveries": 1}
     assert shown.pop("id").startswith("msg_")
