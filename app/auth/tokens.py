@@ -37,8 +37,18 @@ def issue(secret: str, subject: str, email: str) -> str:
     return jwt.encode(claims, secret, SHARED)
 
 
-def verify(secret: str, token: str, required: Sequence[str] = ("sub", "exp")) -> str:
-    """The subject; BearerUnauthorized unless the token is signed, in time and has these claims."""
+def verify(
+    secret: str,
+    token: str,
+    required: Sequence[str] = ("sub", "exp"),
+    *,
+    issuer: str | None = None,
+    audience: str | None = None,
+) -> str:
+    """The subject; BearerUnauthorized unless the token is signed, in time and has these claims.
+
+    Where an issuer and an audience are given, it need not name any, but must not name others.
+    """
     import jwt  # noqa: PLC0415 - it loads cryptography where that is installed: 11 MB
 
     options: Any = {"require": [*required], **_UNCHECKED}
@@ -46,9 +56,19 @@ def verify(secret: str, token: str, required: Sequence[str] = ("sub", "exp")) ->
         claims = jwt.decode(token, secret, [SHARED], options, leeway=LEEWAY)
         if int(claims["exp"]) <= time():
             raise BearerUnauthorized  # it may begin early, but ends in time
+        if not (_names(claims, "iss", issuer) and _names(claims, "aud", audience)):
+            raise BearerUnauthorized
         return subject(claims)
     except (jwt.PyJWTError, ValidationError):
         raise BearerUnauthorized from None
+
+
+def _names(claims: Mapping[str, Any], claim: str, wanted: str | None) -> bool:
+    """Whether the claim is what is wanted, or has it among others, or is not there."""
+    if wanted is None or claim not in claims:
+        return True
+    given = claims[claim]
+    return wanted in given if isinstance(given, list) else bool(given == wanted)
 
 
 def subject(claims: Mapping[str, Any]) -> str:

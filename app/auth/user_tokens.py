@@ -45,8 +45,7 @@ class UserTokens:
         secret, url = settings.better_auth_secret, settings.token_keys_url
         self._secret = secret.get_secret_value() if secret else None
         self._keys = KeySet(url) if url else None
-        self._issuer = settings.better_auth_issuer or settings.better_auth_url
-        self._audience = settings.better_auth_audience or settings.better_auth_url
+        self._issuer, self._audience = settings.token_issuer, settings.token_audience
         self._verified: dict[bytes, _Verified] = {}
 
     async def find_subject(self, token: str) -> str:
@@ -63,7 +62,8 @@ class UserTokens:
             # Never with what is public: only a secret makes such a signature mean anything.
             if self._secret is None:
                 raise BearerUnauthorized
-            return tokens.verify(self._secret, token)
+            issuer, audience = self._issuer, self._audience
+            return tokens.verify(self._secret, token, issuer=issuer, audience=audience)
         key_id = header.get("kid")
         key = await self._keys.find(key_id) if isinstance(key_id, str) else None
         if key is None:

@@ -6,7 +6,7 @@ import click
 
 from app.cli.database import on_database
 from app.cli.models import minute, print_lines
-from app.models.audit import Act
+from app.models.audit import TrailEntry
 from app.models.page import MAX_LIMIT
 from app.services import audit
 
@@ -24,6 +24,6 @@ def print_trail(limit: int, cursor: UUID | None, *, as_json: bool) -> None:
 _HEADINGS = ("WHEN", "WHO", "ACT", "OBJECT", "FROM", "ID")
 
 
-def _row(act: Act) -> tuple[str, ...]:
+def _row(act: TrailEntry) -> tuple[str, ...]:
     when, where = minute(act.occurred_at), act.address or "?"
     return when, act.administrator, act.act, act.object, where, str(act.id)

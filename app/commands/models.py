@@ -38,8 +38,8 @@ class CommandRequest(BaseModel):
     options: dict[str, Any] = {}
 
 
-def _in_order(names: Sequence[Extra]) -> tuple[Extra, ...]:
-    return tuple(name for name in get_args(Extra) if name in names)
+def _in_order(names: list[Extra]) -> list[Extra]:
+    return [name for name in get_args(Extra) if name in names]
 
 
 class CommandOptions(BaseModel):
@@ -49,10 +49,11 @@ class CommandOptions(BaseModel):
 
     idempotency_key: IdempotencyKey | None = None
     include: Annotated[
-        tuple[Extra, ...],
+        # Bounded before it is put in order, and thereby before its members are looked at.
+        Annotated[list[Extra], Field(max_length=10)],
         AfterValidator(_in_order),
-        Field(max_length=10, description="Shown beside the nine fields of every task."),
-    ] = ()
+        Field(description="Shown beside the nine fields of every task."),
+    ] = []
     strict: Annotated[
         StrictBool, Field(description="Refuse unknown members of the payload with 400.")
     ] = False

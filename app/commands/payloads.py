@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 from app.errors import LONGEST_NAME, MOST_NAMED, InvalidPayload
+from app.models.mistake import words
 from app.models.text import storable
 
 
@@ -70,7 +71,7 @@ def _field_error(details: ErrorDetails) -> dict[str, str]:
     elif details["type"].startswith("uuid"):
         message = f"{_NO_UUID}{name}"
     else:
-        message = details["msg"]
+        message = words(details)
     return {"field": name, "message": message}
 
 

@@ -186,7 +186,7 @@ class Settings(
     def _keys_that_nobody_changes(self) -> Self:
         if self.environment != "development":
             for name in ("better_auth_url", "better_auth_jwks_url"):
-                if (getattr(self, name) or "https:").startswith("http:"):
+                if (getattr(self, name) or "https:").lower().startswith("http:"):
                     raise ValueError(f"{name.upper()} must be https outside development")
         return self
 

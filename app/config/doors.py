@@ -3,6 +3,7 @@
 import re
 from ipaddress import ip_network
 from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
@@ -23,7 +24,7 @@ _REDIS = TypeAdapter(RedisDsn)
 _FERNET_KEY = re.compile(r"[A-Za-z0-9_+/-]{43}=")
 _MINIMUM_KEY_LENGTH = 32
 _TABLE = r"^[^\W\d][\w$]{0,62}(\.[^\W\d][\w$]{0,62})?$"
-_URL = r"^https?://[^\s?#@]+$"
+_URL = r"^(?i:https?)://[^\s?#@]+$"
 
 
 def _redis_url(secret: SecretStr) -> SecretStr:
@@ -141,7 +142,20 @@ def _long_enough(secret: SecretStr) -> SecretStr:
     return secret
 
 
-Url = Annotated[str, StringConstraints(pattern=_URL)]
+def _origin(url: str) -> str:
+    """The URL without a path, as browsers and Better Auth write it: its own port told only."""
+    return str(HttpUrl(url)).removesuffix(HttpUrl(url).path or "")
+
+
+def _well_formed(url: str) -> str:
+    try:
+        HttpUrl(url)
+    except InvalidUrl:
+        raise ValueError("must be a URL") from None
+    return url
+
+
+Url = Annotated[str, StringConstraints(pattern=_URL), AfterValidator(_well_formed)]
 
 SigningKey = Annotated[SecretStr, AfterValidator(_long_enough)]
 """A key of HS256, which is to be no shorter than the hash."""
@@ -166,13 +180,17 @@ class UserTaskSettings(BaseModel):
     ] = None
     better_auth_jwks_url: Annotated[
         Url | None,
-        Field(description="Where those keys are; default: `/api/auth/jwks` below the URL."),
+        Field(
+            description="Where those keys are; default: `/api/auth/jwks` below the URL, or `/jwks` "
+            "where that has a path."
+        ),
     ] = None
     better_auth_issuer: Annotated[
-        str | None, Field(description="The `iss` of those tokens; default: the URL.")
+        str | None, Field(description="The `iss` of those tokens; default: the URL's origin.")
     ] = None
     better_auth_audience: Annotated[
-        str | None, Field(description="What their `aud` has to be or contain; default: the URL.")
+        str | None,
+        Field(description="What their `aud` has to be or contain; default: the URL's origin."),
     ] = None
 
     @property
@@ -185,7 +203,20 @@ class UserTaskSettings(BaseModel):
         """Where the public keys are that verify tokens."""
         if self.better_auth_url is None:
             return None
-        return self.better_auth_jwks_url or f"{self.better_auth_url.rstrip('/')}/api/auth/jwks"
+        if self.better_auth_jwks_url is not None:
+            return self.better_auth_jwks_url
+        url = self.better_auth_url.rstrip("/")
+        return f"{url}/jwks" if urlsplit(url).path else f"{_origin(url)}/api/auth/jwks"
+
+    @property
+    def token_issuer(self) -> str | None:
+        """The `iss` of tokens that count, where Better Auth is known: by default its origin."""
+        return self.better_auth_url and (self.better_auth_issuer or _origin(self.better_auth_url))
+
+    @property
+    def token_audience(self) -> str | None:
+        """Their `aud`, or one of them."""
+        return self.better_auth_url and (self.better_auth_audience or _origin(self.better_auth_url))
 
 
 class AccountSettings(BaseModel):

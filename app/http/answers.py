@@ -13,6 +13,7 @@ from starlette.types import Message, Receive, Scope, Send
 from app.errors import LONGEST_NAME, MOST_NAMED, AppError, Fault, Forbidden, Foreign
 from app.logs import log_unexpected, note_cause
 from app.models.instant import timestamp
+from app.models.mistake import words
 from app.state import Exchange
 
 Header = tuple[bytes, bytes]
@@ -147,13 +148,19 @@ def _known(error: AppError, shape: ErrorShape | None) -> Answer:
 
 def _invalid(error: RequestValidationError, shape: ErrorShape | None) -> Answer:
     """What is wrong and where; never what was sent."""
-    mistakes = error.errors()[:MOST_NAMED]
+    mistakes = _distinct(error.errors())[:MOST_NAMED]
     sentence = "; ".join(map(_complaint, mistakes))
     if shape is None:
         return _json(details(sentence, mistakes), 422)
     if shape.mistakes is not None:
         return _json(shape.mistakes(sentence, mistakes), shape.invalid)
     return _json(shape.body(shape.invalid, sentence, None), shape.invalid)
+
+
+def _distinct(mistakes: Mistakes) -> Mistakes:
+    """Each once, in words of JSON: a parameter that is read as two is wrong as two."""
+    told = [{**one, "msg": words(one)} for one in mistakes]
+    return list({(*one["loc"], one["msg"]): one for one in told}.values())
 
 
 def _bounded(part: str | int) -> str | int:

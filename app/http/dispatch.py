@@ -100,9 +100,9 @@ class Dispatch:
         if leads_nowhere(scope):
             raise HTTPException(404)
         require_utf8(scope)
+        scope["path"] = without_trailing_slash(scope["path"])
         if branch is None:
             return self.app
-        scope["path"] = without_trailing_slash(scope["path"])
         target, scope["path_params"] = branch.find(scope)
         exchange.label = target.path
         _tell_telemetry(scope, target.path)

@@ -15,7 +15,7 @@ class Author(NamedTuple):
     request_id: str | None = None
 
 
-class Act(BaseModel):
+class TrailEntry(BaseModel):
     """One act of an administrator: never with a secret."""
 
     id: UUID
@@ -34,5 +34,5 @@ class Act(BaseModel):
 class Trail(BaseModel):
     """A page of what administrators did, newest first."""
 
-    acts: list[Act]
+    acts: list[TrailEntry]
     next_cursor: Annotated[UUID | None, Field(description="Null: there is nothing older.")]

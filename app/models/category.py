@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field, StringConstraints
 
 from app.models.constant import AlwaysTrue
 from app.models.task import Task
-from app.models.text import VISIBLE
+from app.models.text import COMPOSED, VISIBLE
 
 DEFAULT_COLOR = "#6366F1"
 MOST_CATEGORIES = 200
@@ -21,6 +21,7 @@ CategoryName = Annotated[
     str,
     StringConstraints(min_length=3, max_length=50),
     VISIBLE,
+    COMPOSED,
     Field(description="Unique among the user's categories.", examples=["Litter"]),
 ]
 Color = Annotated[

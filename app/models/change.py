@@ -100,7 +100,7 @@ class ChangeList(BaseModel):
     has_more: Annotated[bool, Field(description="Whether to ask again at once.")]
 
 
-class Undone(BaseModel):
+class UndoOutcome(BaseModel):
     """The changes that were undone, and their tasks as they are now, unless they are gone."""
 
     undone: list[int]

@@ -8,8 +8,9 @@ from pydantic import AfterValidator, BeforeValidator, Field
 from pydantic_core import PydanticCustomError
 
 _ISO_DATE = re.compile(r"\d{4}-\d\d-\d\d")
+_BASIC_DATE = re.compile(r"(\d{4})(\d\d)(\d\d)", re.ASCII)
 _BASIC = re.compile(
-    r"(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(?:(\d\d)([.,]\d{1,6})?)?(?:(Z|[+-]\d\d)(\d\d)?)?",
+    _BASIC_DATE.pattern + r"T(\d\d)(\d\d)(?:(\d\d)([.,]\d{1,6})?)?(?:(Z|[+-]\d\d)(\d\d)?)?",
     re.ASCII,
 )
 _FIRST_YEAR, _LAST_YEAR = 1900, 9998
@@ -25,11 +26,18 @@ def _iso_text(value: object) -> object:
     if isinstance(value, datetime):
         return value
     if isinstance(value, str):
+        value = _extended_date(value)
         if _ISO_DATE.match(value):
             return value
         if basic := _BASIC.fullmatch(value):
             return _extended(*basic.groups(""))
     raise PydanticCustomError("iso_datetime", "must be an ISO 8601 date and time")
+
+
+def _extended_date(text: str) -> str:
+    """A basic date in the extended spelling; anything else as it is."""
+    basic = _BASIC_DATE.fullmatch(text)
+    return "-".join(basic.groups()) if basic else text
 
 
 def _extended(*parts: str) -> str:
@@ -41,8 +49,8 @@ def _extended(*parts: str) -> str:
 
 
 def _whole_day(value: object) -> object:
-    if isinstance(value, str) and _ISO_DATE.fullmatch(value):
-        return f"{value}T23:59:59.999999Z"
+    if isinstance(value, str) and _ISO_DATE.fullmatch(date := _extended_date(value)):
+        return f"{date}T23:59:59.999999Z"
     return value
 
 

@@ -9,11 +9,11 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from app.models.constant import AlwaysTrue
 from app.models.instant import Instant
 from app.models.number import WHOLE
-from app.models.text import STORABLE, VISIBLE
+from app.models.text import COMPOSED, STORABLE, VISIBLE
 
 Title = Annotated[str, StringConstraints(max_length=500), VISIBLE]
 Description = Annotated[str, StringConstraints(max_length=100_000), STORABLE]
-Tag = Annotated[str, StringConstraints(max_length=100), VISIBLE]
+Tag = Annotated[str, StringConstraints(max_length=100), VISIBLE, COMPOSED]
 Tags = Annotated[list[Tag], Field(max_length=100, examples=[["shopping", "personal"]])]
 Priority = Literal["low", "medium", "high", "urgent"]
 WritableStatus = Literal["pending", "in_progress", "completed"]

@@ -4,8 +4,15 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Any
+from unicodedata import normalize
 
-from pydantic import Field, GetCoreSchemaHandler, GetJsonSchemaHandler, StringConstraints
+from pydantic import (
+    BeforeValidator,
+    Field,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+    StringConstraints,
+)
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
@@ -60,6 +67,20 @@ STORABLE = Check(storable, r"^[^\x00]*$")
 """Refuses what PostgreSQL cannot store."""
 VISIBLE = Check(_visible, rf"^[^\x00]*[^{_NOT_SHOWN}][^\x00]*$")
 """Refuses also what nobody can see."""
+
+
+_LONGEST_COMPOSED = 400
+"""Characters of which four are one when composed; to compose takes the square of their number."""
+
+
+def _composed(value: object) -> object:
+    if isinstance(value, str) and len(value) <= _LONGEST_COMPOSED:
+        return normalize("NFC", value)
+    return value
+
+
+COMPOSED = BeforeValidator(_composed)
+"""Brings short names into Unicode's NFC: those that look the same are the same."""
 
 ClientId = Annotated[str, StringConstraints(pattern=r"^[\x21-\x7e]{1,255}$")]
 """An id that a client makes up: visible characters of ASCII."""

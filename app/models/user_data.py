@@ -10,7 +10,7 @@ class UserExport(BaseModel):
     """Everything kept of a user: a list for each table, without secrets."""
 
     model_config = ConfigDict(extra="allow")
-    __pydantic_extra__: dict[str, list[dict[str, Any]]]
+    __pydantic_extra__: dict[str, Any]  # lists of objects, a type that generators cannot write
 
     user_id: str
     exported_at: datetime

@@ -5,7 +5,7 @@ from uuid import UUID
 from pydantic import BaseModel
 from pydantic_core import from_json
 
-from app.models.audit import Act, Author, Trail
+from app.models.audit import Author, Trail, TrailEntry
 from app.services import Connection
 
 _KEPT_DAYS = 400
@@ -43,7 +43,7 @@ ORDER BY id DESC LIMIT $2
 async def list_acts(db: Connection, cursor: UUID | None, limit: int) -> Trail:
     """A page of acts, newest first, from those before the cursor's."""
     acts = [
-        Act.model_construct(
+        TrailEntry.model_construct(
             **{**row, "before": _parsed(row["before"]), "after": _parsed(row["after"])}
         )
         for row in await db.fetch(_LIST, cursor, limit)

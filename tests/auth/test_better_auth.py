@@ -15,12 +15,19 @@ from tests.support.databases import create_clone
 from tests.support.people import SESSION_SECRET, start_session
 
 
-@pytest.fixture(scope="module", params=["session", "user_sessions"])
+@pytest.fixture(
+    scope="module",
+    params=[("session", ""), ("user_sessions", "/login/")],
+    ids=["session", "user_sessions"],
+)
 def auth(request: pytest.FixtureRequest, server_url: str, template: str) -> Iterator[BetterAuth]:
-    """A Better Auth with a table of its own, and one in the table that our migrations made."""
+    """A Better Auth with a table of its own, and one in the table that our migrations made.
+
+    The other one is served below a path.
+    """
     with (
         create_clone(server_url, template) as url,
-        running_better_auth(url, request.param) as auth,
+        running_better_auth(url, *request.param) as auth,
     ):
         yield auth
 

@@ -90,6 +90,11 @@ async def test_the_key_fixes_the_algorithm(
         await refuse(token)
 
 
+def shared(**named: object) -> str:
+    """A token for Bob that the secret signs."""
+    return jwt.encode({"sub": "bob", "exp": int(time()) + 60, **named}, SECRET, "HS256")
+
+
 def forged(server: KeyServer, key: bytes, algorithm: str = "HS256") -> str:
     """A token that takes what is public for a secret."""
     header = {"alg": algorithm, "kid": "RS256"}
@@ -115,17 +120,53 @@ async def test_public_bytes_are_no_secret(server: KeyServer, secret: str | None)
 
 async def test_with_both_settings_both_kinds_of_token_open_the_door(server: KeyServer) -> None:
     tokens = known_by(server, better_auth_secret=SECRET)
-    shared = jwt.encode({"sub": "bob", "exp": int(time()) + 60}, SECRET, "HS256")
-    assert await tokens.find_subject(shared) == "bob"
+    assert await tokens.find_subject(shared()) == "bob"
     assert server.requests == []
     assert await tokens.find_subject(server.sign()) == "ann"
+    await tokens.close()
+
+
+@pytest.mark.parametrize("written", ["{}/", "{}/api/auth", "{}/api/auth/"])
+async def test_the_url_may_end_in_a_slash_or_have_the_path(server: KeyServer, written: str) -> None:
+    tokens = known_by(server, better_auth_url=written.format(server.url))
+    assert await tokens.find_subject(server.sign()) == "ann"
+    assert server.requests[0].startswith(b"GET /api/auth/jwks ")
+    await tokens.close()
+
+
+_ELSEWHERE = "https://elsewhere.example"
+
+
+@pytest.mark.parametrize(
+    "named",
+    [
+        *({"iss": _ELSEWHERE}, {"iss": ""}, {"aud": _ELSEWHERE}, {"aud": [_ELSEWHERE]}),
+        *({"aud": []}, {"aud": None}, {"aud": 7}, {"aud": {}}),
+    ],
+)
+async def test_a_shared_token_must_not_name_others_where_better_auth_is_known(
+    server: KeyServer, named: dict[str, Any]
+) -> None:
+    tokens = known_by(server, better_auth_secret=SECRET)
+    with pytest.raises(BearerUnauthorized):
+        await tokens.find_subject(shared(**named))
+    await tokens.close()
+    unknowing = known_by(server, better_auth_url=None, better_auth_secret=SECRET)
+    assert await unknowing.find_subject(shared(**named)) == "bob"
+
+
+async def test_a_shared_token_may_name_us(server: KeyServer) -> None:
+    tokens = known_by(server, better_auth_secret=SECRET)
+    url = server.url
+    for named in ({"iss": url}, {"aud": url}, {"iss": url, "aud": [_ELSEWHERE, url]}):
+        assert await tokens.find_subject(shared(**named)) == "bob"
     await tokens.close()
 
 
 async def test_without_the_secret_a_shared_one_opens_nothing(
     server: KeyServer, refuse: Refuse
 ) -> None:
-    await refuse(jwt.encode({"sub": "bob", "exp": int(time()) + 60}, SECRET, "HS256"))
+    await refuse(shared())
     await refuse(jwt.encode(claims(server.url), SECRET, "HS256", {"kid": "EdDSA"}))
 
 

@@ -42,6 +42,13 @@ async def test_taken_name_is_409(execute: Execute) -> None:
     assert (await execute("create-category", user_id="another", name="Litter")).status_code == 200
 
 
+async def test_a_name_that_looks_like_a_taken_one_is_taken(execute: Execute) -> None:
+    category = data(await execute("create-category", name="Cafe\u0301"))
+    assert category["name"] == "Café"
+    for same in ("Café", "Cafe\u0301"):
+        assert (await execute("create-category", name=same)).status_code == 409
+
+
 async def test_assigning_twice_is_400_with_its_code(
     execute: Execute, make_task: TaskFactory
 ) -> None:

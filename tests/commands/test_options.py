@@ -44,6 +44,24 @@ async def test_a_wrong_option_is_refused_and_nothing_written(
     assert await db.fetchval("SELECT count(*) FROM tasks") == 0
 
 
+@pytest.mark.parametrize(
+    ("include", "told"),
+    [
+        ("tags", "include: must be a list"),
+        ({"tags": True}, "include: must be a list"),
+        # Not one by one.
+        (["colour"] * 11_900, "include: List should have at most 10 items"),
+    ],
+)
+async def test_what_is_wrong_with_include_is_told_in_words_of_json(
+    client: AsyncClient, include: Any, told: str
+) -> None:
+    answer = await send(client, "create-task", {"title": "Feed cat"}, include=include)
+    assert answer.status_code == 400
+    assert answer.json()["detail"].startswith(told)
+    assert len(answer.json()["errors"]) == 1
+
+
 async def test_what_is_included_stands_beside_the_nine_fields_of_every_task(
     client: AsyncClient,
 ) -> None:

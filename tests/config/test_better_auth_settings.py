@@ -38,7 +38,45 @@ def test_keys_of_tokens_come_encrypted_outside_development(name: str) -> None:
         production(**given)
 
 
-def test_keys_of_tokens_are_where_better_auth_serves_them() -> None:
-    for url in ("https://auth.example.com", "https://auth.example.com/"):
-        settings = Settings(database_url=URL, better_auth_url=url)
-        assert settings.token_keys_url == "https://auth.example.com/api/auth/jwks"
+@pytest.mark.parametrize("scheme", ["HTTP", "Http"])
+def test_a_scheme_in_capitals_is_no_way_around_that(scheme: str) -> None:
+    with pytest.raises(ValidationError, match="BETTER_AUTH_URL must be https"):
+        production(better_auth_url=f"{scheme}://auth.example.com")
+
+
+_ORIGIN = "https://auth.example.com"
+
+
+@pytest.mark.parametrize(
+    ("url", "origin", "keys"),
+    [
+        (_ORIGIN, _ORIGIN, f"{_ORIGIN}/api/auth/jwks"),
+        (f"{_ORIGIN}/", _ORIGIN, f"{_ORIGIN}/api/auth/jwks"),
+        ("https://Auth.EXAMPLE.com", _ORIGIN, f"{_ORIGIN}/api/auth/jwks"),
+        ("HTTPS://auth.example.com:443/", _ORIGIN, f"{_ORIGIN}/api/auth/jwks"),
+        (f"{_ORIGIN}/api/auth", _ORIGIN, f"{_ORIGIN}/api/auth/jwks"),
+        (f"{_ORIGIN}/login//", _ORIGIN, f"{_ORIGIN}/login/jwks"),
+        (f"{_ORIGIN}:8443/login", f"{_ORIGIN}:8443", f"{_ORIGIN}:8443/login/jwks"),
+        ("http://[::1]:3000", "http://[::1]:3000", "http://[::1]:3000/api/auth/jwks"),
+    ],
+)
+def test_a_url_is_understood_as_better_auth_understands_it(
+    url: str, origin: str, keys: str
+) -> None:
+    settings = Settings(database_url=URL, better_auth_url=url)
+    assert (settings.token_issuer, settings.token_audience) == (origin, origin)
+    assert settings.token_keys_url == keys
+
+
+def test_what_is_told_of_tokens_stays_as_it_is() -> None:
+    told = {name: f"{_ORIGIN}:443/{name}/" for name in ("jwks_url", "issuer", "audience")}
+    given: dict[str, Any] = {f"better_auth_{name}": url for name, url in told.items()}
+    settings = Settings(database_url=URL, better_auth_url=_ORIGIN, **given)
+    read = (settings.token_keys_url, settings.token_issuer, settings.token_audience)
+    assert read == tuple(told.values())
+
+
+@pytest.mark.parametrize("url", ["https://:443", "https://a:99999", "ftp://a", "https://a?b"])
+def test_what_is_no_url_is_refused(url: str) -> None:
+    with pytest.raises(ValidationError, match="better_auth_url"):
+        Settings(database_url=URL, better_auth_url=url)

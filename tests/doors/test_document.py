@@ -62,6 +62,27 @@ def test_no_schema_is_a_boolean_constant(document: Document) -> None:
     assert constant == []
 
 
+def test_no_component_has_a_property_of_its_own_name(document: Document) -> None:
+    """A generator makes one variable of both."""
+    doubled = [
+        name
+        for name, schema in document["components"]["schemas"].items()
+        if re.sub("(?<=.)([A-Z])", r"_\1", name).lower() in schema.get("properties", {})
+    ]
+    assert doubled == []
+
+
+def test_no_object_has_further_members_of_a_nested_type(document: Document) -> None:
+    """A generator imports it under a name that is none."""
+    nested = [
+        place
+        for place, _, schema in schemas(document)
+        if isinstance(further := schema.get("additionalProperties"), dict)
+        and ("properties" in further or {"additionalProperties", "items"} & set(further))
+    ]
+    assert nested == []
+
+
 def test_no_body_is_a_combination_but_the_command_told_apart_by_its_action(
     document: Document,
 ) -> None:

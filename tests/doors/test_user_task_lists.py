@@ -34,6 +34,7 @@ async def titles(ask: Ask, make_task: TaskFactory) -> Any:
 async def test_priority_due_date_and_search_narrow_a_list(titles: Any) -> None:
     assert await titles(priority="high") == ["Buy litter", "Feed cat"]
     assert await titles(due_date="2026-12-20") == ["Brush cat", "Feed cat"]
+    assert await titles(due_date="20261220") == ["Brush cat", "Feed cat"]
     assert await titles(due_date="2026-12-20T10:00:00Z") == ["Feed cat"]
     assert await titles(due_date="20261221T000000Z") == ["Buy litter"]
     assert await titles(search="CAT") == ["Brush cat", "Feed cat"]
@@ -58,6 +59,12 @@ async def test_what_cannot_be_asked_for_is_400_and_named(ask: Ask, query: dict[s
     answer = await ask("GET", params=query)
     assert_refused(answer, 400, "VALIDATION_ERROR")
     assert next(iter(query)) in answer.json()["detail"]
+
+
+async def test_a_wrong_due_date_is_told_once(ask: Ask) -> None:
+    for due in ("0001-01-01", "tomorrow"):
+        detail = (await ask("GET", params={"due_date": due})).json()["detail"]
+        assert detail.count("due_date: ") == 1
 
 
 async def test_priority_and_due_date_are_kept_and_cleared(ask: Ask, execute: Execute) -> None:

@@ -25,6 +25,12 @@ async def test_a_slash_at_the_end_changes_no_answer(client: AsyncClient, app: Fa
             assert told(slashed) == told(plain), (method, path)
 
 
+@pytest.mark.parametrize("path", ["/docs", "/redoc", "/openapi.json"])
+async def test_the_documentation_is_served_with_a_slash_too(client: AsyncClient, path: str) -> None:
+    plain, slashed = await client.get(path), await client.get(f"{path}/")
+    assert (slashed.status_code, slashed.content) == (200, plain.content)
+
+
 @pytest.mark.parametrize("path", ["/execute//", "//execute", "/nowhere/"])
 async def test_only_one_slash_is_passed_over(client: AsyncClient, path: str) -> None:
     assert (await client.request("GET", f"http://test{path}")).status_code == 404

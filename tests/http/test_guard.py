@@ -18,7 +18,8 @@ from tests.support.accounts import bearer, serving
     [
         (b"", "The body is not valid JSON: Expecting value"),
         (b"\xff", "The body is not valid UTF-8"),
-        (b"[]", "Input should be a valid dictionary or object to extract fields from"),
+        (b"[]", "must be an object"),
+        (b"null", "must be an object"),
         (b'{"email": 5}', "email: Input should be a valid string; password: Field required"),
     ],
 )

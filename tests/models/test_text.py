@@ -73,6 +73,20 @@ def test_title_keeps_its_surrounding_spaces() -> None:
     assert accepts(Title, "  Feed cat\n")
 
 
+@pytest.mark.parametrize(("name_type", "limit"), [(Tag, 100), (CategoryName, 50)])
+def test_names_are_composed_and_measured_so(name_type: Any, limit: int) -> None:
+    validate = TypeAdapter(name_type).validate_python
+    assert validate("Cafe\u0301") == "Café"
+    assert validate("o\u031b\u0309" * limit) == "ở" * limit
+    for too_long in ("क़" * limit, "é" * (limit + 1), "a" + "\u0301" * 100_000):  # क़ is two
+        with pytest.raises(ValidationError, match="at most"):
+            validate(too_long)
+
+
+def test_a_name_of_three_characters_has_them_when_composed() -> None:
+    assert not accepts(CategoryName, "Ae\u0301")
+
+
 def test_empty_description_is_text_but_empty_user_id_is_none() -> None:
     assert accepts(Description, "")
     assert not accepts(UserId, "")

@@ -3,9 +3,11 @@
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from fcntl import LOCK_EX, flock
+from pathlib import Path
 from secrets import token_hex
 from uuid import uuid4
 
@@ -31,9 +33,9 @@ class Person:
 class BetterAuth:
     """Signs people up, in and out."""
 
-    def __init__(self, client: httpx.Client, secret: str, table: str, database_url: str) -> None:
-        self.url, self.secret = client.headers["Origin"], secret
-        self.table, self.database_url = table, database_url
+    def __init__(self, client: httpx.Client, settings: Mapping[str, str]) -> None:
+        self.url, self.secret = settings["BETTER_AUTH_URL"], settings["BETTER_AUTH_SECRET"]
+        self.table, self.database_url = settings["SESSION_TABLE"], settings["DATABASE_URL"]
         self._client = client
 
     def sign_up_and_in(self) -> Person:
@@ -62,21 +64,30 @@ class BetterAuth:
 
 
 @contextmanager
-def running_better_auth(database_url: str, table: str) -> Iterator[BetterAuth]:
-    """One on this database, which makes its tables there; the test is skipped without node."""
+def running_better_auth(database_url: str, table: str, path: str = "") -> Iterator[BetterAuth]:
+    """One on this database, which makes its tables there; the test is skipped without node.
+
+    The path ends the `baseURL` that it is told.
+    """
     _install()
-    url, secret = f"http://127.0.0.1:{free_port()}", token_hex(32)
-    settings = {"BETTER_AUTH_URL": url, "BETTER_AUTH_SECRET": secret, "SESSION_TABLE": table}
+    url = f"http://127.0.0.1:{free_port()}"
+    settings = {
+        "BETTER_AUTH_URL": f"{url}{path}",
+        "BETTER_AUTH_SECRET": token_hex(32),
+        "SESSION_TABLE": table,
+        "DATABASE_URL": database_url,
+    }
     process = subprocess.Popen(
         ["node", "server.mjs"],
         cwd=_FOLDER,
-        env={**os.environ, **settings, "DATABASE_URL": database_url},
+        env={**os.environ, **settings},
         stdout=subprocess.DEVNULL,
     )
     try:
-        await_answer(f"{url}/api/auth/ok", process)
-        with httpx.Client(base_url=f"{url}/api/auth", headers={"Origin": url}) as client:
-            yield BetterAuth(client, secret, table, database_url)
+        served = f"{url}{path}".rstrip("/") if path.strip("/") else f"{url}/api/auth"
+        await_answer(f"{served}/ok", process)
+        with httpx.Client(base_url=served, headers={"Origin": url}) as client:
+            yield BetterAuth(client, settings)
     finally:
         process.terminate()
         process.wait(30)
@@ -85,9 +96,26 @@ def running_better_auth(database_url: str, table: str) -> Iterator[BetterAuth]:
 def _install() -> None:
     if shutil.which("node") is None:
         pytest.skip("NODE IS NOT INSTALLED: nothing shows that a stock Better Auth opens the doors")
-    if (_FOLDER / "node_modules" / "better-auth").exists():
-        return
+    modules = _FOLDER / "node_modules"
+    modules.mkdir(exist_ok=True)
+    with _alone(modules / ".lock"):
+        installed = modules / ".installed"
+        if installed.exists() or _update():
+            installed.touch()
+            return
+    pytest.skip("BETTER AUTH CANNOT BE INSTALLED: nothing shows that it opens the doors")
+
+
+def _update() -> bool:
     npm = shutil.which("npm")
-    done = npm and subprocess.run([npm, "update"], cwd=_FOLDER, timeout=120, check=False)
-    if not done or done.returncode:
-        pytest.skip("BETTER AUTH CANNOT BE INSTALLED: nothing shows that it opens the doors")
+    if npm is None:
+        return False
+    return subprocess.run([npm, "update"], cwd=_FOLDER, timeout=120, check=False).returncode == 0
+
+
+@contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """Only one of several processes at a time."""
+    with path.open("w") as lock:
+        flock(lock, LOCK_EX)
+        yield

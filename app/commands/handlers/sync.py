@@ -9,7 +9,7 @@ from app.commands.action import Context, Example, action
 from app.commands.payloads import invalid_field
 from app.errors import AlreadyUndone, ChangedSince, CursorExpired, Gone, NotFound
 from app.models.caller import PEOPLE, SERVICES
-from app.models.change import LONGEST_CURSOR, Change, ChangeList, Undone, cursor, sequence_of
+from app.models.change import LONGEST_CURSOR, Change, ChangeList, UndoOutcome, cursor, sequence_of
 from app.models.number import LARGEST_WHOLE, WHOLE
 from app.models.text import ClientId
 from app.services import feed
@@ -99,7 +99,7 @@ class Undo(BaseModel):
     raises=(NotFound, ChangedSince, AlreadyUndone, Gone),
     examples=({"command_id": "1732190000000-k3j9x"},),
 )
-async def undo(context: Context, payload: Undo) -> Undone:
+async def undo(context: Context, payload: Undo) -> UndoOutcome:
     """Restores what a change overwrote, or all changes of a command. It is itself a change.
 
     409 when one of the fields was changed since, or it is undone already; 410 when what was
@@ -110,4 +110,4 @@ async def undo(context: Context, payload: Undo) -> Undone:
         outcome = await undo_sequence(db, user_id, payload.sequence, origin)
     else:
         outcome = await undo_command(db, user_id, payload.command_id or "", origin)
-    return Undone.model_construct(undone=outcome.sequences, tasks=outcome.tasks)
+    return UndoOutcome.model_construct(undone=outcome.sequences, tasks=outcome.tasks)

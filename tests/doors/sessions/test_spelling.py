@@ -1,5 +1,6 @@
 """What real web clients send to the sessions door, and what it tells them of what it knows."""
 
+import json
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from tests.conftest import TaskFactory
 from tests.support.people import acting_for
 
 ANN = acting_for("user_123")
+JSON = {"Content-Type": "application/json"}
 KNOWN = "title, description, status, priority, dueDate, tags"
 
 
@@ -21,6 +23,17 @@ async def test_a_patch_that_names_no_field_is_422_and_told_which_are_known(
     sentence = f"No fields provided for update: known are {KNOWN}"
     errors = [{"field": "body", "message": sentence}]
     assert (answer.status_code, answer.json()) == (422, {"detail": sentence, "errors": errors})
+
+
+@pytest.mark.parametrize("body", [[], None, "x"])
+async def test_what_is_no_object_is_told_so(
+    client: AsyncClient, make_task: TaskFactory, body: object
+) -> None:
+    task, told = await make_task(), "must be an object"
+    for path in (f"/api/tasks/{task.id}", f"/api/tasks/{task.id}/complete"):
+        answer = await client.patch(path, content=json.dumps(body), headers=ANN | JSON)
+        errors = [{"field": "body", "message": told}]
+        assert (answer.status_code, answer.json()) == (422, {"detail": told, "errors": errors})
 
 
 @pytest.mark.parametrize("name", ["dueDate", "due_date"])
