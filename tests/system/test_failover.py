@@ -20,7 +20,7 @@ import psutil
 import pytest
 
 from app.config import Settings
-from app.database import Database, embedded, migrations
+from app.database import Database, embedded
 from tests.conftest import Figure
 from tests.support import service
 from tests.support.load import Client
@@ -38,8 +38,7 @@ SYNCHRONOUS = "SELECT sync_state = 'sync' FROM pg_stat_replication"
 def servers() -> Iterator[tuple[Server, Server]]:
     """A primary that acknowledges only what its replica has, and the replica."""
     folder = Path(tempfile.mkdtemp(prefix="task-manager-api-failover-"))
-    primary = Server.with_database(folder / "primary")
-    migrations.upgrade(primary.url)
+    primary = Server.migrated(folder / "primary")
     replica = primary.replica(folder / "replica")
     primary.execute("ALTER SYSTEM SET synchronous_standby_names = '*'", "SELECT pg_reload_conf()")
     yield primary, replica
