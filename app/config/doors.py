@@ -7,7 +7,6 @@ from typing import Annotated, Literal, Self
 from pydantic import (
     AfterValidator,
     BaseModel,
-    ConfigDict,
     Field,
     HttpUrl,
     RedisDsn,
@@ -46,10 +45,8 @@ def _rate(text: str) -> str:
     return text
 
 
-class SomeSettings(BaseModel):
-    """Settings of one subject; validators are made of all together, when they are needed."""
-
-    model_config = ConfigDict(defer_build=True)
+class SomeSettings(BaseModel, defer_build=True):
+    """Settings of one subject; a validator is made of all subjects together."""
 
 
 class LimitSettings(SomeSettings):
