@@ -4,6 +4,7 @@ import atexit
 import gc
 import json
 import os
+import re
 import select
 import signal
 import socket
@@ -21,8 +22,9 @@ _READY = b"."
 
 def can_become(arguments: Sequence[str], environment: Mapping[str, str]) -> bool:
     """Whether a fork is as good as a process that is started for itself."""
-    told = any(name.startswith("OTEL_") for name in environment)
-    return sys.platform == "linux" and "--reload" not in arguments and not told
+    # These are read by what is imported.
+    early = any(re.match("OTEL_|FORWARDED_ALLOW_IPS", name) for name in environment)
+    return sys.platform == "linux" and "--reload" not in arguments and not early
 
 
 class Forked(subprocess.Popen[bytes]):
@@ -98,6 +100,7 @@ def _import_libraries() -> None:
 
 
 def _import_everything() -> None:
+    import app.database.migrations
     import app.main
     import app.server.gunicorn  # noqa: F401
     from app.doors import DOORS

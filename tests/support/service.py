@@ -97,12 +97,12 @@ def running(
 
 def await_answer(url: str, process: subprocess.Popen[bytes]) -> None:
     """Returns once the URL answers; AssertionError when the process has ended, or after a time."""
-    for _ in range(300):
+    for _ in range(1500):
         assert process.poll() is None, f"the service ended with {process.returncode}"
         try:
             urlopen(url, timeout=1).close()  # noqa: S310 - our own loopback URL
         except (URLError, ConnectionError, TimeoutError):
-            time.sleep(0.1)
+            time.sleep(0.02)
         else:
             return
     raise AssertionError(f"{url} did not answer")

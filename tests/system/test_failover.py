@@ -29,8 +29,6 @@ from tests.support.proxy import Proxy
 from tests.system.test_faults import LISTING, send
 from tests.system.test_faults import service as in_process
 
-pytestmark = pytest.mark.alone
-
 SYNCHRONOUS = "SELECT sync_state = 'sync' FROM pg_stat_replication"
 
 
@@ -66,6 +64,7 @@ async def serving(primary: Server, replica: Server) -> AsyncIterator[str]:
             "DATABASE_REPLICA_URL": replica.url,
             "WEB_CONCURRENCY": "2",
             "LOG_LEVEL": "ERROR",
+            "SHUTDOWN_DELAY": "0",
         }
         starting = service.running("serve", **settings)
         url, _ = await asyncio.to_thread(starting.__enter__)
@@ -127,6 +126,7 @@ async def titles_on(server: Server) -> Counter[str]:
     return titles
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize(
     ("harm", "limit"),
     [pytest.param(signal.SIGKILL, 2, id="killed"), pytest.param(signal.SIGSTOP, 8, id="frozen")],
