@@ -4,7 +4,7 @@
 `database_url` is a clone of the migrated database (45 ms), for what needs several connections;
 `live_client` talks to an application on it.
 
-The application is made once for all tests with the same settings; what it holds is new in each.
+An application is made once for tests with the same settings; what it holds is new in each.
 
 With TEST_DIVIDED set, the tables are divided by user, and a statement of the service on the shared
 connection fails that looks at the rows of more than one without being named in `crossings`.
@@ -29,7 +29,6 @@ from app.config import DEVELOPMENT_ADMIN_KEY, Settings
 from app.config.database_url import normalize_database_url
 from app.database import embedded, migrations
 from app.doors import development_values
-from app.main import create_app
 from app.models.call import Call, CallFields
 from app.models.contact import Contact, ContactFields
 from app.models.task import Task, TaskFields
@@ -37,7 +36,7 @@ from app.services import Connection, calls, contacts, tasks
 from app.services.keys import DEVELOPMENT_KEY
 from tests.support import cluster
 from tests.support import redis_server as redis
-from tests.support.application import furnished, released, talking_to
+from tests.support.application import furnished, lent, talking_to
 from tests.support.databases import create_clone, named, run_statements, run_with
 from tests.support.partitions import Watched, divide
 from tests.support.redis_server import RedisServer
@@ -163,19 +162,11 @@ def settings(shared_settings: Settings) -> Settings:
     return shared_settings
 
 
-@pytest.fixture(scope="session")
-def shared_app(shared_settings: Settings) -> FastAPI:
-    return create_app(shared_settings)
-
-
 @pytest.fixture
-def app(settings: Settings, db: Connection, request: pytest.FixtureRequest) -> Iterator[FastAPI]:
+def app(settings: Settings, db: Connection) -> Iterator[FastAPI]:
     """The application, on the connection that is rolled back."""
-    if settings is not request.getfixturevalue("shared_settings"):
-        with released(create_app(settings)) as app:
-            yield furnished(app, settings, db)
-    else:
-        yield furnished(request.getfixturevalue("shared_app"), settings, db)
+    with lent(settings) as app:
+        yield furnished(app, settings, db)
 
 
 @pytest.fixture
