@@ -21,7 +21,7 @@ unexport PYTHONDONTWRITEBYTECODE
 PYTEST = $(BIN)/python -m pytest
 # Tests wait more than they compute: two at a time on each core. Those that measure time run alone.
 WORKERS ?= $(shell echo $$((2 * $$(getconf _NPROCESSORS_ONLN))))
-SIDE_BY_SIDE = -n $(WORKERS) --dist worksteal -m "not alone"
+SIDE_BY_SIDE = -n $(WORKERS) --dist loadscope --no-loadscope-reorder -m "not alone"
 
 .PHONY: run test check coverage lint lint-python lint-infra clients bench bench-quick locks clean
 

@@ -19,6 +19,9 @@ _CARE = ("fsync", "full_page_writes")
 @contextmanager
 def offered() -> Iterator[None]:
     """Within it every process of the run, which inherits the environment, shares one cluster."""
+    if _VARIABLE in os.environ:
+        yield
+        return
     with tempfile.TemporaryDirectory(prefix="task-manager-api-cluster-") as folder:
         os.environ[_VARIABLE] = folder
         yield
