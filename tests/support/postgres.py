@@ -24,6 +24,13 @@ class Server:
         self.socket = str(self.handle.socket)
 
     @classmethod
+    def with_database(cls, folder: Path) -> Self:
+        """A new server that has the database of its URL, empty."""
+        server = cls(folder)
+        asyncio.run(embedded.create_database(server.handle))
+        return server
+
+    @classmethod
     def migrated(cls, folder: Path) -> Self:
         """A new server whose URL is that of a migrated database."""
         cluster.copy_to(folder)
