@@ -16,10 +16,12 @@ VENV_IN = "$(PYTHON)" -m venv $(1) || { rm -rf $(1); exit 1; }
 endif
 MANIFESTS := $(filter-out %/kustomization.yaml,$(wildcard deploy/k8s/*.yaml deploy/k8s/*/*.yaml))
 
+# Compiled once: hundreds of processes start in a run.
+unexport PYTHONDONTWRITEBYTECODE
 PYTEST = $(BIN)/python -m pytest
 # Tests wait more than they compute: two at a time on each core. Those that measure time run alone.
 WORKERS ?= $(shell echo $$((2 * $$(getconf _NPROCESSORS_ONLN))))
-SIDE_BY_SIDE = -n $(WORKERS) --dist worksteal -m "not alone"
+SIDE_BY_SIDE = -n $(WORKERS) --dist loadscope --no-loadscope-reorder -m "not alone"
 
 .PHONY: run test check coverage lint lint-python lint-infra clients bench bench-quick locks clean
 

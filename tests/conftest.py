@@ -4,12 +4,13 @@
 `database_url` is a clone of the migrated database (45 ms), for what needs several connections;
 `live_client` talks to an application on it.
 
-The application is made once for all tests with the same settings; what it holds is new in each.
+An application is made once for tests with the same settings; what it holds is new in each.
 
 With TEST_DIVIDED set, the tables are divided by user, and a statement of the service on the shared
 connection fails that looks at the rows of more than one without being named in `crossings`.
 """
 
+import gc
 import os
 import shutil
 import tempfile
@@ -29,15 +30,15 @@ from app.config.database_url import normalize_database_url
 from app.database import embedded, migrations
 from app.database.marking import CONSUMERS, mark
 from app.doors import development_values
-from app.main import create_app
 from app.models.call import Call, CallFields
 from app.models.contact import Contact, ContactFields
 from app.models.task import Task, TaskFields
 from app.services import Connection, calls, contacts, tasks
 from app.services.keys import DEVELOPMENT_KEY
+from tests.support import cluster
 from tests.support import redis_server as redis
-from tests.support.application import furnished, released, talking_to
-from tests.support.databases import create_clone, named, run_statements, run_with
+from tests.support.application import furnished, lent, talking_to
+from tests.support.databases import clone_statement, create_clone, named, run_statements, run_with
 from tests.support.listener import LISTENERS
 from tests.support.partitions import Watched, divide
 from tests.support.redis_server import RedisServer
@@ -47,6 +48,32 @@ ADMIN_HEADERS = {"X-Admin-Key": DEVELOPMENT_ADMIN_KEY}
 OPEN_DOORS: dict[str, Any] = {name.lower(): value for name, value in development_values().items()}
 
 Execute = Callable[..., Awaitable[Response]]
+
+# Whatever collecting makes stays: to look for garbage among it took a third of the time.
+gc.disable()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes longest begins first, so that nobody waits for it at the end."""
+    own = [Path(__file__).parent / name for name in ("system", "clients")]
+    items.sort(
+        key=lambda item: (
+            item.get_closest_marker("registry") is None,
+            not any(map(item.path.is_relative_to, own)),
+        )
+    )
+
+
+def pytest_collection_finish() -> None:
+    gc.freeze()
+    gc.enable()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_cmdline_main() -> Iterator[None]:
+    with cluster.offered():
+        return (yield)
 
 
 # A few examples of each property for whoever waits; at night, many (HYPOTHESIS_PROFILE=full).
@@ -74,11 +101,9 @@ def server_url() -> Iterator[str]:
         yield normalize_database_url(given)
         return
     folder = Path(tempfile.mkdtemp(prefix="task-manager-api-"))
+    cluster.copy_to(folder / "postgres")
     server = embedded.start(folder / "postgres")
-    url = embedded.url(server, "postgres")
-    # Nobody cares whether a test's data survives a power cut.
-    run_statements(url, "ALTER SYSTEM SET fsync = off", "SELECT pg_reload_conf()")
-    yield url
+    yield embedded.url(server, "postgres")
     server.stop()
     shutil.rmtree(folder, ignore_errors=True)
 
@@ -123,7 +148,7 @@ async def database_url(server_url: str, template: str) -> AsyncIterator[str]:
     """A migrated database of the test's own."""
     name = f"clone_{uuid4().hex}"
     admin = await asyncpg.connect(server_url)
-    await admin.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
+    await admin.execute(clone_statement(name, template))
     yield named(server_url, name)
     await admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
     await admin.close()
@@ -161,19 +186,11 @@ def settings(shared_settings: Settings) -> Settings:
     return shared_settings
 
 
-@pytest.fixture(scope="session")
-def shared_app(shared_settings: Settings) -> FastAPI:
-    return create_app(shared_settings)
-
-
 @pytest.fixture
-def app(settings: Settings, db: Connection, request: pytest.FixtureRequest) -> Iterator[FastAPI]:
+def app(settings: Settings, db: Connection) -> Iterator[FastAPI]:
     """The application, on the connection that is rolled back."""
-    if settings is not request.getfixturevalue("shared_settings"):
-        with released(create_app(settings)) as app:
-            yield furnished(app, settings, db)
-    else:
-        yield furnished(request.getfixturevalue("shared_app"), settings, db)
+    with lent(settings) as app:
+        yield furnished(app, settings, db)
 
 
 @pytest.fixture

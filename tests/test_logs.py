@@ -13,7 +13,7 @@ import pytest
 from cryptography.fernet import Fernet
 
 from app.services.keys import DEVELOPMENT_KEY, digest
-from tests.support.databases import named, run_statements
+from tests.support.databases import clone_statement, named, run_statements
 from tests.support.service import environment
 
 KEY = "sk_prod_" + "4e" * 32
@@ -122,7 +122,7 @@ def lines_of(requests: list[dict[str, Any]], **settings: str) -> list[str]:
 def logged_database(server_url: str, template: str) -> Iterator[str]:
     name = f"logged_{uuid4().hex}"
     url = named(server_url, name)
-    run_statements(server_url, f"CREATE DATABASE {name} TEMPLATE {template}")
+    run_statements(server_url, clone_statement(name, template))
     run_statements(
         url, f"INSERT INTO service_api_keys (key_name, api_key) VALUES ('cat-house', '{KEY}')"
     )

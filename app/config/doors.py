@@ -46,7 +46,11 @@ def _rate(text: str) -> str:
     return text
 
 
-class LimitSettings(BaseModel):
+class SomeSettings(BaseModel, defer_build=True):
+    """Settings of one subject; a validator is made of all subjects together."""
+
+
+class LimitSettings(SomeSettings):
     """How rate limits are counted, and the one of the commands door."""
 
     redis_url: Annotated[
@@ -77,7 +81,7 @@ def _networks(text: str) -> str:
     return text
 
 
-class WebhookSettings(BaseModel):
+class WebhookSettings(SomeSettings):
     """What is encrypted at rest, and where webhooks may lead."""
 
     encryption_key: Annotated[
@@ -161,7 +165,7 @@ SigningKey = Annotated[SecretStr, AfterValidator(_long_enough)]
 """A key of HS256, which is to be no shorter than the hash."""
 
 
-class UserTaskSettings(BaseModel):
+class UserTaskSettings(SomeSettings):
     """The door of people whom another service signs in."""
 
     better_auth_secret: Annotated[
@@ -219,7 +223,7 @@ class UserTaskSettings(BaseModel):
         return self.better_auth_url and (self.better_auth_audience or _origin(self.better_auth_url))
 
 
-class AccountSettings(BaseModel):
+class AccountSettings(SomeSettings):
     """What the accounts door needs: its key, and a mail server for verification mail."""
 
     jwt_secret: Annotated[
@@ -255,7 +259,7 @@ class AccountSettings(BaseModel):
         return self
 
 
-class AgentSettings(BaseModel):
+class AgentSettings(SomeSettings):
     """The door of agents."""
 
     mcp_enabled: Annotated[
@@ -264,7 +268,7 @@ class AgentSettings(BaseModel):
     ] = None
 
 
-class ContactSettings(BaseModel):
+class ContactSettings(SomeSettings):
     """The door of contacts, and the bucket that mirrors what it shows."""
 
     task_api_key: Annotated[

@@ -21,7 +21,11 @@ class ProcessSettings(BaseSettings):
     """What a process of this kind cannot do without outside development."""
 
     model_config = SettingsConfigDict(
-        env_file=".env", extra="ignore", hide_input_in_errors=True, env_ignore_empty=True
+        env_file=".env",
+        extra="ignore",
+        hide_input_in_errors=True,
+        env_ignore_empty=True,
+        defer_build=True,
     )
 
     database_url: Annotated[

@@ -9,6 +9,7 @@ import socket
 import ssl
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from ipaddress import (
     IPv4Address,
     IPv4Network,
@@ -137,8 +138,9 @@ class CheckedConnections(httpcore.AsyncNetworkBackend):
         await self._network.sleep(seconds)
 
 
+@cache
 def trusted() -> ssl.SSLContext:
-    """Whose certificates are believed."""
+    """Whose certificates are believed; they take 45 ms to read, where anything is sent at all."""
     import httpx  # noqa: PLC0415 - who has no webhooks does without
 
     return httpx.create_ssl_context()

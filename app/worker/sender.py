@@ -71,7 +71,6 @@ class Sender:
         self._addresses = addresses
         self._network = CheckedConnections(addresses)
         self._plain = plain
-        self._trusted = trusted()
         self._kept: dict[str, _Connections] = {}
         self._signer = lru_cache(128)(lambda secret: _signer(cipher, secret))
 
@@ -131,7 +130,7 @@ class Sender:
 
     def _connections(self, url: str) -> "_Connections":
         if url not in self._kept:
-            self._kept[url] = _Connections(url, self._trusted, self._network)
+            self._kept[url] = _Connections(url, trusted(), self._network)
         return self._kept[url]
 
     async def keep(self, urls: Collection[str]) -> None:

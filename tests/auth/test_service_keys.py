@@ -20,7 +20,7 @@ from app.models.key import NewKey
 from app.services import Connection, keys
 from app.services.keys import DEVELOPMENT_KEY
 from tests.conftest import OPEN_DOORS, SERVICE_HEADERS
-from tests.support.databases import named
+from tests.support.databases import clone_statement, named
 
 REFUSED = {"detail": "Invalid or expired service key"}
 PUBLIC = {"/", "/health", "/health/ready", "/health/live"}
@@ -155,7 +155,7 @@ async def test_failed_look_up_is_not_remembered(server_url: str, template: str) 
             *(service_keys.find(DEVELOPMENT_KEY) for _ in range(3)), return_exceptions=True
         )
         assert [type(failure) for failure in failures] == [Unavailable] * 3
-        await admin.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
+        await admin.execute(clone_statement(name, template))
         assert (await service_keys.find(DEVELOPMENT_KEY)).name == "cat-house-dev"
     await admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
     await admin.close()

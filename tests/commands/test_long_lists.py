@@ -17,8 +17,6 @@ from tests.conftest import SERVICE_HEADERS, Execute, Figure
 from tests.services.test_task_lists import fill
 from tests.support.service import running
 
-pytestmark = pytest.mark.alone
-
 LISTING = {"action": "list-tasks", "user_id": "user_123"}
 TASKS = 10_000
 

@@ -27,7 +27,7 @@ from tests.database.test_migrations import _SCHEMA, column
 from tests.support import original
 from tests.support.application import talking_to
 from tests.support.databases import create_clone
-from tests.support.service import ROOT, environment
+from tests.support.service import ROOT, ended, environment
 
 LISTING = {"action": "list-tasks", "user_id": "user_123"}
 NEWER = "UPDATE alembic_version SET version_num = '9999'"
@@ -210,14 +210,18 @@ async def test_an_old_postgresql_is_named_at_the_start(database_url: str, lines:
 
 def migrate(folder: Path, url: str, *options: str) -> tuple[int, str]:
     """`python -m app migrate` of the version in the folder."""
-    finished = subprocess.run(
-        [sys.executable, "-m", "app", "migrate", *options],
-        env=environment(DATABASE_URL=url, PYTHONPATH=str(folder)),
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    env = environment(DATABASE_URL=url, PYTHONPATH=str(folder))
+    if folder == ROOT:
+        finished = ended("migrate", *options, env=env, folder=folder)
+    else:
+        finished = subprocess.run(
+            [sys.executable, "-m", "app", "migrate", *options],
+            env=env,
+            cwd=folder,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
     assert len((finished.stdout + finished.stderr).splitlines()) == 1
     return finished.returncode, finished.stdout.strip() or finished.stderr.strip()
 

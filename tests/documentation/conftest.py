@@ -21,6 +21,9 @@ def served(server_url: str, template: str) -> Iterator[Served]:
     """A service that tests share: each has users of its own."""
     with (
         create_clone(server_url, template) as database_url,
-        running("serve", DATABASE_URL=database_url, LOG_LEVEL="ERROR") as (url, _),
+        running("serve", DATABASE_URL=database_url, LOG_LEVEL="ERROR", SHUTDOWN_DELAY="0") as (
+            url,
+            _,
+        ),
     ):
         yield Served(url, database_url)

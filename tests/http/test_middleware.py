@@ -1,5 +1,6 @@
 import io
 import re
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from httpx import AsyncClient, Request, Response
 from app.config import Settings
 from app.services import Connection
 from tests.conftest import ADMIN_HEADERS, MISSING_ID, SERVICE_HEADERS
+from tests.support.application import furnished, lent, renewed
 from tests.support.people import acting_for
 
 ORIGIN = "http://localhost:3000"
@@ -30,21 +32,22 @@ REQUESTS = {
 }
 
 
-@pytest.fixture
-def app(app: FastAPI) -> FastAPI:
-    """The application with a path whose handler fails."""
+@pytest.fixture(scope="module")
+def failing_app(shared_settings: Settings) -> Iterator[FastAPI]:
+    """An application with a path whose handler fails."""
 
     async def fail() -> None:
         raise RuntimeError(SECRET_FAULT)
 
-    app.add_api_route("/broken", fail)
-    return app
+    with lent(shared_settings) as app:
+        app.add_api_route("/broken", fail)
+        yield app
 
 
 @pytest.fixture
-def settings(shared_settings: Settings) -> Settings:
-    """Equal to those of the other tests, but of an application whose routes are this test's own."""
-    return shared_settings.model_copy()
+def app(failing_app: FastAPI, settings: Settings, db: Connection) -> FastAPI:
+    """That application, on the connection that is rolled back."""
+    return furnished(renewed(failing_app, settings), settings, db)
 
 
 @pytest.fixture

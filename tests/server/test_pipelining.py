@@ -9,7 +9,6 @@ from time import monotonic, thread_time
 import pytest
 from fastapi import FastAPI
 
-from app.config import Settings
 from app.server import flow, protocol
 from app.server.protocol import BoundedProtocol
 from app.services import Connection
@@ -20,12 +19,6 @@ from tests.support.wire import exchange, listening
 
 KEY = f"x-service-key: {SERVICE_HEADERS['X-Service-Key']}\r\n".encode()
 LAST = b"GET /health/live HTTP/1.1\r\nhost: test\r\nconnection: close\r\n\r\n"
-
-
-@pytest.fixture
-def settings(shared_settings: Settings) -> Settings:
-    """Equal to those of the other tests, but of an application whose routes are this test's own."""
-    return shared_settings.model_copy()
 
 
 @pytest.fixture

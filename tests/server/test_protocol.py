@@ -12,18 +12,11 @@ from weakref import WeakSet
 import pytest
 from fastapi import FastAPI
 
-from app.config import Settings
 from app.server import protocol
 from app.server.protocol import MAX_FIELDS, MAX_HEAD_BYTES, BoundedProtocol
 from tests.conftest import ADMIN_HEADERS, SERVICE_HEADERS, TaskFactory
 from tests.support.people import SERVICE_TOKEN
 from tests.support.wire import answer, listening
-
-
-@pytest.fixture
-def settings(shared_settings: Settings) -> Settings:
-    """Equal to those of the other tests, but of an application whose routes are this test's own."""
-    return shared_settings.model_copy()
 
 
 @pytest.fixture

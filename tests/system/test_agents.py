@@ -28,6 +28,7 @@ PATH = os.pathsep.join((str(ROOT / "tests/clients/node_modules/.bin"), os.enviro
 def service(database_url: str) -> Iterator[tuple[str, Any]]:
     settings = {
         "DATABASE_URL": database_url,
+        "MCP_ENABLED": "true",
         "WEB_CONCURRENCY": "2",
         "LOG_LEVEL": "ERROR",
         "SHUTDOWN_DELAY": "0",

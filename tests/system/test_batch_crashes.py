@@ -14,7 +14,6 @@ import asyncpg
 import pytest
 from httpx import AsyncClient, HTTPError
 
-from app.database import migrations
 from tests.conftest import Figure
 from tests.support.batches import command, create, ref, send_batch
 from tests.support.postgres import Server
@@ -27,8 +26,7 @@ WRITERS = 3
 @pytest.fixture
 def server() -> Iterator[Server]:
     folder = Path(tempfile.mkdtemp(prefix="task-manager-api-batches-"))
-    server = Server.with_database(folder / "postgres")
-    migrations.upgrade(server.url)
+    server = Server.migrated(folder / "postgres")
     yield server
     server.stop()
     shutil.rmtree(folder, ignore_errors=True)

@@ -22,7 +22,7 @@ import pytest
 from app.commands.registry import commands
 from app.services.keys import DEVELOPMENT_KEY
 from tests.support.databases import named, run_statements
-from tests.support.service import environment, free_port
+from tests.support.service import ROOT, ended, environment, free_port, start
 
 UNREACHABLE = "postgresql://postgres@127.0.0.1:1/x"
 Finished = subprocess.CompletedProcess[str]
@@ -37,15 +37,7 @@ def folder() -> Iterator[Path]:
 
 
 def call(*arguments: str, folder: Path, **settings: str) -> Finished:
-    return subprocess.run(
-        [sys.executable, "-m", "app", *arguments],
-        env=environment(**settings),
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    return ended(*arguments, folder=folder, env=environment(**settings))
 
 
 def all_of(commands: list[str], folder: Path, **settings: str) -> list[Finished]:
@@ -67,6 +59,11 @@ def assert_one_clear_line(finished: Finished, said: str) -> None:
     assert said in finished.stderr
     assert len(finished.stderr.strip().splitlines()) == 1
     assert "Traceback" not in finished.stdout + finished.stderr
+
+
+def test_it_is_a_module_to_run() -> None:
+    said = subprocess.check_output([sys.executable, "-m", "app", "-h"], cwd=ROOT)
+    assert said.startswith(b"Usage: python -m app")
 
 
 def test_every_command_explains_itself(folder: Path) -> None:
@@ -164,15 +161,9 @@ def test_dev_in_an_unwritable_folder_is_one_clear_line(folder: Path) -> None:
 def developing(folder: Path, *options: str, **settings: str) -> Iterator[Any]:
     """`dev` in the folder, once it is healthy: its process, a client, what it printed."""
     port, output = free_port(), folder / "output"
-    with output.open("wb") as stdout:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "app", "dev", *options],
-            env=environment(PORT=str(port), **settings),
-            cwd=folder,
-            stdout=stdout,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
+    with output.open("wb") as printed:
+        env, log = environment(PORT=str(port), **settings), printed.fileno()
+        process = start("dev", *options, env=env, cwd=folder, stdout=log, stderr=log)
     try:
         with httpx.Client(base_url=f"http://localhost:{port}") as client:
             assert _is_healthy(client), output.read_text()

@@ -11,8 +11,6 @@ import pytest
 from tests.conftest import Figure
 from tests.support.service import running
 
-pytestmark = pytest.mark.alone
-
 SECONDS_OF_WORK = 1.0
 MEGABYTE = 1_000_000
 # 256,000 bytes, which uvloop reads at once, are a whole number of these.

@@ -1,18 +1,18 @@
 """The console: events are sent somewhere, tried and sent again."""
 
+import os
 import re
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
 
 from tests.support.console import ask, browser, console, go, picture, send, settle
 from tests.support.databases import create_clone
-from tests.support.service import ROOT, environment, running
+from tests.support.service import environment, running, start
 
 __all__ = ["browser", "console"]
 
@@ -27,12 +27,9 @@ def service(server_url: str, template: str) -> Iterator[str]:
         settings = {"DATABASE_URL": database_url, **OWN}
         with running("dev", "--no-reload", **settings) as (url, _):
             key = "dev-encryption-key-replace-in-production-00="
-            worker = subprocess.Popen(
-                [sys.executable, "-m", "app", "worker"],
-                env=environment(ENCRYPTION_KEY=key, **settings),
-                cwd=ROOT,
-                stdout=subprocess.DEVNULL,
-            )
+            with Path(os.devnull).open("wb") as nowhere:
+                env = environment(ENCRYPTION_KEY=key, **settings)
+                worker = start("worker", env=env, stdout=nowhere.fileno())
             yield url
             worker.terminate()
             worker.wait(30)

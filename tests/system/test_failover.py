@@ -20,7 +20,7 @@ import psutil
 import pytest
 
 from app.config import Settings
-from app.database import Database, embedded, migrations
+from app.database import Database, embedded
 from tests.conftest import Figure
 from tests.support import service
 from tests.support.load import Client
@@ -29,8 +29,6 @@ from tests.support.proxy import Proxy
 from tests.system.test_faults import LISTING, send
 from tests.system.test_faults import service as in_process
 
-pytestmark = pytest.mark.alone
-
 SYNCHRONOUS = "SELECT sync_state = 'sync' FROM pg_stat_replication"
 
 
@@ -38,8 +36,7 @@ SYNCHRONOUS = "SELECT sync_state = 'sync' FROM pg_stat_replication"
 def servers() -> Iterator[tuple[Server, Server]]:
     """A primary that acknowledges only what its replica has, and the replica."""
     folder = Path(tempfile.mkdtemp(prefix="task-manager-api-failover-"))
-    primary = Server.with_database(folder / "primary")
-    migrations.upgrade(primary.url)
+    primary = Server.migrated(folder / "primary")
     replica = primary.replica(folder / "replica")
     primary.execute("ALTER SYSTEM SET synchronous_standby_names = '*'", "SELECT pg_reload_conf()")
     yield primary, replica
@@ -67,6 +64,7 @@ async def serving(primary: Server, replica: Server) -> AsyncIterator[str]:
             "DATABASE_REPLICA_URL": replica.url,
             "WEB_CONCURRENCY": "2",
             "LOG_LEVEL": "ERROR",
+            "SHUTDOWN_DELAY": "0",
         }
         starting = service.running("serve", **settings)
         url, _ = await asyncio.to_thread(starting.__enter__)
@@ -128,6 +126,7 @@ async def titles_on(server: Server) -> Counter[str]:
     return titles
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize(
     ("harm", "limit"),
     [pytest.param(signal.SIGKILL, 2, id="killed"), pytest.param(signal.SIGSTOP, 8, id="frozen")],

@@ -18,7 +18,6 @@ from httpx import ASGITransport, AsyncClient, Response
 
 from app.commands.registry import ACTION_HANDLERS
 from app.config import Settings
-from app.database import migrations
 from app.database.deadline import DEADLINE
 from app.main import create_app
 from app.services import Connection
@@ -32,8 +31,7 @@ LISTING = {"action": "list-tasks", "user_id": "user_123"}
 @pytest.fixture(scope="module")
 def server() -> Iterator[Server]:
     folder = Path(tempfile.mkdtemp(prefix="task-manager-api-faults-"))
-    server = Server.with_database(folder / "postgres")
-    migrations.upgrade(server.url)
+    server = Server.migrated(folder / "postgres")
     yield server
     server.stop()
     shutil.rmtree(folder, ignore_errors=True)

@@ -15,7 +15,7 @@ import httpx
 import psutil
 import pytest
 
-from tests.support.databases import named, run_statements
+from tests.support.databases import clone_statement, named, run_statements
 from tests.support.service import ROOT, running
 from tests.system.test_cli import result_of
 
@@ -42,7 +42,7 @@ def service(server_url: str, template: str) -> Iterator[tuple[str, Any, str]]:
     """A running service, its process and its database."""
     name = f"served_{uuid4().hex}"
     database_url = named(server_url, name)
-    run_statements(server_url, f"CREATE DATABASE {name} TEMPLATE {template}")
+    run_statements(server_url, clone_statement(name, template))
     with serving(database_url, DOCS_ENABLED="") as (url, process):
         yield url, process, database_url
     run_statements(server_url, f"DROP DATABASE {name} WITH (FORCE)")
@@ -123,7 +123,7 @@ def test_starts_without_its_database_and_serves_when_it_comes(
             f"{url}/execute", json=COMMAND, headers={"X-Service-Key": "sk_prod_" + "0" * 64}
         )
         assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
-        run_statements(server_url, f"CREATE DATABASE {name} TEMPLATE {template}")
+        run_statements(server_url, clone_statement(name, template))
         assert status_with(url, create_key(url)["service_key"]) == 200
         time.sleep(1)
         assert httpx.get(f"{url}/health").status_code == 200

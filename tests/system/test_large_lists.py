@@ -5,7 +5,6 @@ import json
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import asyncpg
@@ -24,8 +23,6 @@ from tests.support.contacts import HEADERS as PARTNER
 from tests.support.databases import create_clone
 from tests.support.people import acting_for
 from tests.support.service import running
-
-pytestmark = pytest.mark.alone
 
 USER, LONGEST = "0199d1a8-7c1e-7b1f-9a53-2f6f0d6b7a22", "longest"
 TASKS, EMOJI, AT_ONCE = 250, 100_000, 20
@@ -85,30 +82,28 @@ LISTS = {
 MANY_BRIEF = Asked("GET", "/api/tasks", acting_for("brief"), entries=BRIEF)
 
 
-@contextmanager
-def serving(server_url: str, template: str, character: str) -> Iterator[tuple[str, psutil.Process]]:
-    """A service with one worker, whose every task is a hundred thousand of these characters."""
+async def fill(url: str, character: str) -> None:
+    db = await asyncpg.connect(url)
+    await bearer_of(db, USER)
+    await db.execute(_FILL % ord(character))
+    await db.execute("VACUUM ANALYZE tasks")
+    await db.close()
 
-    async def fill(url: str) -> None:
-        db = await asyncpg.connect(url)
-        await bearer_of(db, USER)
-        await db.execute(_FILL % ord(character))
-        await db.execute("VACUUM ANALYZE tasks")
-        await db.close()
 
+@pytest.fixture(scope="module")
+def filled_url(request: pytest.FixtureRequest, server_url: str, template: str) -> Iterator[str]:
+    """A database whose every long task is a hundred thousand of these characters."""
     with create_clone(server_url, template) as database_url:
-        asyncio.run(fill(database_url))
-        settings = {**development_values(), "DATABASE_URL": database_url, "SHUTDOWN_DELAY": "0"}
-        with running("serve", **settings) as (url, process):
-            yield url, psutil.Process(process.pid).children()[0]
+        asyncio.run(fill(database_url, request.param))
+        yield database_url
 
 
 @pytest.fixture
-def served(
-    request: pytest.FixtureRequest, server_url: str, template: str
-) -> Iterator[tuple[str, psutil.Process]]:
-    with serving(server_url, template, request.param) as service:
-        yield service
+def served(filled_url: str) -> Iterator[tuple[str, psutil.Process]]:
+    """A service, and its only worker."""
+    settings = {**development_values(), "DATABASE_URL": filled_url, "SHUTDOWN_DELAY": "0"}
+    with running("serve", **settings) as (url, process):
+        yield url, psutil.Process(process.pid).children()[0]
 
 
 class Reader:
@@ -158,7 +153,7 @@ async def warm_up(client: httpx.AsyncClient, asked: Asked) -> None:
 
 # Control characters are six times as long in JSON.
 @pytest.mark.parametrize(
-    ("asked", "served"),
+    ("asked", "filled_url"),
     [
         *(pytest.param(asked, "🐈", id=name) for name, asked in LISTS.items()),
         pytest.param(command(), "\x01", id="list-tasks, control characters"),
@@ -166,7 +161,7 @@ async def warm_up(client: httpx.AsyncClient, asked: Asked) -> None:
         pytest.param(LISTS["contacts' tasks"], "\x01", id="contacts' tasks, control characters"),
         pytest.param(MANY_BRIEF, "\x01", id="sessions, brief control characters"),
     ],
-    indirect=["served"],
+    indirect=["filled_url"],
 )
 async def test_twenty_lists_at_once_take_forty_megabytes_at_most(
     served: tuple[str, psutil.Process], asked: Asked, figure: Figure

@@ -27,8 +27,6 @@ from tests.system.test_gunicorn import (
     serving,
 )
 
-pytestmark = pytest.mark.alone
-
 CONNECTIONS = 1000
 WRITERS = 32
 QUIET = {"LOG_LEVEL": "ERROR", "SHUTDOWN_DELAY": "0"}
@@ -55,6 +53,7 @@ def _light() -> Iterator[None]:
     gc.unfreeze()
 
 
+@pytest.mark.alone
 async def test_a_thousand_connections_on_one_worker_are_all_served_in_time(
     database_url: str, figure: Figure, many_files: None
 ) -> None:
@@ -230,6 +229,7 @@ async def test_ten_rotations_on_two_workers_give_ten_keys_that_work_at_once(
         assert await ask(key) == {200: 22}
 
 
+@pytest.mark.alone
 async def test_a_revoked_key_is_refused_by_two_workers_within_a_second(
     admin: httpx.AsyncClient, ask: Ask, figure: Figure
 ) -> None:

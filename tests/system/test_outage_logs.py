@@ -16,7 +16,7 @@ import httpx
 import pytest
 
 from app.config import Settings
-from app.database import Database, migrations, outage
+from app.database import Database, outage
 from app.database.outage import Outage
 from app.http import refusals
 from app.http.refusals import Refusals
@@ -39,8 +39,7 @@ Lines = list[dict[str, Any]]
 def server() -> Iterator[Server]:
     """A server that asks `cat` for a password, which is `salmon`."""
     folder = Path(tempfile.mkdtemp(prefix="task-manager-api-outage-"))
-    server = Server.with_database(folder / "postgres")
-    migrations.upgrade(server.url)
+    server = Server.migrated(folder / "postgres")
     rules = folder / "postgres" / "pg_hba.conf"
     rules.write_text(f"local all cat scram-sha-256\n{rules.read_text()}")
     server.execute(

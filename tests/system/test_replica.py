@@ -17,8 +17,6 @@ from tests.doors.test_user_tasks import bearer
 from tests.support.replica import Pair, connect, running_pair
 from tests.system.test_faults import send, service
 
-pytestmark = pytest.mark.alone
-
 
 @pytest.fixture(scope="module")
 def pair() -> Iterator[Pair]:
@@ -201,6 +199,7 @@ async def test_long_list_outlives_the_replica(pair: Pair, user: str) -> None:
     pair.replica.start()
 
 
+@pytest.mark.alone
 async def test_killed_replica_fails_no_read_and_is_used_again(
     pair: Pair, user: str, figure: Figure
 ) -> None:
@@ -220,6 +219,7 @@ async def test_killed_replica_fails_no_read_and_is_used_again(
         assert back < 3
 
 
+@pytest.mark.alone
 async def test_frozen_replica_delays_only_who_was_under_way(
     pair: Pair, user: str, figure: Figure
 ) -> None:

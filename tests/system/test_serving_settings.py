@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from app.services.keys import DEVELOPMENT_KEY
-from tests.support.service import environment, free_port, running
+from tests.support.service import ended, environment, free_port, running
 
 REAL = {"ADMIN_API_KEY": "5f0c4c1d9be84a7fa3e1", "API_KEY_SECRET": "d41d8cd98f00b204e98009"}
 NOWHERE = {
@@ -26,9 +26,12 @@ SERVERS = {
 
 def start(*command: str, folder: Path, **settings: str) -> subprocess.CompletedProcess[str]:
     """The command in a folder without `.env`, which is expected to end by itself."""
+    env = environment(DATABASE_URL="postgresql://u:p@127.0.0.1:1/x", **settings)
+    if command[:2] == ("-m", "app"):
+        return ended(*command[2:], env=env, folder=folder)
     return subprocess.run(
         [sys.executable, *command],
-        env=environment(DATABASE_URL="postgresql://u:p@127.0.0.1:1/x", **settings),
+        env=env,
         cwd=folder,
         capture_output=True,
         text=True,

@@ -16,7 +16,7 @@ from app.config import Settings
 from app.database import Database
 from app.doors import DOORS
 from app.main import create_app
-from tests.support.databases import named
+from tests.support.databases import clone_statement, named
 
 UNHEALTHY = {"status": "unhealthy", "database": "disconnected"}
 SERVICE = {"status": "healthy", "service": "task-manager-api", "version": __version__}
@@ -109,7 +109,7 @@ async def test_becomes_healthy_within_a_second_of_the_database_coming(
     admin = await asyncpg.connect(server_url)
     async with serving(named(server_url, name)) as (_, client):
         assert (await client.get("/health")).status_code == 503
-        await admin.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
+        await admin.execute(clone_statement(name, template))
         await asyncio.sleep(1)
         assert (await client.get("/health")).status_code == 200
     await admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
