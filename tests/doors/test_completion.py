@@ -42,6 +42,14 @@ async def test_a_double_click_that_says_what_it_wants_undoes_nothing(
         assert (answer.status_code, is_completed(answer)) == (200, wish)
 
 
+async def test_what_else_is_sent_beside_it_does_not_matter(
+    complete: Any, make_task: TaskFactory
+) -> None:
+    answer = await complete((await make_task()).id, json={"completed": True, "title": "x"})
+    assert (answer.status_code, is_completed(answer)) == (200, True)
+    assert answer.json()["title"] != "x"
+
+
 @pytest.mark.parametrize("body", [{}, {"json": {}}])
 async def test_who_does_not_say_toggles(
     complete: Any, make_task: TaskFactory, body: dict[str, Any]
