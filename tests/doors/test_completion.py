@@ -50,7 +50,7 @@ async def test_what_else_is_sent_beside_it_does_not_matter(
     assert answer.json()["title"] != "x"
 
 
-@pytest.mark.parametrize("body", [{}, {"json": {}}])
+@pytest.mark.parametrize("body", [{}, {"json": {}}, {"json": {"completed": None}}])
 async def test_who_does_not_say_toggles(
     complete: Any, make_task: TaskFactory, body: dict[str, Any]
 ) -> None:
@@ -71,8 +71,7 @@ async def test_not_completed_leaves_an_open_task_as_it_is(
     "body",
     [
         *({"json": {"completed": "true"}}, {"json": {"completed": 1}}, {"json": [True]}),
-        *({"json": {"completed": None}}, {"json": {"x": 1}}, {"json": {"status": "COMPLETED"}}),
-        *({"content": b"{"}, {"content": b"completed=true"}, {"content": b"null"}),
+        *({"content": b"{"}, {"content": b"completed=true"}),
     ],
 )
 async def test_a_body_that_cannot_be_understood_changes_nothing(
