@@ -51,6 +51,10 @@ def _create_deliveries() -> None:
             due_at TIMESTAMPTZ,
             claimed_until TIMESTAMPTZ,
             outcome VARCHAR(20),
+            state VARCHAR(20) NOT NULL GENERATED ALWAYS AS (CASE
+                WHEN outcome = 'failed' AND due_at IS NOT NULL THEN 'retrying'
+                ELSE coalesce(outcome, 'pending')
+            END) STORED,
             attempted_at TIMESTAMPTZ,
             status INTEGER,
             duration_ms INTEGER,
@@ -70,6 +74,10 @@ def _create_deliveries() -> None:
     op.execute("""
         CREATE INDEX webhook_deliveries_untold ON webhook_deliveries (position)
             WHERE due_at IS NOT NULL
+    """)
+    # For whoever looks for the few that failed, or that did not.
+    op.execute("""
+        CREATE INDEX webhook_deliveries_state ON webhook_deliveries (endpoint_id, state, position)
     """)
     op.execute("CREATE INDEX webhook_deliveries_user_id ON webhook_deliveries (user_id)")
 

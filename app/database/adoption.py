@@ -69,11 +69,20 @@ async def set_aside(db: Connection) -> Sequence[str]:
     for table in tables:
         await _require_original(db, table)
     if tables:
-        await db.execute(f"CREATE SCHEMA {_ASIDE}")
+        await _make_room(db)
         for table in tables:
             await db.execute(f"ALTER TABLE {table} SET SCHEMA {_ASIDE}")
         await db.execute("DROP TABLE IF EXISTS alembic_version")
     return tables
+
+
+async def _make_room(db: Connection) -> None:
+    try:
+        await db.execute(f"CREATE SCHEMA {_ASIDE}")
+    except asyncpg.DuplicateSchemaError:
+        raise Conflict(
+            f"schema {_ASIDE} is in the way: rename or remove it, then try again"
+        ) from None
 
 
 _FIND_COLUMNS = """

@@ -37,6 +37,20 @@ def alembic_config(database_url: str) -> Config:
     return config
 
 
+_TAKEN = (
+    asyncpg.DuplicateTableError,
+    asyncpg.DuplicateObjectError,
+    asyncpg.DuplicateFunctionError,
+)
+_NEEDED_NAME = (
+    ", and this service needs the name: rename it or move it to another schema, then try again"
+)
+_LOST = (
+    "the tables are this service's, but alembic_version does not say of which revision: write it "
+    "there again, or restore the table from a backup, then try again"
+)
+
+
 def upgrade(database_url: str) -> str:
     """Brings the schema up to date and returns what was done; interrupted, it goes on next time.
 
@@ -47,7 +61,10 @@ def upgrade(database_url: str) -> str:
         return asyncio.run(_upgrade(database_url))
     except DBAPIError as error:
         # SQLAlchemy wraps what asyncpg said, twice.
-        raise (error.orig and error.orig.__cause__) or error from None
+        reason = (error.orig and error.orig.__cause__) or error
+        if isinstance(reason, _TAKEN):
+            raise Conflict(f"{reason.args[0]}{_NEEDED_NAME}") from None
+        raise reason from None
     except CommandError as error:
         raise Conflict(str(error)) from None
 
@@ -63,6 +80,8 @@ async def _upgrade(database_url: str) -> str:
                 return f"{began} → {present}" if began else present.summary
             if not present.is_ours:
                 return await _take_over(connection, db, present, database_url)
+            if present.revision is None:
+                raise Conflict(_LOST)
             began = began or present
             # Ends what asyncpg leaves open of a statement that it fetches one row of: a portal with
             # a snapshot, for which an index that is built beside it would wait for ever.

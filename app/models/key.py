@@ -17,6 +17,14 @@ KeyName = Annotated[
     StringConstraints(pattern=r"^[a-z0-9-]{3,100}$"),
     Field(description="The client's name.", examples=["cat-house-prod"]),
 ]
+"""What a new key may be called."""
+KnownKeyName = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=100),
+    STORABLE,
+    Field(description="The name of a key that there is.", examples=["cat-house-prod"]),
+]
+"""What a key may have been called elsewhere, of which it was adopted."""
 KeyEnvironment = Literal["prod", "dev"]
 KeyState = Literal["active", "expiring", "superseded", "expired", "revoked"]
 
@@ -84,7 +92,7 @@ class KeyRotation(Grant):
     What is absent or null of the limits is as the old key has it.
     """
 
-    key_name: KeyName
+    key_name: KnownKeyName
     expires_at: Annotated[
         FutureInstant | None,
         Field(description="When the successor ends. Absent: when the old key was to end."),
@@ -170,10 +178,28 @@ class KeyInfo(BaseModel):
     ]
 
 
+class DayOfUse(BaseModel):
+    """How often a key was used on one day, for whatever it was."""
+
+    day: Annotated[dt.date, Field(description="In UTC.")]
+    ok: int
+    refused: Annotated[int, Field(description="Answers 4xx.")]
+    failed: Annotated[int, Field(description="Answers 5xx.")]
+
+
+class ListedKey(KeyInfo):
+    """The same, where it was asked for with its use of the last 14 days."""
+
+    usage: Annotated[
+        list[DayOfUse] | None,
+        Field(exclude_if=_is_absent, description="With `usage=true`: the latest day first."),
+    ] = None
+
+
 class KeyList(BaseModel):
     """All keys ever minted, newest first."""
 
-    keys: list[KeyInfo]
+    keys: list[ListedKey]
 
 
 class KeyDetails(KeyInfo):

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_vali
 from pydantic_core import PydanticCustomError
 
 from app.models.instant import FutureInstant
-from app.models.key import Grant, KeyName
+from app.models.key import Grant, KnownKeyName
 from app.models.text import STORABLE, ClientId, UserId
 
 _NAMED = ("user_id", "installation_id", "key_name")
@@ -26,7 +26,7 @@ class NewRevocation(Grant):
 
     user_id: UserId | None = None
     installation_id: InstallationId | None = None
-    key_name: KeyName | None = None
+    key_name: KnownKeyName | None = None
     reason: Annotated[
         str,
         StringConstraints(min_length=1, max_length=500),

@@ -16,4 +16,4 @@ class UserCard(BaseModel):
     tasks: Stats
     mood: MoodReport
     picture: Annotated[str, Field(description="The mood as SVG.")]
-    changes: Annotated[list[Change], Field(description="The newest first.")]
+    changes: Annotated[list[Change], Field(description="The last 20, the newest first.")]

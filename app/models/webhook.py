@@ -163,6 +163,9 @@ class Attempt(BaseModel):
     body: Annotated[str | None, Field(description="The beginning of the answer.")]
 
 
+DeliveryState = Literal["pending", "delivered", "retrying", "failed"]
+
+
 class Delivery(BaseModel):
     """One event for one endpoint."""
 
@@ -170,10 +173,7 @@ class Delivery(BaseModel):
     event: str
     user_id: Annotated[str | None, Field(description="Null: nobody's.")]
     occurred_at: datetime
-    state: Annotated[
-        Literal["pending", "delivered", "retrying", "failed"],
-        Field(description="`failed`: it is not tried again."),
-    ]
+    state: Annotated[DeliveryState, Field(description="`failed`: it is not tried again.")]
     attempts: int
     attempted_at: datetime | None
     status: int | None
@@ -183,9 +183,10 @@ class Delivery(BaseModel):
 
 
 class DeliveryList(BaseModel):
-    """The last events for an endpoint, newest first."""
+    """A page of an endpoint's events, newest first."""
 
     deliveries: list[Delivery]
+    next_cursor: Annotated[int | None, Field(description="Null: there is nothing older.")]
 
 
 def message_id(position: int, occurred_at: datetime) -> str:

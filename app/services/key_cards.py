@@ -5,10 +5,10 @@ from uuid import UUID
 from asyncpg import Record
 
 from app.errors import Conflict, NotFound
-from app.models.key import KeyCard, KeyChanges, KeyDetails
-from app.services import Connection
+from app.models.key import KeyCard, KeyChanges, KeyDetails, ListedKey
+from app.services import Connection, keys
 from app.services.keys import INFO, LOCK_NAME
-from app.services.usage import fetch_use
+from app.services.usage import fetch_use, fetch_use_of_all
 
 _COLUMNS = f"{INFO}, note, rate_limit, user_ids"
 _FETCH = f"SELECT {_COLUMNS} FROM service_api_keys WHERE id = $1"
@@ -31,6 +31,12 @@ async def fetch_card(db: Connection, key_id: UUID) -> KeyCard:
     """The same, with how the key was used."""
     details = await fetch_details(db, key_id)
     return KeyCard.model_construct(**vars(details), usage=await fetch_use(db, key_id))
+
+
+async def list_keys_with_use(db: Connection) -> list[ListedKey]:
+    """Every key ever minted, newest first, with its use of the last 14 days."""
+    listed, use = await keys.list_keys(db), await fetch_use_of_all(db)
+    return [key.model_copy(update={"usage": use.get(key.id, [])}) for key in listed]
 
 
 def _details(row: Record | None) -> KeyDetails:

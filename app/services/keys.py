@@ -10,7 +10,7 @@ from asyncpg import Record
 
 from app.errors import AlreadyExists, NotFound
 from app.models.caller import Caller
-from app.models.key import KeyEnvironment, KeyInfo, KeyRotation, MintedKey, NewKey, RotatedKey
+from app.models.key import KeyEnvironment, KeyRotation, ListedKey, MintedKey, NewKey, RotatedKey
 from app.services import Connection
 from app.services.revocations import NEWS, UNKNOWN, News, read_news
 from app.services.violations import violating
@@ -238,9 +238,9 @@ INFO = f"""id, key_name, environment, last_four, enforce_ownership, scopes, crea
 _LIST = f"SELECT {INFO} FROM service_api_keys ORDER BY created_at DESC, id DESC"
 
 
-async def list_keys(db: Connection) -> list[KeyInfo]:
+async def list_keys(db: Connection) -> list[ListedKey]:
     """Every key ever minted, newest first, without its value."""
-    return [KeyInfo.model_construct(**row) for row in await db.fetch(_LIST)]
+    return [ListedKey.model_construct(**row) for row in await db.fetch(_LIST)]
 
 
 _REVOKE = "UPDATE service_api_keys SET active = false WHERE id = $1 RETURNING key_name"

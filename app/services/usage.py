@@ -1,14 +1,16 @@
 """How often each service key was used for what, day by day."""
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import NamedTuple
 from uuid import UUID
 
-from app.models.key import DailyUse
+from app.models.key import DailyUse, DayOfUse
 from app.services import Connection
 
 _KEPT_DAYS = 90
+_LISTED_DAYS = 14
 
 
 class Use(NamedTuple):
@@ -52,6 +54,24 @@ ORDER BY day DESC, action
 async def fetch_use(db: Connection, key_id: UUID) -> list[DailyUse]:
     """The use of a key in the last 90 days, the latest day first."""
     return [DailyUse.model_construct(**row) for row in await db.fetch(_FETCH, key_id, _KEPT_DAYS)]
+
+
+_FETCH_ALL = """
+SELECT key_id, day, sum(ok)::bigint AS ok, sum(refused)::bigint AS refused,
+    sum(failed)::bigint AS failed
+FROM key_usage
+WHERE day > (now() AT TIME ZONE 'UTC')::date - $1::int
+GROUP BY key_id, day
+ORDER BY day DESC
+"""
+
+
+async def fetch_use_of_all(db: Connection) -> Mapping[UUID, list[DayOfUse]]:
+    """The use of each key that was used in the last 14 days, the latest day first."""
+    days = defaultdict(list)
+    for row in await db.fetch(_FETCH_ALL, _LISTED_DAYS):
+        days[row["key_id"]].append(DayOfUse.model_construct(**row))
+    return days
 
 
 _PURGE = "DELETE FROM key_usage WHERE day <= (now() AT TIME ZONE 'UTC')::date - $1::int"

@@ -6,12 +6,12 @@ stays open. Whatever becomes of a worker, its deliveries are claimed again after
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from uuid import UUID
 
 from asyncpg import Record
 
-from app.models.webhook import KEPT_DAYS, Delivery, DeliveryList, message_id
+from app.models.webhook import KEPT_DAYS, Delivery, DeliveryList, DeliveryState, message_id
 from app.services import Connection
 from app.services.log import Taking, untaken_age
 from app.services.webhooks import MOOD_IS_ASKED_FOR, TARGET, Target, target_of
@@ -198,16 +198,26 @@ async def drop(db: Connection, gone: Sequence[Claimed]) -> None:
 
 
 _LIST = """
-SELECT position, type, user_id, occurred_at, outcome, attempts, attempted_at, status, duration_ms,
+SELECT position, type, user_id, occurred_at, state, attempts, attempted_at, status, duration_ms,
     error, due_at
-FROM webhook_deliveries WHERE endpoint_id = $1 ORDER BY position DESC LIMIT 100
+FROM webhook_deliveries
+WHERE endpoint_id = $1 AND position < coalesce($2::bigint, 9223372036854775807){of_state}
+ORDER BY position DESC LIMIT $3
 """
+_ALL, _OF_STATE = _LIST.format(of_state=""), _LIST.format(of_state=" AND state = $4")
 
 
-async def list_deliveries(db: Connection, endpoint_id: UUID) -> DeliveryList:
-    """The last 100 events for an endpoint, newest first."""
-    rows = await db.fetch(_LIST, endpoint_id)
-    return DeliveryList.model_construct(deliveries=[_delivery(row) for row in rows])
+async def list_deliveries(
+    db: Connection, endpoint_id: UUID, cursor: int | None, limit: int, state: DeliveryState | None
+) -> DeliveryList:
+    """A page of an endpoint's events, newest first, from those before the cursor's."""
+    if state is None:
+        rows = await db.fetch(_ALL, endpoint_id, cursor, limit)
+    else:
+        rows = await db.fetch(_OF_STATE, endpoint_id, cursor, limit, state)
+    last = rows[-1]["position"] if len(rows) == limit else None
+    listed = [_delivery(row) for row in rows]
+    return DeliveryList.model_construct(deliveries=listed, next_cursor=last)
 
 
 def _delivery(row: Record) -> Delivery:
@@ -215,19 +225,12 @@ def _delivery(row: Record) -> Delivery:
         id=message_id(row["position"], row["occurred_at"]),
         event=row["type"],
         user_id=row["user_id"] or None,
-        state=_state(row),
         next_attempt_at=row["due_at"],
         **{name: row[name] for name in _SHOWN},
     )
 
 
-_SHOWN = ("occurred_at", "attempts", "attempted_at", "status", "duration_ms", "error")
-
-
-def _state(row: Record) -> Any:
-    if row["outcome"] == "failed" and row["due_at"] is not None:
-        return "retrying"
-    return row["outcome"] or "pending"
+_SHOWN = ("occurred_at", "state", "attempts", "attempted_at", "status", "duration_ms", "error")
 
 
 # The endpoints of which there are deliveries, deleted ones too, each by a look at the index; and of

@@ -56,6 +56,7 @@ async def test_keys_are_created_listed_rotated_and_revoked(folder: Path, databas
 def test_unusable_key_command_is_one_clear_line(folder: Path, database_url: str) -> None:
     refused = {
         "rotate unknown": "not found",
+        "rotate Un.known": "not found",
         f"revoke {MISSING_ID}": "not found",
         "create Bad_Name": "key_name",
         "create abc --scope tasks:fly": "scopes",

@@ -195,7 +195,14 @@ IN_THE_WAY = {
         "service_api_keys is in the way: its id is text",
     ),
     "another length": ("ALTER TABLE tasks ALTER COLUMN title TYPE VARCHAR(900)", "varying(900)"),
-    "a table of our name": ("CREATE TABLE accounts (id INT)", '"accounts" already exists'),
+    "a table of our name": (
+        "CREATE TABLE changes (id INT)",
+        'relation "changes" already exists, and this service needs the name: rename it or move it',
+    ),
+    "a type of our name": (
+        "CREATE TYPE accounts AS ENUM ()",
+        'type "accounts" already exists, and this service needs the name: rename it',
+    ),
     "a function of our name": (
         "CREATE FUNCTION uuid_v7() RETURNS uuid LANGUAGE sql AS 'SELECT gen_random_uuid()'",
         'function "uuid_v7"',
@@ -222,7 +229,10 @@ IN_THE_WAY = {
         "ALTER TABLE tasks ALTER COLUMN user_id DROP NOT NULL; UPDATE tasks SET user_id = NULL",
         "2 of tasks have no user",
     ),
-    "a schema of our name": ("CREATE SCHEMA task_manager_original", "task_manager_original"),
+    "a schema of our name": (
+        "CREATE SCHEMA task_manager_original",
+        "schema task_manager_original is in the way: rename or remove it, then try again",
+    ),
 }
 
 
@@ -232,7 +242,7 @@ async def test_whatever_is_in_the_way_is_named_and_nothing_is_changed(
 ) -> None:
     await run(empty_url, original.SCHEMA, original.ALEMBIC, original.ROWS, change)
     before = await everything(empty_url)
-    with pytest.raises((Conflict, asyncpg.PostgresError)) as refused:
+    with pytest.raises(Conflict) as refused:
         await adopt(empty_url)
     assert said in str(refused.value)
     assert len(str(refused.value).splitlines()) == 1
@@ -245,6 +255,17 @@ async def test_the_revision_of_another_application_is_refused(empty_url: str) ->
     with pytest.raises(Conflict, match="alembic_version is at 3d76e0c7a711, which is not"):
         await adopt(empty_url)
     assert await everything(empty_url) == before
+
+
+@pytest.mark.parametrize("lost", ["DELETE FROM alembic_version", "DROP TABLE alembic_version"])
+async def test_whoever_lost_the_revision_of_our_schema_is_told_to_write_it_again(
+    database_url: str, lost: str
+) -> None:
+    await run(database_url, lost)
+    before = await everything(database_url)
+    with pytest.raises(Conflict, match="does not say of which revision: write it there again"):
+        await adopt(database_url)
+    assert await everything(database_url) == before
 
 
 async def test_a_foreign_revision_may_have_the_name_of_ours(empty_url: str) -> None:

@@ -117,6 +117,46 @@ def test_the_use_of_a_key_is_plotted_by_day_and_by_action(console: Page, service
     assert f"{datetime.now(UTC):%Y-%m-%d} (UTC)" in (plot.text_content() or "")
 
 
+def test_whoever_ends_a_key_at_once_is_told_so_and_led_to_its_successor(
+    console: Page, service: str
+) -> None:
+    members = {"key_name": "leaked", "environment": "dev"}
+    key = ask(service, "POST", "/admin/service-keys", members)
+    go(console, f"keys/{key['id']}")
+    assert console.get_by_text("newer key").count() == 0
+    console.get_by_role("button", name="Rotate").click()
+    console.get_by_label("goes on working").select_option("not at all")
+    console.get_by_role("dialog").get_by_role("button", name="Rotate").click()
+    expect(console.get_by_role("dialog")).to_contain_text("The old one has ended.")
+    ending = console.locator(".secret").inner_text()[-4:]
+    console.get_by_role("button", name="Done").click()
+    console.get_by_role("link", name=f"leaked (…{ending})").click()
+    expect(console.locator(".facts")).to_contain_text("active")
+    assert key["id"] not in console.url
+    assert console.get_by_text("newer key").count() == 0
+
+
+def test_a_secret_is_not_left_by_escape_until_it_was_copied(console: Page) -> None:
+    go(console, "keys")
+    console.get_by_role("button", name="Mint a key").click()
+    console.get_by_label("Name").fill("kept")
+    console.keyboard.press("Enter")
+    secret = console.locator(".secret")
+    value = secret.inner_text()
+    for _ in range(4):
+        console.keyboard.press("Escape")
+        expect(secret).to_have_text(value)
+    expect(console.get_by_role("dialog")).to_contain_text("Not copied yet: copy it, or press Done")
+    copy = console.get_by_role("button", name="Copy")
+    while not copy.evaluate("one => one === document.activeElement"):
+        console.keyboard.press("Tab")
+    console.keyboard.press("Enter")
+    expect(console.get_by_text("Copied", exact=True)).to_be_visible()
+    console.keyboard.press("Escape")
+    expect(console.get_by_role("dialog")).to_have_count(0)
+    expect(console.get_by_role("button", name="Mint a key")).to_be_focused()
+
+
 def test_access_is_revoked_and_the_revocation_lifted(console: Page, service: str) -> None:
     go(console, "revocations")
     expect(console.locator(".empty")).to_contain_text("Nobody is refused")

@@ -3,6 +3,7 @@
 import re
 from datetime import UTC, datetime, timedelta
 from itertools import product
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 from playwright.sync_api import Page, Route, expect
@@ -53,6 +54,46 @@ def test_older_ones_are_loaded_once_and_the_focus_stays(console: Page) -> None:
         console.keyboard.press("Enter")
     expect(console.get_by_text("Page 3 of 3")).to_be_visible()
     expect(following).to_be_focused()
+
+
+def test_deliveries_come_by_state_and_page_by_page(console: Page) -> None:
+    asked: list[dict[str, str]] = []
+
+    def fulfill(route: Route) -> None:
+        asked.append(dict(parse_qsl(urlsplit(route.request.url).query)))
+        rows = [_delivery(number, asked[-1].get("state", "delivered")) for number in range(30)]
+        route.fulfill(
+            json={"deliveries": rows, "next_cursor": None if "cursor" in asked[-1] else 7}
+        )
+
+    console.route("**/webhooks/1", lambda route: route.fulfill(json=HOOK))
+    console.route("**/webhooks/1/deliveries*", fulfill)
+    go(console, "webhooks/1")
+    count = console.locator(".filter [role=status]")
+    expect(count).to_have_text("30 of 30, older ones not loaded")
+    console.get_by_role("combobox", name="State", exact=True).select_option("failed")
+    expect(console.locator("tbody").get_by_text("failed")).to_have_count(25)
+    console.get_by_role("button", name="Load older").click()
+    expect(count).to_have_text("60 of 60")
+    failed = {"state": "failed"}
+    assert asked == [{}, failed, {**failed, "cursor": "7"}]
+
+
+def _delivery(number: int, state: str) -> dict[str, object]:
+    nothing = dict.fromkeys(("attempted_at", "status", "duration_ms", "error", "next_attempt_at"))
+    told = {"event": "task.created", "user_id": "ann", "occurred_at": "2026-11-26T10:00:00Z"}
+    return {"id": f"{state}-{number}", "state": state, "attempts": 1, **told, **nothing}
+
+
+def test_keys_are_asked_for_once_with_their_use(console: Page, service: str) -> None:
+    asked: list[str] = []
+    console.on("request", lambda request: asked.append(request.url.removeprefix(service)))
+    go(console, "keys")
+    expect(console.locator("tbody svg").first).to_have_attribute("aria-label", LAST_DAYS)
+    assert [path for path in asked if "keys" in path] == ["/admin/service-keys?usage=true"]
+
+
+LAST_DAYS = re.compile(r"Last 14 days: \d+ ok, \d+ refused, \d+ failed")
 
 
 def _revocation(number: int) -> dict[str, str | None]:
@@ -117,11 +158,34 @@ def test_what_does_not_load_says_why_and_is_tried_again(console: Page) -> None:
 PARTS = ("All webhooks", "Replay", "Deliveries", "Nothing was sent")
 
 
+@pytest.mark.parametrize(
+    ("wait", "body", "said"),
+    [
+        ("2", {}, "The service answered 429. Wait 2 seconds."),
+        ("1", {"detail": "Too busy."}, "Too busy. Wait 1 second."),
+    ],
+)
+def test_what_was_refused_and_how_long_to_wait_are_two_sentences(
+    console: Page, wait: str, body: dict[str, str], said: str
+) -> None:
+    refusal = {"status": 429, "headers": {"Retry-After": wait}, "json": body}
+    console.route("**/admin/audit", lambda route: route.fulfill(**refusal))
+    go(console, "audit")
+    expect(console.get_by_role("alert")).to_have_text(said)
+
+
+HOOK = {
+    "id": "1",
+    "url": "https://cat.example",
+    "events": ["*"],
+    "enabled": True,
+    "created_at": "2026-11-26T10:00:00Z",
+    **dict.fromkeys(("user_ids", "description", "disabled_at", "failing_since")),
+}
+
+
 def test_what_comes_late_stands_where_it_belongs(console: Page) -> None:
-    nothing = dict.fromkeys(("user_ids", "description", "disabled_at", "failing_since"))
-    hook = {"id": "1", "url": "https://cat.example", "events": ["*"], "enabled": True, **nothing}
-    hook["created_at"] = "2026-11-26T10:00:00Z"
-    answers = {"webhooks": {"webhooks": [hook]}, "1": hook, "deliveries": {"deliveries": []}}
+    answers = {"webhooks": {"webhooks": [HOOK]}, "1": HOOK, "deliveries": {"deliveries": []}}
     held: list[Route] = []
 
     def fulfill(route: Route) -> None:

@@ -33,6 +33,7 @@ def test_a_user_is_shown_with_tasks_mood_and_last_changes(console: Page, service
     expect(console.get_by_role("row", name=re.compile("Brush the cat"))).to_contain_text(
         "task.created"
     )
+    expect(console.get_by_text("The last 20 at most.")).to_be_visible()
     picture(console, "user")
     send(service, "create-task", "ann", title="Comb the cat")
     console.get_by_role("button", name="Show").click()

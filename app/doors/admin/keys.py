@@ -1,9 +1,9 @@
 """/admin: service keys are minted, shown, changed, rotated, listed and revoked."""
 
-from typing import Any
+from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import Request
+from fastapi import Query, Request
 
 from app.commands.scopes import NewServiceKey, ServiceKeyChanges, ServiceKeyRotation
 from app.config import Settings
@@ -61,12 +61,18 @@ async def rotate_key(request: Request, rotation: ServiceKeyRotation) -> RotatedK
 @router.get(
     "/service-keys",
     summary="List service keys",
-    responses=answers(),
+    responses=answers(422),
 )
-async def list_keys(request: Request) -> KeyList:
+async def list_keys(
+    request: Request,
+    usage: Annotated[
+        bool, Query(description="Each with its use of the last 14 days, day by day.")
+    ] = False,
+) -> KeyList:
     """Every key ever minted, newest first, never with its value."""
+    fetch = key_cards.list_keys_with_use if usage else keys.list_keys
     async with get_db(request) as db:
-        return KeyList.model_construct(keys=await keys.list_keys(db))
+        return KeyList.model_construct(keys=await fetch(db))
 
 
 @router.get(

@@ -3,9 +3,10 @@
 from contextlib import suppress
 from datetime import UTC, datetime
 from secrets import token_hex
+from typing import Annotated
 from uuid import UUID
 
-from fastapi import Request
+from fastapi import Query, Request
 from fastapi.exceptions import RequestValidationError
 from pydantic import HttpUrl
 
@@ -16,11 +17,13 @@ from app.errors import Full
 from app.http.examples import refuses
 from app.logs import logger
 from app.models.error import BODY_ERRORS
+from app.models.page import MAX_LIMIT
 from app.models.webhook import (
     MOST_ENDPOINTS,
     Attempt,
     CreatedEndpoint,
     DeliveryList,
+    DeliveryState,
     Endpoint,
     EndpointChanges,
     EndpointList,
@@ -145,11 +148,22 @@ async def replay(request: Request, webhook_id: UUID, wanted: Replay) -> Replayed
 
 
 @router.get("/{webhook_id}/deliveries", summary="What a webhook was told", responses=_ONE)
-async def list_deliveries(request: Request, webhook_id: UUID) -> DeliveryList:
-    """The last 100 events for the webhook, newest first; they are kept for 30 days."""
+async def list_deliveries(
+    request: Request,
+    webhook_id: UUID,
+    limit: Annotated[int, Query(ge=1, le=MAX_LIMIT)] = 100,
+    cursor: Annotated[
+        int | None,
+        Query(ge=1, lt=2**63, description="`next_cursor` of the page before; absent: the newest."),
+    ] = None,
+    state: Annotated[
+        DeliveryState | None, Query(description="Only those in this state; absent: all.")
+    ] = None,
+) -> DeliveryList:
+    """A page of the events for the webhook, newest first; they are kept for 30 days."""
     async with get_db(request) as db:
         await webhooks.fetch_endpoint(db, webhook_id)
-        return await webhook_deliveries.list_deliveries(db, webhook_id)
+        return await webhook_deliveries.list_deliveries(db, webhook_id, cursor, limit, state)
 
 
 async def _check(request: Request, url: HttpUrl) -> None:

@@ -1,6 +1,8 @@
 """A key is shown with all that limits it, and changed within these limits."""
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 from httpx import AsyncClient, Response
@@ -41,6 +43,34 @@ async def test_card_has_what_the_list_has_and_what_limits_the_key(client: AsyncC
     [info] = await listed(client)
     assert body == {**info, **LIMITS, "usage": []}
     assert minted["service_key"] not in answer.text
+
+
+_USE = """
+INSERT INTO key_usage (key_id, day, action, ok, refused, failed)
+SELECT $1, (now() AT TIME ZONE 'UTC')::date - ago, action, ago + 1, 2, 3
+FROM generate_series(0, 20) AS ago, unnest(ARRAY['create-task', 'get-stats']) AS action
+"""
+
+
+async def test_list_has_the_use_of_14_days_where_it_is_asked_for(
+    client: AsyncClient, db: Connection
+) -> None:
+    used = (await create(client)).json()
+    await create(client, key_name="unused")
+    await db.execute(_USE, UUID(used["id"]))
+    answer = await client.get("/admin/service-keys?usage=true", headers=ADMIN_HEADERS)
+    with_use = answer.json()["keys"]
+    usage = {key["key_name"]: key.pop("usage") for key in with_use}
+    plain = await client.get("/admin/service-keys", headers=ADMIN_HEADERS)
+    assert plain.json()["keys"] == with_use
+    assert usage["unused"] == []
+    today = datetime.now(UTC).date()
+    assert usage["cat-house"] == [
+        {"day": f"{today - timedelta(ago)}", "ok": 2 * ago + 2, "refused": 4, "failed": 6}
+        for ago in range(14)
+    ]
+    wrong = await client.get("/admin/service-keys?usage=perhaps", headers=ADMIN_HEADERS)
+    assert wrong.status_code == 422
 
 
 async def test_card_of_an_unknown_key_is_404(client: AsyncClient) -> None:

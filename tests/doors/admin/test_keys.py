@@ -1,4 +1,5 @@
 import asyncio
+import json
 import re
 from collections import Counter
 from datetime import UTC, datetime, timedelta
@@ -175,6 +176,30 @@ async def test_rotating_a_name_without_a_working_key_is_404(
     for name in ("unknown", "expired", "revoked"):
         answer = await rotate(client, name)
         assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
+
+
+async def test_an_adopted_key_is_rotated_whatever_its_name(
+    client: AsyncClient, db: Connection
+) -> None:
+    await create(client, key_name="adopted")
+    for name in ("Cat House", "käse_böx/1", "🐈" * 100, "x"):
+        await db.execute("UPDATE service_api_keys SET key_name = $1", name)
+        answer = await rotate(client, name, grace_seconds=0)
+        assert answer.status_code == 200, answer.text
+        assert await status_with(client, answer.json()["new_key"]) == 200
+        await db.execute("DELETE FROM service_api_keys WHERE superseded_at IS NOT NULL")
+        assert (await rotate(client, f"No {name}"[:100])).status_code == 404
+
+
+@pytest.mark.parametrize("name", ["", "x" * 101, "cat\0house", "\ud800", None, 7])
+async def test_what_can_be_no_name_is_refused_before_it_is_looked_for(
+    client: AsyncClient, name: Any
+) -> None:
+    headers = {**ADMIN_HEADERS, "Content-Type": "application/json"}
+    content = json.dumps({"key_name": name})
+    answer = await client.post("/admin/rotate-key", content=content, headers=headers)
+    assert answer.status_code == 422
+    assert "key_name" in answer.text
 
 
 async def test_ten_racing_rotations_all_succeed(live_client: AsyncClient) -> None:

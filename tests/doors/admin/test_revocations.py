@@ -81,7 +81,8 @@ async def test_revocation_is_shown_listed_and_lifted(client: AsyncClient) -> Non
         {"user_id": "user_123", "until": "2020-01-01T00:00:00Z"},
         {"user_id": "user_123", "untli": "2120-01-01T00:00:00Z"},
         {"installation_id": "two words"},
-        {"key_name": "Cat House"},
+        {"key_name": ""},
+        {"key_name": "x" * 101},
     ],
     ids=str,
 )
@@ -128,6 +129,15 @@ async def test_revoked_key_name_is_refused_at_each_door_of_keys(client: AsyncCli
         answer = await client.get(path, headers=headers)
         assert (answer.status_code, answer.json()) == (403, REVOKED)
     assert (await send(client)).status_code == 200
+
+
+async def test_adopted_key_is_refused_whatever_its_name(
+    client: AsyncClient, db: Connection
+) -> None:
+    key = (await create(client)).json()["service_key"]
+    await db.execute("UPDATE service_api_keys SET key_name = 'Cat House'")
+    await revoke(client, key_name="Cat House")
+    assert (await send(client, headers={"X-Service-Key": key})).json() == REVOKED
 
 
 async def test_revocation_ends_by_itself(live_client: AsyncClient, elsewhere: Connection) -> None:

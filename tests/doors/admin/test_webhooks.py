@@ -1,6 +1,8 @@
 """What an administrator keeps, tries and sends again."""
 
+import json
 from typing import Any
+from uuid import UUID
 
 import pytest
 from httpx import AsyncClient
@@ -163,6 +165,79 @@ async def test_deliveries_are_shown_and_replayed(client: AsyncClient, db: Connec
         "attempts": 0,
         **dict.fromkeys(("attempted_at", "status", "duration_ms", "error")),
     }
+
+
+_TOLD = """
+INSERT INTO webhook_deliveries (endpoint_id, position, user_id, type, occurred_at, outcome, due_at)
+SELECT $1, n, 'ann', 'task.created', now(), outcome, due_at
+FROM generate_series($2::int + 1, $2 + 12) AS n JOIN (VALUES
+    (0, NULL, now()), (1, 'delivered', NULL), (2, 'failed', now()), (3, 'failed', NULL)
+) AS ends (number, outcome, due_at) ON number = n % 4
+"""
+
+
+async def pages(client: AsyncClient, path: str) -> list[list[dict[str, Any]]]:
+    """The deliveries of each page, to the last."""
+    page = await call(client, "GET", path)
+    listed = [page["deliveries"]]
+    while page["next_cursor"] is not None:
+        page = await call(client, "GET", f"{path}&cursor={page['next_cursor']}")
+        listed.append(page["deliveries"])
+    return listed
+
+
+async def test_deliveries_come_in_pages_newest_first_of_any_state_or_of_one(
+    client: AsyncClient, db: Connection
+) -> None:
+    made, other = [(await create(client))["id"] for _ in range(2)]
+    await db.execute(_TOLD, UUID(made), 0)
+    await db.execute(_TOLD, UUID(other), 100)
+    states = ["pending", "failed", "retrying", "delivered"] * 3
+    first, second, third = await pages(client, f"{made}/deliveries?limit=5")
+    assert [len(first), len(second), len(third)] == [5, 5, 2]
+    everything = [*first, *second, *third]
+    assert [one["state"] for one in everything] == states
+    for state in set(states):
+        found = await pages(client, f"{made}/deliveries?limit=2&state={state}")
+        expected = [one for one in everything if one["state"] == state]
+        assert [one for page in found for one in page] == expected
+    assert await pages(client, f"{made}/deliveries") == [everything]
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["limit=0", "limit=501", "cursor=0", "cursor=msg_1", f"cursor={2**63}", "state=lost"],
+)
+async def test_wrong_page_of_deliveries_is_422(client: AsyncClient, query: str) -> None:
+    path = f"/admin/webhooks/{(await create(client))['id']}/deliveries?{query}"
+    answer = await client.get(path, headers=ADMIN_HEADERS)
+    assert answer.status_code == 422
+    assert query.partition("=")[0] in answer.text
+
+
+async def test_no_page_of_deliveries_is_looked_for_among_the_others(
+    client: AsyncClient, db: Connection
+) -> None:
+    """Whatever page of whatever state: few rows are found among very many."""
+    endpoint = UUID((await create(client))["id"])
+    await db.execute(_TOLD, endpoint, 0)
+    await db.execute(_CROWD, endpoint)
+    await db.execute("ANALYZE webhook_deliveries")
+    await db.execute("SET LOCAL plan_cache_mode = force_generic_plan")
+    for state in ("pending", "delivered", "retrying", "failed", None):
+        for cursor in (None, 3000):
+            given = [endpoint, cursor, 3, *([state] if state else [])]
+            listed = webhook_deliveries._OF_STATE if state else webhook_deliveries._ALL
+            explained = f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {listed}"
+            [plan] = json.loads(await db.fetchval(explained, *given))
+            assert plan["Plan"]["Actual Rows"] == 3
+            assert plan["Plan"]["Shared Hit Blocks"] < 20, (state, cursor)
+
+
+_CROWD = """
+INSERT INTO webhook_deliveries (endpoint_id, position, user_id, type, occurred_at, outcome)
+SELECT $1, n, 'ben', 'task.created', now(), 'delivered' FROM generate_series(1000, 6000) AS n
+"""
 
 
 @pytest.mark.parametrize(

@@ -76,7 +76,9 @@ async function ask(method, path, body, withKey) {
 async function sentence(answer) {
   const told = await answer.json().catch(() => ({}));
   const wait = answer.headers.get("Retry-After");
-  return said(told.detail, answer.status) + (wait ? ` Wait ${wait} seconds.` : "");
+  const cause = said(told.detail, answer.status);
+  if (!wait) return cause;
+  return `${cause.replace(/\.$/, "")}. Wait ${wait} ${wait === "1" ? "second" : "seconds"}.`;
 }
 
 function said(detail, status) {

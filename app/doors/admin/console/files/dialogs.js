@@ -5,8 +5,9 @@ import { Form } from "./forms.js";
 
 let titles = 0;
 
-// Modal; whoever closes it is back where they were, or at the heading where that is gone.
-export function Dialog({ title, onClose, children }) {
+// Modal; whoever closes it is back where they were, or at the heading where that is gone. `mayLeave`
+// is asked whether Escape closes it.
+export function Dialog({ title, onClose, mayLeave = () => true, children }) {
   const box = useRef();
   const [id] = useState(() => `dialog-${++titles}`);
   useEffect(() => {
@@ -21,9 +22,13 @@ export function Dialog({ title, onClose, children }) {
       });
     };
   }, []);
-  const cancel = (event) => { event.preventDefault(); onClose(); };
+  function leave() {
+    if (mayLeave()) onClose();
+    else if (!box.current.open) box.current.showModal();
+  }
+  const cancel = (event) => { event.preventDefault(); leave(); };
   // A browser closes one by itself where Escape is pressed again and again.
-  const closed = () => { if (box.current) onClose(); };
+  const closed = () => { if (box.current) leave(); };
   return html`<dialog ref=${box} aria-labelledby=${id} onCancel=${cancel} onClose=${closed}>
     <h2 id=${id}>${title}</h2>${children}
   </dialog>`;
@@ -35,11 +40,17 @@ export const Confirm = ({ title, label, act, onClose, children }) => html`
     <${Form} label=${label} danger onSubmit=${act} onCancel=${onClose}>${children}<//>
   <//>`;
 
-// Shown this once: nobody can ask for it again.
+// Shown this once: nobody can ask for it again, so that it is not left by a slip of the hand.
 export function Secret({ title, value, onClose, children }) {
   const [said, setSaid] = useState("");
   const shown = useRef();
+  const copied = useRef(false);
+  function mayLeave() {
+    if (!copied.current) setSaid("Not copied yet: copy it, or press Done");
+    return copied.current;
+  }
   async function copy() {
+    copied.current = true;
     try {
       await navigator.clipboard.writeText(value);
       setSaid("Copied");
@@ -48,7 +59,7 @@ export function Secret({ title, value, onClose, children }) {
       setSaid("Selected: copy it with your keyboard");
     }
   }
-  return html`<${Dialog} title=${title} onClose=${onClose}>
+  return html`<${Dialog} title=${title} onClose=${onClose} mayLeave=${mayLeave}>
     <p>Copy it now. It is shown this once.</p>
     <p><code class="secret" ref=${shown}>${value}</code></p>
     ${children}

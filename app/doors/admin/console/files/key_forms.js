@@ -62,8 +62,9 @@ const GRACES = [["604800", "7 days"], ["86400", "1 day"], ["3600", "1 hour"], ["
 
 export function RotateKey({ of: key, onDone, onClose }) {
   async function rotate(form) {
-    const body = { key_name: key.key_name, grace_seconds: Number(form.get("grace_seconds")) };
-    onDone(await call("POST", "/admin/rotate-key", body));
+    const grace = Number(form.get("grace_seconds"));
+    const made = await call("POST", "/admin/rotate-key", { key_name: key.key_name, grace_seconds: grace });
+    onDone({ ...made, ended: !grace });
   }
   return html`<${Dialog} title=${`Rotate the key ${key.key_name}?`} onClose=${onClose}>
     <${Form} label="Rotate" onSubmit=${rotate} onCancel=${onClose}>

@@ -1,7 +1,7 @@
 // Service keys: the list, and all about one of them.
 
 import { html, useState } from "./render.js";
-import { call } from "./api.js";
+import { call, query } from "./api.js";
 import { Bars, lastDays, Legend, summary, total } from "./chart.js";
 import { ChangeKey, MintKey, RotateKey } from "./key_forms.js";
 import { Confirm, Secret } from "./dialogs.js";
@@ -17,13 +17,6 @@ const scopes = (key) => (key.scopes === null ? "everything" : key.scopes.join(",
 const path = (id) => `/admin/service-keys/${id}`;
 const rotatable = (key) => ["active", "expiring"].includes(key.state);
 
-// The list has no use: each row that is shown asks for its own.
-function Use({ id }) {
-  const card = useLoaded(() => call("GET", path(id)), [id]);
-  if (!card.data) return html`<span class="muted">${card.error ? "?" : "…"}</span>`;
-  return html`<${Bars} days=${lastDays(card.data.usage)} />`;
-}
-
 const COLUMNS = [
   { label: "Name", value: (key) => key.key_name, show: (key) => html`<a href=${`#/keys/${key.id}`}>${key.key_name}</a>` },
   { label: "Environment", tight: true, value: (key) => key.environment },
@@ -33,11 +26,11 @@ const COLUMNS = [
   instants("Created", (key) => key.created_at),
   instants("Expires", (key) => key.expires_at),
   instants("Last used", (key) => key.last_used_at),
-  { label: "14 days", show: (key) => html`<${Use} id=${key.id} key=${key.id} />` },
+  { label: "14 days", show: (key) => html`<${Bars} days=${lastDays(key.usage)} />` },
 ];
 
 export function Keys({ status }) {
-  const keys = useLoaded(() => call("GET", "/admin/service-keys"));
+  const keys = useLoaded(() => call("GET", `/admin/service-keys${query({ usage: true })}`));
   const [open, setOpen] = useState(null);
   const close = () => setOpen(null);
   const minted = (made) => { setOpen({ secret: made }); keys.reload(); };
@@ -71,6 +64,7 @@ export function KeyPage({ id, status }) {
     <${Heading}>${card.data ? `Key ${card.data.key_name}` : "Key"}<//>
     <${Loaded} of=${card}>${(key) => html`
       <${Acts} of=${key} scopes=${status.scopes} reload=${card.reload} />
+      ${!rotatable(key) && html`<${Successor} of=${key} />`}
       <${Facts} of=${facts(key)} />
       <${Usage} usage=${key.usage} />`}<//>`;
 }
@@ -93,7 +87,17 @@ function Acts({ of: key, scopes: known, reload }) {
     ${open?.revoke && html`<${Confirm} title=${`Revoke the key ${key.key_name} (${ending(key)})?`} label="Revoke" act=${revoke} onClose=${close}>
       <p>Within a second every worker refuses it, for good.</p><//>`}
     ${open?.secret && html`<${Secret} title=${`The new key ${key.key_name}`} value=${open.secret.new_key} onClose=${close}>
-      <p>The old one works until <${Time} at=${open.secret.old_key_expires_at} />.</p><//>`}`;
+      <p>${open.secret.ended ? "The old one has ended." : html`The old one works until <${Time} at=${open.secret.old_key_expires_at} />.`}</p><//>`}`;
+}
+
+// Where a key is not the one of its name any more: which one is.
+function Successor({ of: key }) {
+  const keys = useLoaded(() => call("GET", "/admin/service-keys"), [key.id]);
+  return html`<${Loaded} of=${keys}>${({ keys: listed }) => {
+    const newest = listed.find((one) => one.key_name === key.key_name);
+    return newest.id !== key.id && html`<p>Its name has a newer key:${" "}
+      <a href=${`#/keys/${newest.id}`}>${newest.key_name} (${ending(newest)})</a></p>`;
+  }}<//>`;
 }
 
 const FIGURES = [

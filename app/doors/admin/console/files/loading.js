@@ -24,11 +24,13 @@ export function useLoaded(load, inputs = []) {
   return { ...state, reload, ask };
 }
 
-// What is loaded page by page, newest first; `more` loads the next one, if there is one.
-export function usePages(path, member) {
-  const pages = useLoaded(async () => [await call("GET", path)]);
+// What is loaded page by page, newest first; `more` loads the next one, if there is one. `wanted`
+// are the members of the query that say what of it.
+export function usePages(path, member, wanted = {}) {
+  const page = (cursor) => call("GET", path + query({ ...wanted, cursor }));
+  const pages = useLoaded(async () => [await page()], [path, ...Object.values(wanted)]);
   const cursor = pages.data?.at(-1).next_cursor;
-  const more = () => pages.ask(async () => [...pages.data, await call("GET", path + query({ cursor }))]);
+  const more = () => pages.ask(async () => [...pages.data, await page(cursor)]);
   return { ...pages, data: pages.data?.flatMap((page) => page[member]), more: cursor ? more : null };
 }
 

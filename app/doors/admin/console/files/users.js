@@ -28,7 +28,7 @@ function Card({ id }) {
     <${Acts} id=${id} path=${path} reload=${card.reload} />
     <h2>Tasks</h2><${Tasks} of=${tasks} />
     <h2>Mood</h2><${Mood} of=${mood} picture=${picture} />
-    <h2>Last changes</h2>
+    <h2>Last changes</h2><p class="muted">The last 20 at most. An export has all that are kept.</p>
     <${Table} caption="Last changes" columns=${COLUMNS} rows=${changes} empty="Nothing of this user has changed lately." />`}<//>`;
 }
 

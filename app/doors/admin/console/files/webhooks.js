@@ -4,7 +4,7 @@ import { html, useState } from "./render.js";
 import { call } from "./api.js";
 import { Confirm, Dialog, Secret } from "./dialogs.js";
 import { changed, Choices, Field, Form, instant, lines, localInput, orNull } from "./forms.js";
-import { Loaded, useLoaded } from "./loading.js";
+import { Loaded, useLoaded, usePages } from "./loading.js";
 import { Badge, Empty, Facts, Heading, Listed, Time } from "./parts.js";
 import { instants, Table } from "./table.js";
 
@@ -64,7 +64,8 @@ const Members = ({ of: hook = {}, events }) => html`
 
 export function WebhookPage({ id, status }) {
   const hook = useLoaded(() => call("GET", path(id)), [id]);
-  const deliveries = useLoaded(() => call("GET", path(id, "/deliveries")), [id]);
+  const [wanted, setWanted] = useState(null);
+  const deliveries = usePages(path(id, "/deliveries"), "deliveries", { state: wanted });
   return html`
     <p><a href="#/webhooks">All webhooks</a></p>
     <${Heading}>Webhook<//>
@@ -72,9 +73,13 @@ export function WebhookPage({ id, status }) {
       <${Acts} of=${one} events=${status.events} reload=${hook.reload} again=${deliveries.reload} />
       <${Facts} of=${facts(one)} />`}<//>
     <div class="title"><h2>Deliveries</h2><button type="button" onClick=${deliveries.reload}>Refresh</button></div>
-    <${Loaded} of=${deliveries}>${(data) => html`<${Table} caption="Deliveries" columns=${DELIVERED} rows=${data.deliveries}
-      empty="Nothing was sent yet. Send a test, or wait for an event." />`}<//>`;
+    <div class="filter"><label>State <select value=${wanted ?? ""} onChange=${(event) => setWanted(event.target.value || null)}>
+      <option value="">any</option>${STATES.map((one) => html`<option key=${one} value=${one}>${one}</option>`)}</select></label></div>
+    <${Loaded} of=${deliveries}>${(rows) => html`<${Table} caption="Deliveries" columns=${DELIVERED} rows=${rows} more=${deliveries.more} loading=${deliveries.loading}
+      empty=${wanted ? `None is ${wanted}.` : "Nothing was sent yet. Send a test, or wait for an event."} />`}<//>`;
 }
+
+const STATES = ["failed", "retrying", "pending", "delivered"];
 
 const facts = (hook) => [
   ["URL", hook.url],
