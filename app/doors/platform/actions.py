@@ -57,4 +57,3 @@ def _published(content: BaseModel) -> Published:
 @lru_cache  # to make it takes three times as long as a command, and few callers differ
 def _catalogue(permitted: tuple[Action, ...]) -> Published:
     return _published(catalogue_of(permitted))
-
