@@ -9,7 +9,6 @@ from app.commands.scopes import SCOPES
 from app.errors import AppError
 from tests.support.pages import API
 
-
 ERRORS = {
     (int(status), code)
     for status, code in re.findall(r"^\| (\d{3}) \| `(\w+)` \| .+ \|$", API, re.MULTILINE)
