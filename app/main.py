@@ -9,7 +9,6 @@ from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.telemetry import TelemetryConfig
-from fastapi_offline import FastAPIOffline
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp
 
@@ -28,7 +27,7 @@ from app.doors.openapi import Opened, completed, operation_ids, routes_of
 from app.http.answers import Answer, error_answer
 from app.http.cors import CORS
 from app.http.dispatch import Branch, Dispatch
-from app.http.pages import SWAGGER_UI, add_swagger_ui
+from app.http.pages import DOCUMENT, PAGES, pages
 from app.http.rate_limits import LateLimiter, Limiter
 from app.http.request_log import RequestLog
 from app.logs import configure_logs, logger
@@ -73,6 +72,8 @@ def _layers(app: FastAPI, opened: Opened, settings: Settings) -> Callable[[], AS
         else Branch(door.paths)
         for door in DOORS
     ]
+    if app.openapi_url:
+        branches.append(Branch(PAGES, routes_of([pages(app)])))
     rules = {door.paths: door.cors for door in DOORS}
 
     def build_ours() -> ASGIApp:
@@ -119,14 +120,13 @@ def _documented_app(settings: Settings) -> FastAPI:
         "lifespan": _lifespan,
         "redirect_slashes": False,
         "telemetry": _telemetry(),
-        "docs_url": None,
-        "swagger_ui_parameters": SWAGGER_UI,
+        "openapi_url": None,
     }
+    app = FastAPI(**options)
     if settings.serves_docs:
-        app = FastAPIOffline(**options)
-        add_swagger_ui(app)
-        return app
-    return FastAPI(**options, openapi_url=None, redoc_url=None)
+        # Told now, or FastAPI would serve it, and make it on the event loop.
+        app.openapi_url = DOCUMENT
+    return app
 
 
 def _traced() -> bool:

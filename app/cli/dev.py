@@ -3,7 +3,9 @@
 import multiprocessing
 import os
 import signal
+import socket
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -34,15 +36,11 @@ def dev(port: int, host: str, reload: bool) -> None:
     It is migrated and has the development key. With DATABASE_URL set, that database is used and no
     other is started.
     """
-    import uvicorn  # noqa: PLC0415 - production does not need its supervisor
-
-    from app.server.protocol import BoundedProtocol  # noqa: PLC0415
-
     # Whoever ends us, the embedded PostgreSQL ends with us, by atexit.
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: sys.exit(0))
     with ports.listening(port, f" Choose another: PORT={port + 1} make run"):
-        ports.require_free(host, port)
+        listener = ports.listen(host, port)
     os.environ["ENVIRONMENT"] = os.environ.get("ENVIRONMENT") or "development"
     _configure_doors(port)
     start_database()
@@ -53,19 +51,35 @@ def dev(port: int, host: str, reload: bool) -> None:
     _welcome(settings, port)
     os.environ[parent.VARIABLE] = str(os.getpid())
     with worker_beside(settings):
-        uvicorn.run(
-            "app.cli.dev:create_app",
-            factory=True,
-            host=host,
-            port=port,
-            reload=reload,
-            http=BoundedProtocol,
-            reload_dirs=[str(Path(__file__).parents[1])],
-            log_config=None,
-            access_log=False,
-            server_header=False,
-        )
+        _serve(listener, reload=reload)
     click.echo("Stopped.")
+
+
+def _serve(listener: socket.socket, *, reload: bool) -> None:
+    """Serves on the socket until it is told to stop."""
+    import uvicorn  # noqa: PLC0415 - production does not need its supervisor
+    from uvicorn.supervisors import ChangeReload  # noqa: PLC0415
+
+    from app.server.protocol import BoundedProtocol  # noqa: PLC0415
+
+    config = uvicorn.Config(
+        "app.cli.dev:create_app",
+        factory=True,
+        reload=reload,
+        http=BoundedProtocol,
+        reload_dirs=[str(Path(__file__).parents[1])],
+        log_config=None,
+        access_log=False,
+        server_header=False,
+    )
+    server = uvicorn.Server(config)
+    if reload:
+        ChangeReload(config, target=server.run, sockets=[listener]).run()
+        return
+    with suppress(KeyboardInterrupt):
+        server.run(sockets=[listener])
+    if not server.started:
+        sys.exit(1)
 
 
 def _configure_doors(port: int) -> None:

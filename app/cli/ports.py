@@ -3,7 +3,7 @@
 import errno
 import socket
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 
 import click
 
@@ -19,8 +19,7 @@ def listening(port: int, advice: str = "") -> Iterator[None]:
         raise click.ClickException(f"Cannot listen on {port}: {error.strerror}") from None
 
 
-def require_free(host: str, port: int) -> None:
-    """OSError when nobody could listen there."""
-    with closing(socket.socket()) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        probe.bind((host, port))
+def listen(host: str, port: int) -> socket.socket:
+    """A socket that listens there; OSError when nobody could. Nobody else can from now on."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    return socket.create_server((host, port), family=family)

@@ -188,7 +188,11 @@ DOORS = (
         credential=_SESSION,
         opened_by="`SESSION_HASH_SECRET`, `SESSION_TABLE` or `SERVICE_AUTH_TOKEN`",
         is_open=lambda settings: settings.opens_sessions,
-        shape=ErrorShape(shapes.session_task, mistakes=sentence_and_errors),
+        shape=ErrorShape(
+            shapes.detail,
+            absent="Task not found or you don't have permission to access it",
+            mistakes=sentence_and_errors,
+        ),
         equip=_equip_sessions,
         cors=CrossOrigin.WEB_CLIENTS,
         development={

@@ -24,8 +24,11 @@ def routes_of(routers: Sequence[APIRouter]) -> list[Route]:
 
 
 def operation_ids(door: Door) -> Callable[[Any], str]:
-    """What makes a route's id: the endpoint's name, and which door's it is unless the product's."""
-    suffix = "" if door.name == "commands" else f"_{door.name.replace('-', '_')}"
+    """What makes a route's id: the endpoint's name and, at a client dialect's door, which it is.
+
+    Dialects have the same words for the same tasks; each words its errors in a shape of its own.
+    """
+    suffix = "" if door.shape is None else f"_{door.name.replace('-', '_')}"
     return lambda route: f"{route.name}{suffix}"
 
 

@@ -8,12 +8,6 @@ def detail(_: int, sentence: str, code: str | None) -> dict[str, object]:
     return {"detail": sentence, **({"code": code} if code else {})}
 
 
-def session_task(status: int, sentence: str, code: str | None) -> dict[str, object]:
-    """The same, with one sentence for every task that is not there."""
-    absent = "Task not found or you don't have permission to access it"
-    return detail(status, absent if status == 404 else sentence, code)
-
-
 def user_task(status: int, sentence: str, _: str | None) -> dict[str, object]:
     """A sentence and one of five codes."""
     codes = {401: "UNAUTHORIZED", 403: "FORBIDDEN", 404: "NOT_FOUND"}

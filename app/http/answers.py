@@ -10,7 +10,16 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import StreamingResponse
 from starlette.types import Message, Receive, Scope, Send
 
-from app.errors import LONGEST_NAME, MOST_NAMED, AppError, Fault, Forbidden, Foreign
+from app.errors import (
+    LONGEST_NAME,
+    MOST_NAMED,
+    AppError,
+    Fault,
+    Forbidden,
+    Foreign,
+    InvalidPayload,
+    NotFound,
+)
 from app.logs import log_unexpected, note_cause
 from app.models.instant import timestamp
 from app.models.mistake import words
@@ -93,9 +102,9 @@ def details(_: str, mistakes: Mistakes) -> dict[str, object]:
 
 
 def sentence_and_errors(sentence: str, mistakes: Mistakes) -> dict[str, object]:
-    """A sentence, and beside it what is wrong with which field."""
+    """A sentence, and beside it the code and what is wrong with which field."""
     errors = [{"field": _field(one) or "body", "message": one["msg"]} for one in mistakes]
-    return {"detail": sentence, "errors": errors}
+    return {"detail": sentence, "code": InvalidPayload.code, "errors": errors}
 
 
 class ErrorShape(NamedTuple):
@@ -104,12 +113,14 @@ class ErrorShape(NamedTuple):
     `body` makes the answer of a status, a sentence and, where the error has one, a stable code.
     `invalid` is the status of a request that does not fit its declaration; `mistakes` makes its
     body of a sentence and what is wrong, without it `body` does. `foreign` is the sentence of the
-    403 for what belongs to somebody else; without it, that does not exist.
+    403 for what belongs to somebody else; without it, that does not exist. `absent` is the sentence
+    of the 404 for anything that does not exist, where that is to be the same for everything.
     """
 
     body: Callable[[int, str, str | None], dict[str, object]]
     invalid: int = 422
     foreign: str | None = None
+    absent: str | None = None
     mistakes: Callable[[str, Mistakes], dict[str, object]] | None = None
 
 
@@ -125,9 +136,7 @@ def error_answer(exchange: Exchange, error: Exception, shape: ErrorShape | None 
         case RequestValidationError():
             return _invalid(error, shape)
         case HTTPException():
-            sentence = str(error.detail)
-            body = shape.body(error.status_code, sentence, None) if shape else {"detail": sentence}
-            return _json(body, error.status_code, error.headers or {})
+            return _plain(error, shape)
         case ClientDisconnect():
             return Answer(status=_CLIENT_LEFT)  # for the log: nobody will read it
     log_unexpected(exchange.log)
@@ -138,12 +147,21 @@ def _known(error: AppError, shape: ErrorShape | None) -> Answer:
     if shape is not None and shape.foreign is not None and isinstance(error, Foreign):
         error = Forbidden(shape.foreign)
     if shape is not None:
-        body = shape.body(error.status, error.message, error.code)
+        absent = shape.absent if isinstance(error, NotFound) else None
+        body = shape.body(error.status, absent or error.message, error.code)
     else:
         body = error.body()
         if "success" in body:  # a fault's, in the envelope's members
             body["timestamp"] = timestamp()
     return _json(body, error.status, error.headers)
+
+
+def _plain(error: HTTPException, shape: ErrorShape | None) -> Answer:
+    """What is wrong with the path, the method or the bytes of a request."""
+    status, sentence = error.status_code, str(error.detail)
+    code = NotFound.code if status == NotFound.status else None
+    body = shape.body(status, sentence, code) if shape else {"detail": sentence}
+    return _json(body, status, error.headers or {})
 
 
 def _invalid(error: RequestValidationError, shape: ErrorShape | None) -> Answer:
@@ -154,7 +172,7 @@ def _invalid(error: RequestValidationError, shape: ErrorShape | None) -> Answer:
         return _json(details(sentence, mistakes), 422)
     if shape.mistakes is not None:
         return _json(shape.mistakes(sentence, mistakes), shape.invalid)
-    return _json(shape.body(shape.invalid, sentence, None), shape.invalid)
+    return _json(shape.body(shape.invalid, sentence, InvalidPayload.code), shape.invalid)
 
 
 def _distinct(mistakes: Mistakes) -> Mistakes:

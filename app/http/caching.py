@@ -1,6 +1,7 @@
 """Answers that a client may keep, and ask for again by their tag."""
 
 from hashlib import sha256
+from typing import NamedTuple, Self
 
 from fastapi import Request, Response
 
@@ -10,6 +11,22 @@ from app.state import Exchange
 def tag_of(content: bytes) -> str:
     """The entity tag of content that is the same byte for byte."""
     return f'"{sha256(content).hexdigest()[:32]}"'
+
+
+class Published(NamedTuple):
+    """JSON that is sent as it is, and the tag that changes with it."""
+
+    body: bytes
+    etag: str
+
+    @classmethod
+    def of(cls, body: bytes) -> Self:
+        """These bytes with their tag."""
+        return cls(body, tag_of(body))
+
+    def answer(self, request: Request) -> Response:
+        """The bytes, or 304 to a client that has them."""
+        return cacheable(request, Response(self.body, media_type="application/json"), self.etag)
 
 
 def cacheable(

@@ -64,11 +64,11 @@ class Route(APIRoute):
             *(field.validate({}, loc=("body",)) for field in declared.body_params),
             *(field.validate([], loc=("body",)) for field in declared.body_params),
             request_params_to_args(declared.query_params, {}),
+            request_params_to_args(declared.path_params, paths),
             *(
                 request_params_to_args(declared.query_params, dict.fromkeys(queries[:1], nonsense))
                 for nonsense in ("1", "x", "\0")
             ),
-            request_params_to_args(declared.path_params, paths),
         )
         errors = next((wrong for _, wrong in found if wrong), None)
         return RequestValidationError(errors) if errors else None

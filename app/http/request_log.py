@@ -12,14 +12,6 @@ from app.logs import logger
 from app.metrics import record_request
 from app.state import Exchange
 
-# The pages bring all they need; whatever they ask of another host is not loaded.
-_PAGES = frozenset({"/docs", "/docs/oauth2-redirect", "/redoc"})
-_PAGE_POLICY = (
-    b"content-security-policy",
-    b"default-src 'self'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; "
-    b"img-src 'self' data:; worker-src blob:; frame-ancestors 'none'",
-)
-
 # An answer is no page: nothing in it is to be loaded, run or framed.
 _API_POLICY = (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'")
 _NO_FRAME = (b"x-frame-options", b"DENY")
@@ -65,8 +57,6 @@ class RequestLog:
             answer_headers[b"x-trace-id"] = trace_id
         if traceparent := _sane(sent.get(b"traceparent")):
             entry["traceparent"] = traceparent.decode()
-        if scope["path"] in _PAGES:
-            answer_headers.update([_PAGE_POLICY])
         entry["method"], entry["path"] = scope["method"], scope["path"]
         if scope["method"] == "HEAD":
             scope = {**scope, "method": "GET"}  # and the server leaves the body out

@@ -23,7 +23,7 @@ class FieldError(BaseModel):
 
 
 class PayloadError(BaseModel):
-    """Why the payload was refused, in one sentence and field by field."""
+    """What is wrong with the payload, in one sentence and field by field."""
 
     detail: str
     code: str
@@ -36,13 +36,6 @@ class RequestFieldError(BaseModel):
     type: str
     loc: list[str | int]
     msg: str
-
-
-class FieldErrors(BaseModel):
-    """What is wrong with the request, in one sentence and field by field."""
-
-    detail: str
-    errors: list[FieldError]
 
 
 class RequestError(BaseModel):

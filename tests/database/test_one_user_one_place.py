@@ -12,7 +12,7 @@ import pytest
 from app.commands.action import Context
 from app.commands.handlers import contact_tasks, task_rows
 from app.commands.handlers.task_rows import SpelledQuery, TaskQuery
-from app.commands.registry import ACTION_HANDLERS, find_action
+from app.commands.registry import ACTION_HANDLERS, actions, find_action
 from app.database.distribution import NOT_OWNED, OWNED
 from app.errors import NotFound
 from app.models.caller import Caller
@@ -77,6 +77,7 @@ def each_action(asks: Mapping[str, Ask]) -> pytest.MarkDecorator:
 def test_every_action_is_performed_here() -> None:
     performed = {**BY_ID, **BY_ID_OF_CONTACT, **OF_THE_USER, **OF_ALL_CONTACTS}
     assert set(performed) == set(ACTION_HANDLERS)
+    assert [one.name for one in actions() if not one.examples] == []
 
 
 @each_caller

@@ -5,6 +5,7 @@ import shutil
 import subprocess
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
+from itertools import chain
 from pathlib import Path
 from secrets import token_hex
 from typing import Any
@@ -18,7 +19,9 @@ from app.cli import cli
 from app.config import Settings, WorkerSettings
 from app.config.process import ProcessSettings
 from app.database.deadline import DEADLINE
+from app.doors import DOORS
 from app.http.body import BODY_SECONDS
+from app.http.pages import PAGES
 from app.server.gunicorn import Server
 from app.server.protocol import HEAD_SECONDS
 from tests.deployment.hcl import FOLDER, blocks, parsed, resource
@@ -75,18 +78,24 @@ def patterns(paths: Sequence[str]) -> list[str]:
     return [pattern for path in paths for pattern in (path, f"{path}/*")]
 
 
+def lies_below(path: str, *roots: str) -> bool:
+    return any(path == root or path.startswith(f"{root}/") for root in roots)
+
+
 def test_the_balancer_lets_pass_what_is_published_and_nothing_else(app: FastAPI) -> None:
     rules = blocks("locals")
     published = ["/", *patterns(rules["published_paths"])]
-    console = {"/admin/console", "/admin/console/console.js"}
-    documented = app.openapi()["paths"].keys() | console
-    private = {path for path in documented if path.startswith(("/admin", "/metrics"))}
-    for path in documented:
+    served = {*app.openapi()["paths"], *(path for door in DOORS for path in door.paths), *PAGES}
+    guarded = [door.paths for door in DOORS if "X-Admin-Key" in door.credential]
+    private = {path for path in served if lies_below(path, *chain.from_iterable(guarded))}
+    for path in served:
         passes = any(fnmatchcase(path, pattern) for pattern in published)
         assert passes == (path not in private), path
-    for path in (*private, *("/", "//")):
+    for path in rules["published_paths"]:
+        assert any(lies_below(each, path) for each in served), path
+    for path in (*private, *("/", "//", "/admin/console/console.js")):
         for_administrators = any(fnmatchcase(path, each) for each in rules["private_paths"])
-        assert for_administrators == (path in private)
+        assert for_administrators == lies_below(path, *private)
     (default,) = resource("aws_lb_listener.https")["default_action"]
     assert default["type"] == "fixed-response"
 

@@ -6,9 +6,12 @@ from types import ModuleType
 import pytest
 from httpx import AsyncClient
 
-from app.commands.registry import ACTION_HANDLERS
+from app.commands.registry import ACTION_HANDLERS, find_action
 from app.doors import DOORS
+from app.models.caller import Caller
+from app.services import Connection
 from tests.conftest import SERVICE_HEADERS, Execute
+from tests.support.one_user import make_world, of_the_user, perform
 from tests.support.pages import README
 
 DEFINITION, REGISTRATION = re.findall(r"^```python\n(.*?)^```", README, re.DOTALL | re.MULTILINE)
@@ -45,6 +48,16 @@ async def test_the_action_that_it_defines_answers(client: AsyncClient, execute: 
     assert (answer.status_code, answer.json()["data"]) == (200, {"open_tasks": 2})
     listed = await client.get("/actions/count-open-tasks", headers=SERVICE_HEADERS)
     assert listed.json()["description"].startswith("Returns how many of the user's tasks")
+
+
+@pytest.mark.usefixtures("_registered")
+async def test_the_action_that_it_defines_needs_no_more_to_be_tested_as_all_are(
+    db: Connection,
+) -> None:
+    world = await make_world(db, "user_123")
+    (payload,) = of_the_user()["count-open-tasks"](world)
+    caller = Caller("service", "trusted")
+    await perform(db, find_action("count-open-tasks"), "user_123", caller, payload)
 
 
 def test_the_action_that_it_defines_has_twelve_lines() -> None:

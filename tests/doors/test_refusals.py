@@ -129,3 +129,43 @@ async def test_a_command(
     answer = await client.post("/execute", json=command, headers=headers["ServiceKey"])
     (execute,) = (each for each in operations(document) if each.path == "/execute")
     assert (answer.status_code, answer.json()) == (status, example(execute, status))
+
+
+NO_PATH = {"detail": "Not Found", "code": "not_found"}
+INVALID = {"code": "invalid_payload"}
+
+
+async def test_a_path_that_does_not_exist_is_told_plainly_in_each_doors_shape(
+    client: AsyncClient,
+) -> None:
+    for path, told in (
+        ("/api/tasks/a/b/c", NO_PATH),
+        ("/api/user-api-keys/a/b", NO_PATH),
+        ("/api/v1/a/b/c", NO_PATH),
+        ("/api/user_123/a/b", {**NO_PATH, "code": "NOT_FOUND"}),
+        ("/users/a/b/c", {"success": False, "message": "Not Found"}),
+        ("/stats/a", {"detail": "Not Found"}),
+        ("/a", {"detail": "Not Found"}),
+    ):
+        answer = await client.get(path)
+        assert (answer.status_code, answer.json()) == (404, told), path
+
+
+async def test_a_malformed_request_has_a_code_where_the_door_has_room(
+    client: AsyncClient, headers: dict[str, Headers]
+) -> None:
+    for path, scheme, status in (
+        ("/api/tasks", "ServiceAuth", 422),
+        ("/api/user-api-keys", "ServiceAuth", 422),
+        ("/api/v1/tasks", "AccountToken", 400),
+        ("/api/v1/categories", "AccountToken", 400),
+    ):
+        answer = await client.post(path, json={}, headers=headers[scheme])
+        assert (answer.status_code, answer.json()) == (status, answer.json() | INVALID), path
+
+
+async def test_what_http_has_a_status_for_has_no_code(client: AsyncClient) -> None:
+    for path in ("/api/tasks", "/api/v1/tasks", "/stats"):
+        for method, status in (("PUT", 405), ("GET", 401)):
+            answer = await client.request(method, path, params={"user_id": "user_123"})
+            assert (answer.status_code, list(answer.json())) == (status, ["detail"]), path

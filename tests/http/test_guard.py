@@ -28,7 +28,8 @@ async def test_sentence_names_the_fields_where_it_is_about_fields(
 ) -> None:
     headers = {"Content-Type": "application/json"}
     answer = await client.post("/api/v1/auth/login", content=body, headers=headers)
-    assert (answer.status_code, answer.json()) == (400, {"detail": sentence})
+    told = {"detail": sentence, "code": "invalid_payload"}
+    assert (answer.status_code, answer.json()) == (400, told)
 
 
 @pytest.mark.parametrize("content_type", [None, "text/plain", "application/x-www-form-urlencoded"])
@@ -38,7 +39,8 @@ async def test_body_that_does_not_say_it_is_json_is_told_so(
     headers = {"Content-Type": content_type} if content_type else {}
     answer = await client.post("/api/v1/auth/login", content=b"{}", headers=headers)
     sentence = "content-type: Content-Type must be application/json"
-    assert (answer.status_code, answer.json()) == (400, {"detail": sentence})
+    told = {"detail": sentence, "code": "invalid_payload"}
+    assert (answer.status_code, answer.json()) == (400, told)
 
 
 async def test_all_statements_of_a_request_share_one_deadline(database_url: str) -> None:

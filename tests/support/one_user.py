@@ -8,7 +8,9 @@ from uuid import UUID
 from app.commands.action import Action, Context, OutsideContext
 from app.commands.answers import answer_once, on_one_connection
 from app.commands.models import Json
+from app.commands.registry import actions
 from app.database.encryption import Cipher
+from app.errors import AppError
 from app.models.call import CallFields
 from app.models.caller import Caller
 from app.models.category import CategoryFields
@@ -96,6 +98,7 @@ def _batch(world: World) -> dict[str, Any]:
 Ask = Callable[[World], list[dict[str, Any]]]
 
 # By the name of the action; those under BY_ID name something of a user who is not told otherwise.
+# An action that stands nowhere here is asked what its examples ask.
 BY_ID: Mapping[str, Ask] = {
     "get-task": lambda world: [{"task_id": world.task}],
     "update-task": lambda world: [
@@ -119,7 +122,7 @@ BY_ID_OF_CONTACT: Mapping[str, Ask] = {
     "get-call": lambda world: [{"call_id": world.call}],
     "set-call-status": lambda world: [{"call_id": world.call, "status": "completed"}],
 }
-OF_THE_USER: Mapping[str, Ask] = {
+_OF_THE_USER: Mapping[str, Ask] = {
     "create-task": lambda _: [{"title": "Feed bird", "status": "completed"}],
     "list-tasks": lambda _: [{}, {"limit": 1, "search": "cat", "sort": "-due_date"}],
     "list-changes": lambda world: [{}, {"cursor": cursor(world.user_id, 0)}],
@@ -127,27 +130,27 @@ OF_THE_USER: Mapping[str, Ask] = {
         {"command_id": "their-command"},
         *({"sequence": number} for number in range(1, 6)),
     ],
-    "get-stats": lambda _: [{}],
-    "get-mood": lambda _: [{}],
-    "set-preferences": lambda _: [{"time_zone": "Europe/Rome"}],
-    "get-preferences": lambda _: [{}],
-    "set-user-secret": lambda _: [{"value": _SECRET}],
-    "get-user-secret": lambda _: [{}],
-    "test-user-secret": lambda _: [{}],
-    "delete-user-secret": lambda _: [{}],
     "create-category": lambda _: [{"name": "Toys"}],
-    "list-categories": lambda _: [{}],
-    "create-contact": lambda _: [
-        {"name": "Ada", "email": "ada@example.com", "company": "Azollon"},
-    ],
-    "export-user": lambda _: [{}],
-    "purge-user": lambda _: [{}],
     "batch": lambda world: [_batch(world), {**_batch(world), "mode": "independent"}],
 }
 OF_ALL_CONTACTS: Mapping[str, Ask] = {
     "list-contacts": lambda _: [{}],
     "list-calls": lambda _: [{}],
 }
+
+
+def of_the_user() -> dict[str, Ask]:
+    """What is asked of what is the user's own: as above or, of any other action, its examples."""
+    others = {**BY_ID, **BY_ID_OF_CONTACT, **OF_ALL_CONTACTS}
+    examples = {one.name: _examples(one) for one in actions() if one.name not in others}
+    return {**examples, **_OF_THE_USER}
+
+
+def _examples(action: Action) -> Ask:
+    return lambda _: list(action.examples)
+
+
+OF_THE_USER = of_the_user()
 
 
 async def perform(
@@ -158,6 +161,9 @@ async def perform(
     await transaction.start()
     try:
         await _perform(Context(db, user_id, caller, RESOURCES), action, action.validate(payload))
+    except AppError as error:
+        error.add_note(f"{__name__} says what {action.name} is asked, where its examples cannot")
+        raise
     finally:
         await transaction.rollback()
 

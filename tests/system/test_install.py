@@ -12,6 +12,7 @@ from zipfile import ZipFile
 
 import pytest
 
+from tests.support.pages import PAGES
 from tests.support.service import ROOT, environment
 
 OLDEST = {11: "22.3", 12: "23.2.1", 13: "24.2", 14: "25.2"}[sys.version_info.minor]
@@ -30,9 +31,10 @@ INSTALLERS = ["pip", "uv"]
 def test_every_install_from_a_lock_takes_it_as_it_is_and_checks_it() -> None:
     files = [ROOT / "Makefile", ROOT / "Dockerfile", ROOT / ".ci/run"]
     files += (ROOT / ".github/workflows").glob("*.yml")
+    files += PAGES
     text = "\n".join(path.read_text() for path in files).replace("\\\n", " ")
     installs = re.findall(r"\binstall\b.*--require-hashes.*", text)
-    assert len(installs) == 4
+    assert len(installs) == 5
     assert all(re.search(r"--no-deps .*&& .*\bcheck\b", command) for command in installs)
     assert not re.search(r"\binstall\b(?!.*--require-hashes).* -r ", text)
 

@@ -16,10 +16,10 @@ router = admin_router()
 
 @router.get(
     "/audit",
-    summary="The audit trail",
+    summary="Audit trail",
     responses=answers(422),
 )
-async def read_trail(
+async def read_audit_trail(
     request: Request,
     limit: Annotated[int, Query(ge=1, le=MAX_LIMIT)] = 100,
     cursor: Annotated[

@@ -23,14 +23,14 @@ router = admin_router("/admin/revocations")
 @router.post(
     "",
     status_code=201,
-    summary="Revoke",
+    summary="Revoke access",
     responses=answers(
         *(409, *BODY_ERRORS),
         status_409=f"There are {revocations.MOST_LIVE} of them.",
     ),
 )
 @refuses(on_409=Full(f"There are {revocations.MOST_LIVE} revocations; lift some first"))
-async def revoke(request: Request, new: NewRevocation) -> Revocation:
+async def revoke_access(request: Request, new: NewRevocation) -> Revocation:
     """Refuses what matches all that is named, within a second on every worker, with 403."""
     async with get_db(request, transaction=True) as db:
         made = await administration.revoke(db, author_of(request.scope), new)
@@ -71,7 +71,7 @@ async def read_revocation(request: Request, revocation_id: UUID) -> Revocation:
     responses=answers(404, 422),
 )
 @refuses(on_404=NotFound("Revocation not found"))
-async def lift(request: Request, revocation_id: UUID) -> None:
+async def lift_revocation(request: Request, revocation_id: UUID) -> None:
     """Lets in again what it refused, within a second."""
     async with get_db(request, transaction=True) as db:
         await administration.lift_revocation(db, author_of(request.scope), revocation_id)

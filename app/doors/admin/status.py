@@ -16,7 +16,7 @@ from app.state import resources_of
 router = admin_router()
 
 
-@router.get("/status", summary="How the service is", responses=answers())
+@router.get("/status", summary="Service status", responses=answers())
 async def read_status(request: Request) -> ServiceStatus:
     """Version, open doors, schema, how far the worker is behind; which scopes and events exist."""
     resources = resources_of(request.scope)

@@ -9,9 +9,9 @@ from typing import Annotated
 from fastapi import Query, Request
 from starlette.types import ASGIApp
 
+from app.commands.handlers import users
 from app.commands.handlers.mood import GetMood, get_mood
 from app.commands.handlers.stats import GetStats, get_stats
-from app.commands.handlers.users import ExportUser, PurgeUser, export_user, purge_user
 from app.commands.perform import ask, perform
 from app.commands.pieces import pieces
 from app.database.requests import get_db
@@ -48,18 +48,19 @@ async def read_user(request: Request, user_id: User) -> UserCard:
 
 
 @router.get("/export", summary="Export a user", response_model=UserExport, responses=answers(422))
-async def export(request: Request, user_id: User) -> ASGIApp:
+async def export_user(request: Request, user_id: User) -> ASGIApp:
     """Everything kept of the user, as the action export-user returns it, without the envelope."""
-    payload = ExportUser()
-    first = await perform(request, export_user, payload, user_id=user_id)
+    payload = users.ExportUser()
+    first = await perform(request, users.export_user, payload, user_id=user_id)
     logger.info("user_exported", user_id=user_id)
-    fetch = partial(ask, Exchange.of(request.scope), export_user, payload, reader=user_id)
+    fetch = partial(ask, Exchange.of(request.scope), users.export_user, payload, reader=user_id)
     return ListResponse(pieces(first, fetch))
 
 
 @router.delete("", summary="Purge a user", responses=answers(422))
-async def purge(request: Request, user_id: User) -> PurgedUser:
+async def purge_user(request: Request, user_id: User) -> PurgedUser:
     """Removes everything of the user for good, as the action purge-user does."""
-    purged: PurgedUser = await perform(request, purge_user, PurgeUser(), user_id=user_id)
+    payload = users.PurgeUser()
+    purged: PurgedUser = await perform(request, users.purge_user, payload, user_id=user_id)
     logger.info("user_purged", user_id=user_id)
     return purged

@@ -105,7 +105,7 @@ async def delete_webhook(request: Request, webhook_id: UUID) -> None:
     summary="Rotate a webhook's secret",
     responses=answers(404, 409, 422),
 )
-async def rotate_secret(request: Request, webhook_id: UUID) -> RotatedSecret:
+async def rotate_webhook_secret(request: Request, webhook_id: UUID) -> RotatedSecret:
     """Signs with a new secret, which is returned once, and for 24 hours with the old one too."""
     secret, encrypted = _secret(request)
     async with get_db(request, transaction=True) as db:
@@ -116,8 +116,8 @@ async def rotate_secret(request: Request, webhook_id: UUID) -> RotatedSecret:
     return RotatedSecret(secret=secret, previous_until=until)
 
 
-@router.post("/{webhook_id}/test", summary="Try a webhook", responses=_ONE)
-async def try_webhook(request: Request, webhook_id: UUID) -> Attempt:
+@router.post("/{webhook_id}/test", summary="Test a webhook", responses=_ONE)
+async def test_webhook(request: Request, webhook_id: UUID) -> Attempt:
     """Sends `webhook.test` now, also where the webhook is disabled, and returns what came back."""
     async with get_db(request, transaction=True) as db:
         target = await administration.try_webhook(db, author_of(request.scope), webhook_id)
@@ -134,10 +134,8 @@ async def try_webhook(request: Request, webhook_id: UUID) -> Attempt:
     )
 
 
-@router.post(
-    "/{webhook_id}/replay", status_code=202, summary="Send again", responses=_ONE_WITH_BODY
-)
-async def replay(request: Request, webhook_id: UUID, wanted: Replay) -> Replayed:
+@router.post("/{webhook_id}/replay", status_code=202, summary="Replay", responses=_ONE_WITH_BODY)
+async def replay_webhook(request: Request, webhook_id: UUID, wanted: Replay) -> Replayed:
     """Sends again, under the same ids, what was sent since, and what was not while disabled."""
     async with get_db(request, transaction=True) as db:
         replayed = await administration.replay_webhook(
@@ -147,7 +145,7 @@ async def replay(request: Request, webhook_id: UUID, wanted: Replay) -> Replayed
     return replayed
 
 
-@router.get("/{webhook_id}/deliveries", summary="What a webhook was told", responses=_ONE)
+@router.get("/{webhook_id}/deliveries", summary="List deliveries", responses=_ONE)
 async def list_deliveries(
     request: Request,
     webhook_id: UUID,

@@ -1,7 +1,7 @@
 """GET /actions: the catalogue of what the asking key may do."""
 
 from functools import lru_cache
-from typing import Any, NamedTuple, Self
+from typing import Any
 
 from fastapi import APIRouter, Request, Response, Security
 from pydantic import BaseModel
@@ -10,7 +10,7 @@ from app.auth.service_keys import SERVICE_KEY, service_key
 from app.commands.action import Action
 from app.commands.catalogue import Catalogue, Tool, catalogue_entry, catalogue_of, permitted
 from app.errors import NotFound, Revoked
-from app.http.caching import cacheable, tag_of
+from app.http.caching import Published
 from app.http.examples import refuses
 from app.http.guard import guarded
 from app.models.error import REVOKED, documented
@@ -34,7 +34,7 @@ _NOT_MODIFIED: dict[int | str, dict[str, Any]] = {
 @refuses(on_403=Revoked())
 async def list_actions(request: Request) -> Response:
     """The actions this key may perform, in the form of MCP's tools/list."""
-    return _cacheable(request, _catalogue(permitted(Exchange.of(request.scope).caller)))
+    return _catalogue(permitted(Exchange.of(request.scope).caller)).answer(request)
 
 
 @router.get(
@@ -47,26 +47,13 @@ async def list_actions(request: Request) -> Response:
 async def read_action(request: Request, name: str) -> Response:
     """One action with its schemas; 404 also where this key may not perform it."""
     entry = catalogue_entry(Exchange.of(request.scope).caller, name)
-    return _cacheable(request, _Published.of(entry))
+    return _published(entry).answer(request)
 
 
-class _Published(NamedTuple):
-    """What is sent, and the tag that changes with it."""
-
-    body: bytes
-    etag: str
-
-    @classmethod
-    def of(cls, content: BaseModel) -> Self:
-        body = content.model_dump_json().encode()
-        return cls(body, tag_of(body))
+def _published(content: BaseModel) -> Published:
+    return Published.of(content.model_dump_json().encode())
 
 
 @lru_cache  # to make it takes three times as long as a command, and few callers differ
-def _catalogue(permitted: tuple[Action, ...]) -> _Published:
-    return _Published.of(catalogue_of(permitted))
-
-
-def _cacheable(request: Request, content: _Published) -> Response:
-    body, etag = content
-    return cacheable(request, Response(body, media_type="application/json"), etag)
+def _catalogue(permitted: tuple[Action, ...]) -> Published:
+    return _published(catalogue_of(permitted))

@@ -26,7 +26,7 @@ from app.doors.completion import OptionalCompletion, complete
 from app.doors.listing import all_tasks
 from app.http.guard import guarded
 from app.http.rate_limits import Limit, count, x_headers
-from app.models.error import BODY_ERRORS, REVOKED, Error, FieldErrors, documented
+from app.models.error import BODY_ERRORS, REVOKED, Error, PayloadError, documented
 from app.models.instant import Instant
 from app.models.spelling import Source, spelling
 from app.models.task import Description, Tags, Task, without_defaults
@@ -82,7 +82,7 @@ def answers(status: int, *errors: int, **descriptions: str) -> dict[int | str, d
     )
     if 422 in responses:
         invalid = "The request is malformed; `detail` says how, and `errors` field by field."
-        responses[422] = {"model": FieldErrors, "description": invalid}
+        responses[422] = {"model": PayloadError, "description": invalid}
     responses[429]["headers"] = {**responses[429]["headers"], **_STANDING}
     return {status: {"headers": _STANDING}, **responses}
 

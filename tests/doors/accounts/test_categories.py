@@ -70,7 +70,7 @@ async def test_color_is_optional(ask: Ask) -> None:
 async def test_invalid_category_is_400(ask: Ask, body: dict[str, object], named: str) -> None:
     answer = await ask("POST", "categories", json=body)
     assert answer.status_code == 400
-    assert list(answer.json()) == ["detail"]
+    assert list(answer.json()) == ["detail", "code"]
     assert answer.json()["detail"].startswith(f"{named}: ")
 
 
@@ -175,7 +175,7 @@ async def test_missing_task_or_category_is_404_and_a_foreign_one_403(
 async def test_malformed_id_is_400(ask: Ask, method: str, path: str) -> None:
     answer = await ask(method, path)
     assert answer.status_code == 400
-    assert list(answer.json()) == ["detail"]
+    assert list(answer.json()) == ["detail", "code"]
 
 
 @pytest.mark.parametrize(

@@ -105,7 +105,7 @@ async def test_invalid_registration_is_400_and_names_the_field_but_not_its_value
 ) -> None:
     answer = await register(client, **changed)
     assert answer.status_code == 400
-    assert list(answer.json()) == ["detail"]
+    assert list(answer.json()) == ["detail", "code"]
     assert answer.json()["detail"].startswith(f"{named}: ")
     assert "almon" not in answer.text
 
@@ -118,7 +118,7 @@ async def test_body_that_is_none_of_ours_is_400(
     headers = {"Content-Type": "application/json"}
     answer = await client.post(f"/api/v1/auth/{path}", content=content, headers=headers)
     assert answer.status_code == 400
-    assert list(answer.json()) == ["detail"]
+    assert list(answer.json()) == ["detail", "code"]
 
 
 async def test_account_carried_over_with_a_bcrypt_hash_is_upgraded_at_its_first_login(

@@ -22,7 +22,8 @@ async def test_a_patch_that_names_no_field_is_422_and_told_which_are_known(
     answer = await client.patch(f"/api/tasks/{task.id}", json=body, headers=ANN)
     sentence = f"No fields provided for update: known are {KNOWN}"
     errors = [{"field": "body", "message": sentence}]
-    assert (answer.status_code, answer.json()) == (422, {"detail": sentence, "errors": errors})
+    told = {"detail": sentence, "code": "invalid_payload", "errors": errors}
+    assert (answer.status_code, answer.json()) == (422, told)
 
 
 @pytest.mark.parametrize("body", [[], None, "x"])

@@ -222,7 +222,7 @@ async def test_a_body_that_is_no_json_object_is_422(
 ) -> None:
     headers = {**ann, "Content-Type": "application/json"}
     answer = await client.post("/api/tasks", content=content, headers=headers)
-    assert (answer.status_code, list(answer.json())) == (422, ["detail", "errors"])
+    assert (answer.status_code, list(answer.json())) == (422, ["detail", "code", "errors"])
     assert isinstance(answer.json()["detail"], str)
 
 
@@ -257,7 +257,7 @@ async def test_a_foreign_task_is_404_and_stays_as_it_is(
 @pytest.mark.parametrize("task_id", ["nope", "1", "550e8400-e29b-41d4-a716"])
 async def test_a_malformed_id_is_422(client: AsyncClient, ann: Headers, task_id: str) -> None:
     for answer in await on_each_task_route(client, task_id, ann):
-        assert (answer.status_code, list(answer.json())) == (422, ["detail", "errors"])
+        assert (answer.status_code, list(answer.json())) == (422, ["detail", "code", "errors"])
 
 
 async def fail(*_: object) -> None:
