@@ -40,7 +40,7 @@ def dev(port: int, host: str, reload: bool) -> None:
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: sys.exit(0))
     with ports.listening(port, f" Choose another: PORT={port + 1} make run"):
-        listener = ports.listen(host, port)
+        reserved = ports.reserve(host, port)
     os.environ["ENVIRONMENT"] = os.environ.get("ENVIRONMENT") or "development"
     _configure_doors(port)
     start_database()
@@ -51,11 +51,11 @@ def dev(port: int, host: str, reload: bool) -> None:
     _welcome(settings, port)
     os.environ[parent.VARIABLE] = str(os.getpid())
     with worker_beside(settings):
-        _serve(listener, reload=reload)
+        _serve(reserved, reload=reload)
     click.echo("Stopped.")
 
 
-def _serve(listener: socket.socket, *, reload: bool) -> None:
+def _serve(reserved: socket.socket, *, reload: bool) -> None:
     """Serves on the socket until it is told to stop."""
     import uvicorn  # noqa: PLC0415 - production does not need its supervisor
     from uvicorn.supervisors import ChangeReload  # noqa: PLC0415
@@ -73,11 +73,12 @@ def _serve(listener: socket.socket, *, reload: bool) -> None:
         server_header=False,
     )
     server = uvicorn.Server(config)
+    ports.allow_listening(reserved)
     if reload:
-        ChangeReload(config, target=server.run, sockets=[listener]).run()
+        ChangeReload(config, target=server.run, sockets=[reserved]).run()
         return
     with suppress(KeyboardInterrupt):
-        server.run(sockets=[listener])
+        server.run(sockets=[reserved])
     if not server.started:
         sys.exit(1)
 

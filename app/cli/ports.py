@@ -19,7 +19,23 @@ def listening(port: int, advice: str = "") -> Iterator[None]:
         raise click.ClickException(f"Cannot listen on {port}: {error.strerror}") from None
 
 
-def listen(host: str, port: int) -> socket.socket:
-    """A socket that listens there; OSError when nobody could. Nobody else can from now on."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    return socket.create_server((host, port), family=family)
+def reserve(host: str, port: int) -> socket.socket:
+    """A socket that alone may listen there; OSError when nobody could.
+
+    Until it does, who connects is refused, and so knows that nothing is served yet.
+    """
+    reserved = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    try:
+        reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        reserved.bind((host, port))
+        # An address is shared, as long as nobody listens, by those who all say so.
+        reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 0)
+    except OSError:
+        reserved.close()
+        raise
+    return reserved
+
+
+def allow_listening(reserved: socket.socket) -> None:
+    """Lets it listen also where connections have just ended."""
+    reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

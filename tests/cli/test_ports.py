@@ -18,13 +18,29 @@ def rival() -> Iterator[socket.socket]:
         yield rival
 
 
-def test_nobody_takes_a_port_that_is_listened_on(rival: socket.socket) -> None:
+def test_nobody_takes_a_port_that_is_reserved(rival: socket.socket) -> None:
     address = rival.getsockname()
-    with ports.listen(*address):
+    with ports.reserve(*address) as reserved:
         with pytest.raises(OSError, match="in use"):
             rival.listen()
-        with socket.create_connection(address) as client:  # and waits until somebody serves
+        with pytest.raises(OSError, match="in use"):
+            ports.reserve(*address)
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection(address)
+        ports.allow_listening(reserved)
+        reserved.listen()
+        with socket.create_connection(address) as client:
             assert client.getpeername() == address
+
+
+def test_a_port_is_had_again_as_soon_as_its_last_holder_has_ended() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        address = listener.getsockname()
+        with socket.create_connection(address):
+            listener.accept()[0].close()  # and waits for stray packets for a minute
+    with ports.reserve(*address) as reserved:
+        ports.allow_listening(reserved)
+        reserved.listen()
 
 
 def test_a_port_that_is_listened_on_is_said_to_be_taken(rival: socket.socket) -> None:
@@ -34,10 +50,10 @@ def test_a_port_that_is_listened_on_is_said_to_be_taken(rival: socket.socket) ->
         pytest.raises(ClickException, match=f"Port {port} is taken. Choose another."),
         ports.listening(port, " Choose another."),
     ):
-        ports.listen(host, port)
+        ports.reserve(host, port)
 
 
-def test_an_address_and_a_name_are_listened_on() -> None:
+def test_an_address_and_a_name_are_reserved() -> None:
     for host in ("127.0.0.1", "localhost"):
-        with ports.listen(host, 0) as listener:
-            assert listener.getsockname()[1] > 0
+        with ports.reserve(host, 0) as reserved:
+            assert reserved.getsockname()[1] > 0
