@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Callable
 from fcntl import ioctl
 from sys import byteorder
 from termios import TIOCOUTQ
@@ -65,12 +66,18 @@ class JoinedWrites:
     """A transport that sends the head of an answer together with what is written next.
 
     That is one system call and one packet; what follows later than at once goes by itself.
+    It closes after as many seconds as `linger` says then.
     """
 
-    __slots__ = ("_head", "_loop", "_transport", "abort", "get_extra_info", "is_closing")
+    __slots__ = ("_head", "_linger", "_loop", "_transport", "abort", "get_extra_info", "is_closing")
 
-    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
-        self._transport, self._loop = transport, loop
+    def __init__(
+        self,
+        transport: asyncio.Transport,
+        loop: asyncio.AbstractEventLoop,
+        linger: Callable[[], float],
+    ) -> None:
+        self._transport, self._loop, self._linger = transport, loop, linger
         self._head = b""
         self.abort, self.is_closing = transport.abort, transport.is_closing
         self.get_extra_info = transport.get_extra_info
@@ -86,9 +93,12 @@ class JoinedWrites:
         self._transport.write(data)
 
     def close(self) -> None:
-        """Sends what waits, and closes."""
+        """Sends what waits, and closes at once or after a while."""
         self._flush()
-        self._transport.close()
+        if seconds := self._linger():
+            self._loop.call_later(seconds, self._transport.close)
+        else:
+            self._transport.close()
 
     def _flush(self) -> None:
         if self._head and not self.is_closing():  # else the client is gone

@@ -49,7 +49,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._head_timer: asyncio.TimerHandle | None = None
         super().connection_made(transport)
         self.flow = BoundedFlow(transport)
-        self.transport = cast(asyncio.Transport, JoinedWrites(transport, self.loop))
+        self.transport = cast(asyncio.Transport, JoinedWrites(transport, self.loop, self._linger))
         self._idle_since = self.loop.time()
         self._await_request(self.timeout_keep_alive)
 
@@ -60,8 +60,6 @@ class BoundedProtocol(HttpToolsProtocol):
         self._stop_head_timer()
         self._unset_keepalive_if_required()
         super().connection_lost(exc)
-
-    # --- From the client
 
     def data_received(self, data: bytes) -> None:
         """Takes bytes from the client, and parses what has its turn."""
@@ -184,8 +182,6 @@ class BoundedProtocol(HttpToolsProtocol):
         self.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn does
         self._feed(b"%b %b HTTP/%b\r\n%b\r\n" % (*request, _lines(headers)))
 
-    # --- From the parser
-
     def on_message_begin(self) -> None:
         """A head begins; nothing else, blank lines for example, ends the wait for a request."""
         self._in_message = self._in_head = True
@@ -249,8 +245,6 @@ class BoundedProtocol(HttpToolsProtocol):
             self.cycle.default_headers = self.server_state.default_headers
         super().on_message_complete()
 
-    # --- To the client
-
     def resume_writing(self) -> None:
         """The client has read all it was sent, and the next request has its turn."""
         super().resume_writing()
@@ -265,8 +259,12 @@ class BoundedProtocol(HttpToolsProtocol):
         self._stop_head_timer()
         if self._is_unanswered():
             self._answer(status, detail)
-        # To close while the client still sends would reset the connection before it reads this.
-        self.loop.call_later(_LINGER_SECONDS, self.transport.close)
+        self.transport.close()
+
+    def _linger(self) -> float:
+        """Seconds before it closes, or who still sends would be reset and not read the answer."""
+        still_sends, self._refused = self._refused or self._in_message, True
+        return _LINGER_SECONDS if still_sends else 0.0
 
     def _is_unanswered(self) -> bool:
         """Whether the answer is still ours to give; the application then learns of no more body."""

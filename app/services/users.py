@@ -111,7 +111,7 @@ KEPT = (
         "webhook_deliveries",
         "position, endpoint_id",
         "position, endpoint_id, type, occurred_at, attempts, failures, outcome, attempted_at, "
-        "status, duration_ms, error, due_at",
+        "status, duration_ms, error, due_at, state",
         hidden="claimed_until",
     ),
     # Or the next change would have the number of one before.

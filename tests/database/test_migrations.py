@@ -12,6 +12,7 @@ from alembic.script import ScriptDirectory
 
 from alembic import command
 from app.database.migrations import alembic_config, upgrade
+from app.errors import Conflict
 from tests.support.databases import create_clone
 
 REVISIONS = [
@@ -203,7 +204,7 @@ async def test_upgrade_that_waits_holds_up_nobody_by_what_it_did_before(empty_ur
 async def test_upgrade_goes_on_where_it_was_interrupted(empty_url: str) -> None:
     await migrate(empty_url, "0010")
     await column(empty_url, "CREATE TABLE key_notices ()")  # which 0016 would make
-    with pytest.raises(asyncpg.DuplicateTableError):
+    with pytest.raises(Conflict, match='relation "key_notices" already exists'):
         await asyncio.to_thread(upgrade, empty_url)
     assert await column(empty_url, "SELECT version_num FROM alembic_version") == ["0015"]
     await column(empty_url, "DROP TABLE key_notices")

@@ -86,7 +86,7 @@ async def test_a_head_whose_client_is_gone_meanwhile_is_written_to_nobody() -> N
     """A closed transport of uvloop would raise, and the log had a traceback."""
     transport = create_autospec(asyncio.Transport, instance=True)
     transport.is_closing.return_value = False
-    joined = JoinedWrites(transport, asyncio.get_running_loop())
+    joined = JoinedWrites(transport, asyncio.get_running_loop(), lambda: 0.0)
     joined.write(b"HTTP/1.1 200 OK\r\n\r\n")
     transport.is_closing.return_value = True
     await asyncio.sleep(0)

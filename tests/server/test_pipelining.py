@@ -60,6 +60,14 @@ async def test_what_a_piece_holds_changes_nothing(port: int, size: int) -> None:
     assert [each.status for each in answers] == [200, 200, 200, 200, 404, 200]
 
 
+async def test_who_sends_too_much_and_no_more_reads_why(port: int) -> None:
+    head = b"POST /execute HTTP/1.1\r\nhost: test\r\nconnection: close\r\n" + KEY
+    head += b"content-type: application/json\r\ncontent-length: %d\r\n\r\n" % (8 * 2**20)
+    pieces = [b"x" * 2**20] * 8
+    (answer,) = await exchange(port, head, *pieces, LAST)
+    assert (answer.status, answer.headers["connection"]) == (413, "close")
+
+
 async def test_a_body_full_of_ends_of_heads_lets_others_have_their_turn(port: int) -> None:
     ends = b"\r\n\r\n" * 64 * 1024
     post = b"POST /execute HTTP/1.1\r\nhost: test\r\ntransfer-encoding: chunked\r\n\r\n"

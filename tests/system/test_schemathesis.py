@@ -122,6 +122,8 @@ UNDESCRIBABLE = {
     ("POST /execute", 400, "cursor: was not issued by list-tasks"),
     ("POST /execute", 400, "cursor: was issued for another sort"),
     ("POST /execute", 400, "cursor: was not issued by list-changes"),
+    ("POST /execute", 400, "cursor: was not issued with such a list"),
+    ("POST /execute", 400, "cursor and after exclude each other"),
     ("POST /execute", 400, "give either sequence or command_id"),
     (
         "PATCH /api/tasks/{task_id}",

@@ -229,6 +229,7 @@ async def test_a_rebuild_during_writes_leaves_the_bucket_equal(
     assert objects == await door.shown()
 
 
+@pytest.mark.alone
 def test_an_idle_worker_costs_next_to_nothing(
     database_url: str, bucket: Bucket, figure: Figure
 ) -> None:

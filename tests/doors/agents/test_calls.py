@@ -149,7 +149,7 @@ async def test_an_option_that_is_wrong_is_named_and_nothing_is_done(
 def lines(app: FastAPI, monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     """The lines about requests, as they are logged."""
     logged: list[dict[str, Any]] = []
-    stack = app.middleware_stack
+    app.middleware_stack = stack = app.build_middleware_stack()
     assert isinstance(stack, request_log.RequestLog)
     monkeypatch.setattr(
         stack, "_logger", type("Log", (), {"info": lambda _, __, **line: logged.append(line)})()

@@ -34,7 +34,8 @@ async def test_what_is_no_object_is_told_so(
     for path in (f"/api/tasks/{task.id}", f"/api/tasks/{task.id}/complete"):
         answer = await client.patch(path, content=json.dumps(body), headers=ANN | JSON)
         errors = [{"field": "body", "message": told}]
-        assert (answer.status_code, answer.json()) == (422, {"detail": told, "errors": errors})
+        body_of = {"detail": told, "code": "invalid_payload", "errors": errors}
+        assert (answer.status_code, answer.json()) == (422, body_of)
 
 
 @pytest.mark.parametrize("name", ["dueDate", "due_date"])
