@@ -15,7 +15,7 @@ from app.commands.registry import ACTION_HANDLERS
 from app.services import Connection
 from tests.conftest import SERVICE_HEADERS, Execute, Figure
 from tests.services.test_task_lists import fill
-from tests.support.service import running
+from tests.support.service import BY_ITSELF, running
 
 LISTING = {"action": "list-tasks", "user_id": "user_123"}
 TASKS = 10_000
@@ -49,7 +49,10 @@ async def test_the_registry_answers_a_long_list_whole(db: Connection) -> None:
 async def test_ten_long_lists_at_once_take_less_than_twenty_megabytes(
     filled_url: str, figure: Figure
 ) -> None:
-    with running("serve", DATABASE_URL=filled_url, SHUTDOWN_DELAY="0") as (url, process):
+    with running("serve", command=BY_ITSELF, DATABASE_URL=filled_url, SHUTDOWN_DELAY="0") as (
+        url,
+        process,
+    ):
         worker = psutil.Process(process.pid).children()[0]
         async with httpx.AsyncClient(base_url=url, headers=SERVICE_HEADERS, timeout=30) as client:
             (
@@ -76,7 +79,10 @@ async def test_a_list_that_breaks_off_is_no_complete_answer(database_url: str) -
     await fill(db, 2000)
     # More than the sockets between hold, so that the end is fetched only while the client reads.
     await db.execute("UPDATE tasks SET description = repeat('meow ', 4000)")
-    with running("serve", DATABASE_URL=database_url, SHUTDOWN_DELAY="0") as (url, _):
+    with running("serve", command=BY_ITSELF, DATABASE_URL=database_url, SHUTDOWN_DELAY="0") as (
+        url,
+        _,
+    ):
         async with (
             httpx.AsyncClient(base_url=url, headers=SERVICE_HEADERS, timeout=30) as client,
             client.stream("POST", "/execute", json=LISTING) as answer,

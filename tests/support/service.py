@@ -35,6 +35,10 @@ def environment(**settings: str) -> dict[str, str]:
     return {**os.environ, **ours, **settings}
 
 
+BY_ITSELF = (sys.executable, "-m", "app")
+"""How to start a process whose memory is looked at: a fork has that of its parent."""
+
+
 def start(
     *arguments: str, env: Mapping[str, str], cwd: Path = ROOT, stdout: int, stderr: int = 2
 ) -> "subprocess.Popen[bytes]":
@@ -42,7 +46,7 @@ def start(
     if can_become(arguments, env):
         return Forked(arguments, env=env, cwd=cwd, stdout=stdout, stderr=stderr)
     return subprocess.Popen(
-        [sys.executable, "-m", "app", *arguments],
+        [*BY_ITSELF, *arguments],
         env=env,
         cwd=cwd,
         stdout=stdout,

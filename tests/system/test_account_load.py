@@ -11,7 +11,7 @@ import pytest
 
 from tests.conftest import Figure
 from tests.support.accounts import EMAIL, NEW, PASSWORD, SECRET
-from tests.support.service import running
+from tests.support.service import BY_ITSELF, running
 
 pytestmark = pytest.mark.alone
 
@@ -29,7 +29,7 @@ async def test_burst_of_logins_takes_little_memory_and_leaves_the_others_alone(
 ) -> None:
     settings = {"DATABASE_URL": database_url, "LOG_LEVEL": "ERROR", "JWT_SECRET": SECRET}
     settings["MCP_ENABLED"] = "false"  # what agents' door takes is counted elsewhere
-    with running("serve", SHUTDOWN_DELAY="0", **settings) as (url, started):
+    with running("serve", command=BY_ITSELF, SHUTDOWN_DELAY="0", **settings) as (url, started):
         process = psutil.Process(started.pid)
         async with httpx.AsyncClient(base_url=url, timeout=20, limits=httpx.Limits()) as client:
             await client.post("/api/v1/auth/register", json=NEW)

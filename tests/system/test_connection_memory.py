@@ -9,7 +9,7 @@ import psutil
 import pytest
 
 from tests.conftest import Figure
-from tests.support.service import running
+from tests.support.service import BY_ITSELF, running
 
 SECONDS_OF_WORK = 1.0
 MEGABYTE = 1_000_000
@@ -25,7 +25,10 @@ CHUNKS = POST + b"transfer-encoding: chunked\r\n\r\n" + b"1\r\na\r\n" * 40_000 +
 def served(database_url: str) -> Iterator[tuple[int, psutil.Process]]:
     """The port of a service, and its only worker."""
     settings = {"WEB_CONCURRENCY": "1", "LOG_LEVEL": "CRITICAL", "SHUTDOWN_DELAY": "0"}
-    with running("serve", DATABASE_URL=database_url, **settings) as (url, process):
+    with running("serve", command=BY_ITSELF, DATABASE_URL=database_url, **settings) as (
+        url,
+        process,
+    ):
         (worker,) = psutil.Process(process.pid).children()
         yield int(url.rpartition(":")[2]), worker
 

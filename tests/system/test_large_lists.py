@@ -22,7 +22,7 @@ from tests.support.accounts import bearer as bearer_of
 from tests.support.contacts import HEADERS as PARTNER
 from tests.support.databases import create_clone
 from tests.support.people import acting_for
-from tests.support.service import running
+from tests.support.service import BY_ITSELF, running
 
 USER, LONGEST = "0199d1a8-7c1e-7b1f-9a53-2f6f0d6b7a22", "longest"
 TASKS, EMOJI, AT_ONCE = 250, 100_000, 20
@@ -102,7 +102,7 @@ def filled_url(request: pytest.FixtureRequest, server_url: str, template: str) -
 def served(filled_url: str) -> Iterator[tuple[str, psutil.Process]]:
     """A service, and its only worker."""
     settings = {**development_values(), "DATABASE_URL": filled_url, "SHUTDOWN_DELAY": "0"}
-    with running("serve", **settings) as (url, process):
+    with running("serve", command=BY_ITSELF, **settings) as (url, process):
         yield url, psutil.Process(process.pid).children()[0]
 
 

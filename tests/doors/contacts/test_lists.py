@@ -21,7 +21,7 @@ from tests.conftest import Figure
 from tests.doors.contacts.conftest import Ask
 from tests.support.contacts import CALL, HEADERS, KEY, USER, fill
 from tests.support.databases import create_clone
-from tests.support.service import running
+from tests.support.service import BY_ITSELF, running
 
 COUNT = 10_000
 LONGEST_TURN = 0.02
@@ -143,7 +143,7 @@ async def test_a_long_list_keeps_the_loop_for_no_more_than_20_ms(
 @pytest.mark.alone
 def test_a_long_list_takes_little_memory(filled_url: str, figure: Figure) -> None:
     settings = {"DATABASE_URL": filled_url, "TASK_API_KEY": KEY, "LOG_LEVEL": "ERROR"}
-    with running("serve", SHUTDOWN_DELAY="0", **settings) as (url, master):
+    with running("serve", command=BY_ITSELF, SHUTDOWN_DELAY="0", **settings) as (url, master):
         [worker] = psutil.Process(master.pid).children()
         assert httpx.get(f"{url}/users/x", headers=HEADERS).status_code == 404
         before = peak = worker.memory_info().rss
