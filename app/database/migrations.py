@@ -25,9 +25,11 @@ from app.services import Connection
 _ROOT = Path(__file__).parents[2]
 
 # Two deployments that migrate at once take turns; any number known to both will do. It is tried,
-# not waited for: an index that is built beside everybody waits for whoever waits in a statement.
+# not waited for, each time in a transaction of its own: an index that is built beside everybody
+# waits for the end of whichever had a snapshot when it looked.
 _LOCK = "SELECT WHERE pg_try_advisory_xact_lock(7237121049)"
 _TRIED_EVERY = 0.1
+_BEGIN = text("SELECT")  # with a statement SQLAlchemy begins a transaction
 
 
 def alembic_config(database_url: str) -> Config:
@@ -161,12 +163,15 @@ async def locked(database_url: str) -> AsyncIterator[AsyncConnection]:
         async_creator=partial(_connect, database_url),
         poolclass=NullPool,
     )
-    async with engine.begin() as connection:
-        await connection.execute(text("SELECT"))  # begins the transaction
+    async with engine.connect() as connection:
         db = await _asyncpg(connection)
-        while await db.execute(_LOCK) == "SELECT 0":  # noqa: ASYNC110 - another process has it
+        await connection.execute(_BEGIN)
+        while await db.execute(_LOCK) == "SELECT 0":  # another process has it
+            await connection.rollback()
             await asyncio.sleep(_TRIED_EVERY)
+            await connection.execute(_BEGIN)
         yield connection
+        await connection.commit()
     await engine.dispose()
 
 

@@ -211,6 +211,30 @@ async def test_upgrade_goes_on_where_it_was_interrupted(empty_url: str) -> None:
     assert await asyncio.to_thread(upgrade, empty_url) == f"0015 → {REVISIONS[0]}"
 
 
+_LONGEST_TRANSACTION = """
+SELECT coalesce(max(extract(epoch FROM now() - xact_start)), 0)::float FROM pg_stat_activity
+WHERE datname = current_database() AND pid <> ALL ($1)
+"""
+
+
+async def test_who_waits_for_its_turn_keeps_no_transaction_open(empty_url: str) -> None:
+    """An index that the other one builds beside everybody might wait for it for ever."""
+    await migrate(empty_url, "0010")
+    other, watcher = await asyncpg.connect(empty_url), await asyncpg.connect(empty_url)
+    turn = other.transaction()
+    await turn.start()
+    await other.execute("SELECT pg_advisory_xact_lock(7237121049)")
+    upgrading = asyncio.create_task(asyncio.to_thread(upgrade, empty_url))
+    await asyncio.sleep(1.5)
+    known = [db.get_server_pid() for db in (other, watcher)]
+    assert await watcher.fetchval(_LONGEST_TRANSACTION, known) < 1
+    assert await watcher.fetchval("SELECT version_num FROM alembic_version") == "0010"
+    await turn.rollback()
+    assert await upgrading == f"0010 → {REVISIONS[0]}"
+    await other.close()
+    await watcher.close()
+
+
 async def test_two_upgrades_at_the_same_time_both_succeed(empty_url: str) -> None:
     program = f"from app.database.migrations import upgrade; upgrade({empty_url!r})"
     folder = Path(__file__).parents[2]
