@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping, MutableMappi
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, field
 from functools import cache, partial
-from typing import Any, get_args, get_origin, get_type_hints
+from typing import Any, Required, TypedDict, Unpack, get_args, get_origin, get_type_hints
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import from_json
@@ -128,7 +128,7 @@ class Action:
     result: Any
     # None where the actions that it performs have theirs.
     scope: str | None
-    writes: bool
+    writes: bool = False
     # One statement is its own transaction; only several need one around them.
     transaction: bool = False
     # It asks somebody else, who may be slow, and holds no connection meanwhile.
@@ -221,49 +221,33 @@ class Action:
         return data
 
 
-def action(
-    *,
-    scope: str | None,
-    writes: bool = False,
-    transaction: bool = False,
-    outside: bool = False,
-    composite: bool = False,
-    many: PerformMany | None = None,
-    replicable: bool = False,
-    searches: Callable[[Any], bool] = _never,
-    by_name: bool = False,
-    additive: bool = False,
-    forgets: bool = False,
-    watched: bool = False,
-    idempotent: bool = True,
-    allow: frozenset[CallerKind] = SERVICES,
-    raises: tuple[type[AppError], ...] = (),
-    examples: tuple[dict[str, Any], ...] = (),
-) -> Callable[[Perform], Action]:
+class Declared(TypedDict, total=False):
+    """What may be said of an action; the fields of Action say what each means, and its default."""
+
+    scope: Required[str | None]
+    writes: bool
+    transaction: bool
+    outside: bool
+    composite: bool
+    many: PerformMany | None
+    replicable: bool
+    searches: Callable[[Any], bool]
+    by_name: bool
+    additive: bool
+    forgets: bool
+    watched: bool
+    idempotent: bool
+    allow: frozenset[CallerKind]
+    raises: tuple[type[AppError], ...]
+    examples: tuple[dict[str, Any], ...]
+
+
+def action(**declared: Unpack[Declared]) -> Callable[[Perform], Action]:
     """Makes an action of `async def verb_noun(context, payload) -> result`.
 
     Its name, types and docstring are the published name, schemas and description.
     """
-
-    return partial(
-        _define,
-        scope=scope,
-        writes=writes,
-        transaction=transaction,
-        outside=outside,
-        composite=composite,
-        many=many,
-        replicable=replicable,
-        searches=searches,
-        by_name=by_name,
-        additive=additive,
-        forgets=forgets,
-        watched=watched,
-        idempotent=idempotent,
-        allow=allow,
-        raises=raises,
-        examples=examples,
-    )
+    return partial(_define, **declared)
 
 
 def _define(perform: Perform, **declared: Any) -> Action:
