@@ -1,7 +1,7 @@
 """From a request to the route that answers it, and from an error to the answer that tells it."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from fastapi import Request
@@ -16,14 +16,6 @@ from app.state import Exchange
 MAX_PARAMETERS = 100
 
 
-class Branch(NamedTuple):
-    """The routes below some paths, and how they word their errors."""
-
-    paths: tuple[str, ...]
-    routes: Sequence[Route] = ()
-    shape: ErrorShape | None = None
-
-
 class _Target(NamedTuple):
     """A compiled route."""
 
@@ -33,14 +25,16 @@ class _Target(NamedTuple):
     handle: Handle
 
 
-class _CompiledBranch:
-    """The routes of a branch, those without parameters by their path."""
+class Branch:
+    """The routes below some paths, those without parameters by their path."""
 
-    def __init__(self, branch: Branch) -> None:
-        self.shape = branch.shape
+    def __init__(
+        self, paths: Iterable[str], routes: Iterable[Route] = (), shape: ErrorShape | None = None
+    ) -> None:
+        self.paths, self.shape = paths, shape
         self._fixed: dict[tuple[str, str], _Target] = {}
         self._others: list[_Target] = []
-        for route in branch.routes:
+        for route in routes:
             methods = frozenset(route.methods or ())
             target = _Target(route.path_format, route.path_regex, methods, route.compile())
             if route.param_convertors:
@@ -76,8 +70,8 @@ class Dispatch:
 
     def __init__(self, app: ASGIApp, branches: Iterable[Branch]) -> None:
         self.app = app
-        compiled = [(path, _CompiledBranch(branch)) for branch in branches for path in branch.paths]
-        self._branches = sorted(compiled, key=lambda one: len(one[0]), reverse=True)
+        paths = [(path, branch) for branch in branches for path in branch.paths]
+        self._branches = sorted(paths, key=lambda one: len(one[0]), reverse=True)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -95,7 +89,7 @@ class Dispatch:
             await answer(scope, receive, send)
 
     async def _answer(
-        self, branch: "_CompiledBranch | None", exchange: Exchange, scope: Scope, receive: Receive
+        self, branch: Branch | None, exchange: Exchange, scope: Scope, receive: Receive
     ) -> ASGIApp:
         if leads_nowhere(scope):
             raise HTTPException(404)
@@ -108,7 +102,7 @@ class Dispatch:
         _tell_telemetry(scope, target.path)
         return await target.handle(Request(scope, receive))
 
-    def _branch(self, path: str) -> _CompiledBranch | None:
+    def _branch(self, path: str) -> Branch | None:
         for above, branch in self._branches:
             if path.startswith(above) and path[len(above) : len(above) + 1] in ("", "/"):
                 return branch
