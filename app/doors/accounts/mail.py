@@ -48,11 +48,12 @@ class Mailer:
         if not self._sending:
             return
         _, late = await asyncio.wait(self._sending, timeout=_LAST_SECONDS)
-        for task in late:
-            task.cancel()
-        await asyncio.gather(*late, return_exceptions=True)
         if late:
             logger.warning("mail_not_sent", reason="shutdown", count=len(late))
+        while late:  # again, as `wait_for` may swallow a cancellation before Python 3.12
+            for task in late:
+                task.cancel()
+            _, late = await asyncio.wait(late, timeout=0.1)
 
     def _send_later(self, address: str, subject: str, text: str) -> None:
         if len(self._sending) >= _MOST_WAITING:

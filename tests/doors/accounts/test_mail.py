@@ -6,6 +6,7 @@ import shutil
 import ssl
 import subprocess
 from collections.abc import Iterator
+from contextlib import suppress
 from email.policy import default
 from pathlib import Path
 from secrets import token_hex
@@ -13,6 +14,7 @@ from string import ascii_letters, digits
 from time import monotonic
 from typing import Any
 
+import aiosmtplib
 import pytest
 from aiosmtpd.smtp import AuthResult
 from hypothesis import given, settings
@@ -197,6 +199,22 @@ async def test_shutdown_does_not_wait_for_a_slow_server_for_long(
     assert lines == [
         {"event": "mail_not_sent", "log_level": "warning", "reason": "shutdown", "count": 6}
     ]
+
+
+async def test_shutdown_does_not_wait_for_who_swallows_a_cancellation(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def send(*_: object, **__: object) -> None:
+        with suppress(asyncio.CancelledError):
+            await asyncio.sleep(30)
+        await asyncio.sleep(30)
+
+    monkeypatch.setattr(mail, "_LAST_SECONDS", 0.1)
+    monkeypatch.setattr(aiosmtplib, "send", send)
+    sender = mailer(smtp_port=1)
+    sender.send_verification(ADDRESS, TOKEN)
+    async with asyncio.timeout(5):
+        await sender.close()
 
 
 async def test_what_waits_is_bounded(monkeypatch: pytest.MonkeyPatch, lines: Lines) -> None:
