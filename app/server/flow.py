@@ -66,7 +66,7 @@ class JoinedWrites:
     """A transport that sends the head of an answer together with what is written next.
 
     That is one system call and one packet; what follows later than at once goes by itself.
-    It closes after as many seconds as `linger` says then.
+    It closes after as many seconds as `linger` says then, and sends nothing more at once.
     """
 
     __slots__ = ("_head", "_linger", "_loop", "_transport", "abort", "get_extra_info", "is_closing")
@@ -96,6 +96,7 @@ class JoinedWrites:
         """Sends what waits, and closes at once or after a while."""
         self._flush()
         if seconds := self._linger():
+            self._transport.write_eof()
             self._loop.call_later(seconds, self._transport.close)
         else:
             self._transport.close()

@@ -60,6 +60,15 @@ async def test_a_slow_head_is_408(port: int, monkeypatch: pytest.MonkeyPatch) ->
     assert_refused(await answer(port, b"GET / HTTP/1.1\r\nhost: te"), 408)
 
 
+async def test_who_still_sends_is_told_at_once_where_the_answer_ends(
+    port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(protocol, "_LINGER_SECONDS", 60)
+    begun = b"POST /execute HTTP/1.1\r\nhost: test\r\ncontent-length: 100\r\n\r\n{"
+    async with asyncio.timeout(10):
+        assert_refused(await answer(port, begun), 401)
+
+
 @pytest.mark.parametrize("request_line", [b"GET /\xff HTTP/1.1", b"nonsense"])
 async def test_what_is_not_http_is_400_in_json(port: int, request_line: bytes) -> None:
     assert_refused(await answer(port, request_line + b"\r\nhost: test\r\n\r\n"), 400)

@@ -34,6 +34,8 @@ async def listening(app: FastAPI) -> AsyncIterator[int]:
     )
     yield server.sockets[0].getsockname()[1]
     server.close()
+    if state.tasks:  # of whoever was refused meanwhile
+        await asyncio.wait(state.tasks, timeout=5)
 
 
 async def exchange(port: int, *chunks: bytes) -> list[Answer]:
