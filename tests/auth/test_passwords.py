@@ -18,7 +18,9 @@ ROUNDS = 4  # the least that bcrypt takes, so that the tests are quick
 def bcrypt_hash(password: bytes, prefix: bytes = b"2b") -> str:
     """As a library of ten years ago stored it."""
     return (
-        bcrypt.hashpw(password[:72], bcrypt.gensalt(ROUNDS, b"2b")).replace(b"2b", prefix).decode()
+        bcrypt.hashpw(password[:72], bcrypt.gensalt(ROUNDS, b"2b"))
+        .replace(b"2b", prefix, 1)
+        .decode()
     )
 
 
