@@ -19,11 +19,11 @@ MANIFESTS := $(filter-out %/kustomization.yaml,$(wildcard deploy/k8s/*.yaml depl
 # Compiled once: hundreds of processes start in a run.
 unexport PYTHONDONTWRITEBYTECODE
 PYTEST = $(BIN)/python -m pytest
-# Tests wait more than they compute: two at a time on each core. Those that measure time run alone.
-WORKERS ?= $(shell echo $$((2 * $$(getconf _NPROCESSORS_ONLN))))
-SIDE_BY_SIDE = -n $(WORKERS) --dist loadscope --no-loadscope-reorder -m "not alone"
+# Some wait while others compute, so one more than there are cores. What measures time runs alone.
+WORKERS ?= $(shell echo $$((1 + $$(getconf _NPROCESSORS_ONLN))))
+SIDE_BY_SIDE = -n $(WORKERS) --dist loadscope --no-loadscope-reorder -m "not alone and not registry"
 
-.PHONY: run test check coverage lint lint-python lint-infra clients bench bench-quick locks clean
+.PHONY: run test check test-install coverage lint lint-python lint-infra clients bench bench-quick locks clean
 
 run: $(VENV)/.run
 	@exec env TASK_MANAGER_PARENT=$$PPID $(BIN)/python -m app dev
@@ -35,6 +35,10 @@ test: lint-python
 # While one types: everything but what runs processes of its own.
 check: lint-python
 	$(PYTEST) $(SIDE_BY_SIDE) --ignore tests/system
+
+# What pip and the image install from the locks, fetched from the registry once more.
+test-install: $(VENV)/.test
+	$(PYTEST) -m registry
 
 # Notes which lines and branches run, which takes as long again.
 coverage: $(VENV)/.test

@@ -12,10 +12,7 @@ connection fails that looks at the rows of more than one without being named in 
 
 import gc
 import os
-import shutil
-import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -56,17 +53,12 @@ gc.disable()
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What takes longest begins first, so that nobody waits for it at the end."""
-    own = [Path(__file__).parent / name for name in ("system", "clients")]
-    items.sort(
-        key=lambda item: (
-            item.get_closest_marker("registry") is None,
-            not any(map(item.path.is_relative_to, own)),
-        )
-    )
+    items.sort(key=lambda item: not item.nodeid.startswith(("tests/system/", "tests/clients/")))
 
 
 def pytest_collection_finish() -> None:
     gc.freeze()
+    gc.set_threshold(20_000)
     gc.enable()
 
 
@@ -77,7 +69,7 @@ def pytest_cmdline_main() -> Iterator[None]:
 
 
 # A few examples of each property for whoever waits; at night, many (HYPOTHESIS_PROFILE=full).
-hypothesis.settings.register_profile("few", max_examples=20, deadline=None)
+hypothesis.settings.register_profile("few", max_examples=10, deadline=None)
 hypothesis.settings.register_profile("full", max_examples=150, deadline=None)
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "few"))
 
@@ -100,20 +92,22 @@ def server_url() -> Iterator[str]:
     if given := os.environ.get("TEST_DATABASE_URL"):
         yield normalize_database_url(given)
         return
-    folder = Path(tempfile.mkdtemp(prefix="task-manager-api-"))
-    cluster.copy_to(folder / "postgres")
-    server = embedded.start(folder / "postgres")
-    yield embedded.url(server, "postgres")
-    server.stop()
-    shutil.rmtree(folder, ignore_errors=True)
+    with cluster.place() as folder:
+        cluster.copy_to(folder / "postgres")
+        server = embedded.start(folder / "postgres")
+        yield embedded.url(server, "postgres")
+        server.stop()
 
 
 @pytest.fixture(scope="session")
 def template(server_url: str) -> Iterator[str]:
     """The name of a migrated database that nobody connects to, to be cloned."""
     name = f"template_{uuid4().hex}"
-    run_statements(server_url, f"CREATE DATABASE {name}")
-    migrations.upgrade(named(server_url, name))
+    if os.environ.get("TEST_DATABASE_URL"):
+        run_statements(server_url, f"CREATE DATABASE {name}")
+        migrations.upgrade(named(server_url, name))
+    else:
+        run_statements(server_url, clone_statement(name, embedded.DATABASE))
     if os.environ.get("TEST_DIVIDED"):
         run_with(named(server_url, name), divide)
     yield name

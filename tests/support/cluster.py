@@ -1,31 +1,53 @@
-"""An initialized and migrated PostgreSQL cluster, made once for all servers of a run."""
+"""What all processes of a run share: a folder in memory, and a migrated PostgreSQL cluster."""
 
 import asyncio
 import fcntl
 import os
+import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
+
 from app.database import embedded, migrations
 from tests.support.databases import run_statements
 
 _VARIABLE = "TEST_CLUSTER"
 _CARE = ("fsync", "full_page_writes")
+_MEMORY = Path("/dev/shm")  # noqa: S108 - a private folder below it
+_ROOM = 4 * 2**30
 
 
 @contextmanager
 def offered() -> Iterator[None]:
-    """Within it every process of the run, which inherits the environment, shares one cluster."""
+    """Within it every process of the run, which inherits the environment, shares one cluster.
+
+    Temporary files are in memory where there is room. A database is hundreds of files; where they
+    are made and removed by the thousand, a file system on a disk looks for free places longer than
+    PostgreSQL computes.
+    """
     if _VARIABLE in os.environ:
         yield
         return
-    with tempfile.TemporaryDirectory(prefix="task-manager-api-cluster-") as folder:
-        os.environ[_VARIABLE] = folder
+    roomy = _MEMORY.is_dir() and shutil.disk_usage(_MEMORY).free > _ROOM
+    with place(_MEMORY if roomy else None) as folder, pytest.MonkeyPatch.context() as monkeypatch:
+        folder.chmod(0o711)  # where we are root, PostgreSQL is somebody else
+        monkeypatch.setenv(_VARIABLE, str(folder))
+        monkeypatch.setenv("TMPDIR", str(folder))
+        monkeypatch.setattr(tempfile, "tempdir", None)
         yield
-        del os.environ[_VARIABLE]
+
+
+@contextmanager
+def place(parent: Path | None = None) -> Iterator[Path]:
+    """A folder of one's own for servers."""
+    with tempfile.TemporaryDirectory(
+        prefix="task-manager-api-", dir=parent, ignore_cleanup_errors=True
+    ) as folder:
+        yield Path(folder)
 
 
 def copy_to(folder: Path) -> None:

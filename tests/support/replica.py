@@ -1,8 +1,6 @@
 """A primary and a replica that follows it."""
 
 import asyncio
-import shutil
-import tempfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
@@ -12,6 +10,7 @@ import asyncpg
 from httpx import AsyncClient
 
 from app.services import Connection
+from tests.support import cluster
 from tests.support.application import talking_to
 from tests.support.postgres import Server
 
@@ -60,11 +59,10 @@ class Pair:
 
 @contextmanager
 def running_pair() -> Iterator[Pair]:
-    folder = Path(tempfile.mkdtemp(prefix="task-manager-api-replica-"))
-    pair = Pair(folder)
-    yield pair
-    pair.stop()
-    shutil.rmtree(folder, ignore_errors=True)
+    with cluster.place() as folder:
+        pair = Pair(folder)
+        yield pair
+        pair.stop()
 
 
 async def connect(server: Server) -> Connection:

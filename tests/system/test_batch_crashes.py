@@ -2,12 +2,9 @@
 
 import asyncio
 import os
-import shutil
 import signal
-import tempfile
 from collections.abc import Iterator
 from itertools import count
-from pathlib import Path
 from typing import Any
 
 import asyncpg
@@ -15,6 +12,7 @@ import pytest
 from httpx import AsyncClient, HTTPError
 
 from tests.conftest import Figure
+from tests.support import cluster
 from tests.support.batches import command, create, ref, send_batch
 from tests.support.postgres import Server
 from tests.support.service import running
@@ -25,11 +23,10 @@ WRITERS = 3
 
 @pytest.fixture
 def server() -> Iterator[Server]:
-    folder = Path(tempfile.mkdtemp(prefix="task-manager-api-batches-"))
-    server = Server.migrated(folder / "postgres")
-    yield server
-    server.stop()
-    shutil.rmtree(folder, ignore_errors=True)
+    with cluster.place() as folder:
+        server = Server.migrated(folder / "postgres")
+        yield server
+        server.stop()
 
 
 def batch(user: str, number: int) -> list[dict[str, Any]]:

@@ -4,15 +4,12 @@ A real service of two workers, told of both servers; clients that send again unt
 """
 
 import asyncio
-import shutil
 import signal
-import tempfile
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import asyncpg
@@ -22,7 +19,7 @@ import pytest
 from app.config import Settings
 from app.database import Database, embedded
 from tests.conftest import Figure
-from tests.support import service
+from tests.support import cluster, service
 from tests.support.load import Client
 from tests.support.postgres import Server
 from tests.support.proxy import Proxy
@@ -35,16 +32,17 @@ SYNCHRONOUS = "SELECT sync_state = 'sync' FROM pg_stat_replication"
 @pytest.fixture
 def servers() -> Iterator[tuple[Server, Server]]:
     """A primary that acknowledges only what its replica has, and the replica."""
-    folder = Path(tempfile.mkdtemp(prefix="task-manager-api-failover-"))
-    primary = Server.migrated(folder / "primary")
-    replica = primary.replica(folder / "replica")
-    primary.execute("ALTER SYSTEM SET synchronous_standby_names = '*'", "SELECT pg_reload_conf()")
-    yield primary, replica
-    with suppress(psutil.NoSuchProcess):  # frozen it would not end otherwise
-        primary.signal(signal.SIGKILL)
-    primary.stop()
-    replica.stop()
-    shutil.rmtree(folder, ignore_errors=True)
+    with cluster.place() as folder:
+        primary = Server.migrated(folder / "primary")
+        replica = primary.replica(folder / "replica")
+        primary.execute(
+            "ALTER SYSTEM SET synchronous_standby_names = '*'", "SELECT pg_reload_conf()"
+        )
+        yield primary, replica
+        with suppress(psutil.NoSuchProcess):  # frozen it would not end otherwise
+            primary.signal(signal.SIGKILL)
+        primary.stop()
+        replica.stop()
 
 
 @asynccontextmanager

@@ -1,14 +1,11 @@
 """The database dies, freezes, goes silent, comes back: clear answers in time, and recovery."""
 
 import asyncio
-import shutil
 import signal
-import tempfile
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
@@ -22,6 +19,7 @@ from app.database.deadline import DEADLINE
 from app.main import create_app
 from app.services import Connection
 from tests.conftest import SERVICE_HEADERS, Figure
+from tests.support import cluster
 from tests.support.postgres import Server
 from tests.support.proxy import Proxy
 
@@ -30,11 +28,10 @@ LISTING = {"action": "list-tasks", "user_id": "user_123"}
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Server]:
-    folder = Path(tempfile.mkdtemp(prefix="task-manager-api-faults-"))
-    server = Server.migrated(folder / "postgres")
-    yield server
-    server.stop()
-    shutil.rmtree(folder, ignore_errors=True)
+    with cluster.place() as folder:
+        server = Server.migrated(folder / "postgres")
+        yield server
+        server.stop()
 
 
 @asynccontextmanager

@@ -32,7 +32,10 @@ DOORS = {name: uuid4().hex for name in development_values()} | {
 }
 _SEAL = 'mount --make-rprivate / && mount -o remount,bind,ro / && exec "$@"'
 
-pytestmark = pytest.mark.skipif(platform.system() != "Linux", reason="the image is Linux's")
+pytestmark = [
+    pytest.mark.registry,
+    pytest.mark.skipif(platform.system() != "Linux", reason="the image is Linux's"),
+]
 
 
 @pytest.fixture(scope="module")

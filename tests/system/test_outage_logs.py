@@ -2,10 +2,8 @@
 
 import asyncio
 import json
-import shutil
 import signal
 import socket
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,6 +18,7 @@ from app.database import Database, outage
 from app.database.outage import Outage
 from app.http import refusals
 from app.http.refusals import Refusals
+from tests.support import cluster
 from tests.support.log_lines import lines_of
 from tests.support.postgres import Server
 from tests.support.service import running
@@ -38,18 +37,17 @@ Lines = list[dict[str, Any]]
 @pytest.fixture(scope="module")
 def server() -> Iterator[Server]:
     """A server that asks `cat` for a password, which is `salmon`."""
-    folder = Path(tempfile.mkdtemp(prefix="task-manager-api-outage-"))
-    server = Server.migrated(folder / "postgres")
-    rules = folder / "postgres" / "pg_hba.conf"
-    rules.write_text(f"local all cat scram-sha-256\n{rules.read_text()}")
-    server.execute(
-        "CREATE ROLE cat SUPERUSER LOGIN PASSWORD 'salmon'",
-        f"INSERT INTO service_api_keys (key_name, api_key) VALUES ('cat-house', '{KEY}')",
-        "SELECT pg_reload_conf()",
-    )
-    yield server
-    server.stop()
-    shutil.rmtree(folder, ignore_errors=True)
+    with cluster.place() as folder:
+        server = Server.migrated(folder / "postgres")
+        rules = folder / "postgres" / "pg_hba.conf"
+        rules.write_text(f"local all cat scram-sha-256\n{rules.read_text()}")
+        server.execute(
+            "CREATE ROLE cat SUPERUSER LOGIN PASSWORD 'salmon'",
+            f"INSERT INTO service_api_keys (key_name, api_key) VALUES ('cat-house', '{KEY}')",
+            "SELECT pg_reload_conf()",
+        )
+        yield server
+        server.stop()
 
 
 def url_with(server: Server, password: str) -> str:
