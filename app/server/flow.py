@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from fcntl import ioctl
 from sys import byteorder
 from termios import TIOCOUTQ
@@ -96,7 +97,8 @@ class JoinedWrites:
         """Sends what waits, and closes at once or after a while."""
         self._flush()
         if seconds := self._linger():
-            self._transport.write_eof()
+            with suppress(OSError):  # whoever has reset it meanwhile asks for no end
+                self._transport.write_eof()
             self._loop.call_later(seconds, self._transport.close)
         else:
             self._transport.close()
