@@ -1,6 +1,7 @@
 """What all processes of a run share: a folder in memory, and a migrated PostgreSQL cluster."""
 
 import asyncio
+import atexit
 import fcntl
 import os
 import shutil
@@ -33,19 +34,22 @@ def offered() -> Iterator[None]:
         yield
         return
     roomy = _MEMORY.is_dir() and shutil.disk_usage(_MEMORY).free > _ROOM
-    with place(_MEMORY if roomy else None) as folder, pytest.MonkeyPatch.context() as monkeypatch:
-        folder.chmod(0o711)  # where we are root, PostgreSQL is somebody else
-        monkeypatch.setenv(_VARIABLE, str(folder))
-        monkeypatch.setenv("TMPDIR", str(folder))
+    folder = tempfile.mkdtemp(prefix="task-manager-api-", dir=_MEMORY if roomy else None)
+    # What others leave there until the process ends, they remove before.
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        Path(folder).chmod(0o711)  # where we are root, PostgreSQL is somebody else
+        monkeypatch.setenv(_VARIABLE, folder)
+        monkeypatch.setenv("TMPDIR", folder)
         monkeypatch.setattr(tempfile, "tempdir", None)
         yield
 
 
 @contextmanager
-def place(parent: Path | None = None) -> Iterator[Path]:
+def place() -> Iterator[Path]:
     """A folder of one's own for servers."""
     with tempfile.TemporaryDirectory(
-        prefix="task-manager-api-", dir=parent, ignore_cleanup_errors=True
+        prefix="task-manager-api-", ignore_cleanup_errors=True
     ) as folder:
         yield Path(folder)
 
